@@ -1,0 +1,1 @@
+"""Bayeux push for Tornado and asyncio: server, transports, client."""

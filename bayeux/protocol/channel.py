@@ -1,0 +1,102 @@
+"""Channel names: their grammar, their kind, and the patterns that match them.
+
+The only place that decides what kind of channel a name is (CH-10, CH-11) and which
+subscriptions see it (CH-20…CH-22).
+
+Source: section 2 of the Bayeux reference.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
+
+from bayeux.protocol.errors import ChannelInvalid
+
+MAX_LENGTH = 512
+MAX_SEGMENTS = 32
+
+META_HANDSHAKE = "/meta/handshake"
+META_CONNECT = "/meta/connect"
+META_SUBSCRIBE = "/meta/subscribe"
+META_UNSUBSCRIBE = "/meta/unsubscribe"
+META_DISCONNECT = "/meta/disconnect"
+META_CHANNELS = frozenset(
+    (META_HANDSHAKE, META_CONNECT, META_SUBSCRIBE, META_UNSUBSCRIBE, META_DISCONNECT)
+)
+"""The only meta channels there are; compared whole, never by prefix (CH-11, SEC-40)."""
+
+_NAME = re.compile(r"(?:/[A-Za-z0-9 !#$()*+\-.@_{~}]+)+\Z")
+_WILDCARDS = ("*", "**")
+_TEMPLATE_PARAMETER = re.compile(r"\{[^{}]+\}")
+
+
+class Kind(Enum):
+    """What a channel is for (CH-10)."""
+
+    META = "meta"
+    SERVICE = "service"
+    BROADCAST = "broadcast"
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelName:
+    """A valid channel name or pattern; make one with ``parse_channel``."""
+
+    text: str
+    kind: Kind
+    is_wild: bool
+    """Ends in ``*`` or ``**``."""
+    is_template: bool
+    """Holds a ``{parameter}``; only for server-side listeners (CH-6)."""
+    patterns: tuple[str, ...]
+    """What sees a message here: wider patterns first, the name itself last (CH-21, AUZ-7)."""
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@lru_cache(maxsize=4096)
+def parse_channel(text: str) -> ChannelName:
+    """The channel that ``text`` names; trailing white space and one trailing ``/`` do not count (CH-3).
+
+    Raises ChannelInvalid (CH-1, CH-2, CH-5).
+    """
+    if len(text) > 2 * MAX_LENGTH:  # white space beyond reason would fill the cache
+        raise ChannelInvalid
+    name = text.rstrip(" \t\r\n")
+    if len(name) > 1 and name.endswith("/"):
+        name = name[:-1]
+    if len(name) > MAX_LENGTH or not _NAME.match(name):
+        raise ChannelInvalid
+    segments = name[1:].split("/")
+    if len(segments) > MAX_SEGMENTS:
+        raise ChannelInvalid
+    is_wild = segments[-1] in _WILDCARDS
+    plain = segments[:-1] if is_wild else segments
+    if any("*" in segment or not segment.strip() for segment in plain):  # CH-2: a star stands alone, and last
+        raise ChannelInvalid
+    is_template = any(_TEMPLATE_PARAMETER.fullmatch(segment) for segment in segments)
+    if is_wild and is_template:
+        raise ChannelInvalid
+    if name.startswith("/meta/"):
+        kind = Kind.META
+    elif name.startswith("/service/"):
+        kind = Kind.SERVICE
+    else:
+        kind = Kind.BROADCAST
+    return ChannelName(name, kind, is_wild, is_template, _patterns(segments))
+
+
+def _patterns(segments: list[str]) -> tuple[str, ...]:
+    """Widest first: ``/**``, ``/x/**``, then ``/x/*`` of the last parent, then the name (CH-21)."""
+    own = "/" + "/".join(segments)
+    wider = ["/" + "/".join([*segments[:depth], "**"]) for depth in range(len(segments))]
+    parent_star = "/" + "/".join([*segments[:-1], "*"])
+    if segments[-1] == "**":
+        return (*wider[:-1], own)
+    if segments[-1] == "*":
+        return (*wider, own)
+    return (*wider, parent_star, own)

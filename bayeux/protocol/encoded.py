@@ -1,0 +1,89 @@
+"""A message's bytes, made once for all who receive it, and the batches they leave in.
+
+Cost model: encoding and framing happen once a message and once a distinct batch; a subscriber
+costs a reference. ``EncodedMessage`` compares by identity, so two sessions with the same
+waiting messages compare equal at C speed and share one ``Batch`` (benchmarks/fanout).
+
+Rules: DEL-8, WS-11, WS-15.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bayeux.protocol.frames import text_frame
+
+MAX_FRAME_BYTES = 64 * 1024  # WS-11: the limit several clients have
+
+
+class EncodedMessage:
+    """One finished event: immutable, shared by every queue it waits in."""
+
+    __slots__ = ("accepted_at", "channel", "json", "size")
+
+    def __init__(self, channel: str, json: bytes, accepted_at: float = 0.0) -> None:
+        self.channel = channel
+        self.json = json
+        """The event as one JSON object, UTF-8."""
+        self.accepted_at = accepted_at
+        """When its publish was accepted, on the server's clock."""
+        self.size = len(json)
+        """Bytes, what the queue bounds count."""
+
+
+class Batch:
+    """Events that leave together, oldest first; its bytes are made at the first asking.
+
+    Args:
+        messages: not changed afterwards.
+        max_frame_bytes: a WebSocket frame holds at most this, but always a whole message (WS-15).
+        max_frame_messages: likewise in messages; 0 = unlimited.
+    """
+
+    __slots__ = ("_frames", "_json", "max_frame_bytes", "max_frame_messages", "messages")
+
+    def __init__(
+        self,
+        messages: Sequence[EncodedMessage],
+        max_frame_bytes: int = MAX_FRAME_BYTES,
+        max_frame_messages: int = 0,
+    ) -> None:
+        self.messages = messages
+        self.max_frame_bytes = max_frame_bytes
+        self.max_frame_messages = max_frame_messages
+        self._json: bytes | None = None
+        self._frames: bytes | None = None
+
+    def __len__(self) -> int:
+        return len(self.messages)
+
+    @property
+    def json(self) -> bytes:
+        """The events with commas between them and no brackets, for an HTTP body."""
+        if self._json is None:
+            self._json = b",".join([message.json for message in self.messages])
+        return self._json
+
+    @property
+    def frames(self) -> bytes:
+        """The events as complete WebSocket text frames, each holding one JSON array."""
+        if self._frames is None:
+            self._frames = b"".join([text_frame(b"[" + b",".join(part) + b"]") for part in self._parts()])
+        return self._frames
+
+    def _parts(self) -> list[list[bytes]]:
+        parts: list[list[bytes]] = []
+        room = 0
+        for message in self.messages:
+            needed = message.size + 1
+            is_full = bool(parts) and 0 < self.max_frame_messages <= len(parts[-1])
+            if not parts or needed > room or is_full:
+                parts.append([])
+                room = self.max_frame_bytes - 2
+            parts[-1].append(message.json)
+            room -= needed
+        return parts
+
+
+NOTHING = Batch(())
+"""The empty batch."""

@@ -1,0 +1,228 @@
+"""What can go wrong in a Bayeux conversation, and the one place where its words stand.
+
+Three branches, because they are treated differently: ``ProtocolError`` is the client's fault
+in one message and is answered in its reply; ``BodyRefused`` is the client's fault in a whole
+request body or frame, of which nothing is processed; anything else is ours.
+
+Source: section 10 of the Bayeux reference; BER-1 pins the texts of CometD byte for byte.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+# Faye's client parses the error with this alphabet, aiocometd splits it at its colons.
+_OUTSIDE_ERROR_ALPHABET = re.compile(r"[^A-Za-z0-9 \-_!~()$@/*.]")
+# SEC-22: an error never carries more of the input than this.
+MAX_ARGUMENT_LENGTH = 64
+
+
+class BayeuxError(Exception):
+    """Everything this library raises on purpose."""
+
+
+class ProtocolError(BayeuxError):
+    """A refused message: its reply is ``successful: false`` with ``wire`` as its ``error``.
+
+    Args:
+        arguments: what the error is about, in the wire order; cut and cleaned here.
+    """
+
+    code: ClassVar[int]
+    text: ClassVar[str]
+    is_passing: ClassVar[bool] = False
+    """The same request may succeed later (HS-17)."""
+    is_final: ClassVar[bool] = False
+    """A handshake refused like this must not be tried again."""
+
+    def __init__(self, *arguments: str) -> None:
+        super().__init__(*arguments)
+        self.arguments = arguments
+        self.instead: Mapping[str, Any] = {}
+        """Fields that a policy wants in the reply in place of the standard ones (HS-7)."""
+
+    @property
+    def wire(self) -> str:
+        """``CODE:ARGS:TEXT``, in the alphabet every known client can parse."""
+        cleaned = (_OUTSIDE_ERROR_ALPHABET.sub("_", a[:MAX_ARGUMENT_LENGTH]) for a in self.arguments)
+        return f"{self.code}:{','.join(cleaned)}:{self.text}"
+
+
+class VersionUnsupported(ProtocolError):
+    """The client asks for more than Bayeux 1.0 (HS-6)."""
+
+    code, text = 300, "version_unsupported"
+    is_final = True
+
+
+class ConnectionTypesUnsupported(ProtocolError):
+    """No connection type in common (HS-5)."""
+
+    code, text = 301, "connection_types_unsupported"
+    is_final = True
+
+
+class ChannelMissing(ProtocolError):
+    """No ``channel`` (MSG-14)."""
+
+    code, text = 400, "channel_missing"
+
+
+class FieldInvalid(ProtocolError):
+    """A field of the wrong type, named by the argument (MSG-20)."""
+
+    code, text = 400, "field_invalid"
+
+
+class MalformedMessage(ProtocolError):
+    """Not a Bayeux envelope; on WebSocket only, HTTP answers 400 (MSG-4)."""
+
+    code, text = 400, "malformed_message"
+
+
+class SessionUnknown(ProtocolError):
+    """Unknown, expired or foreign ``clientId`` (CN-21, SES-4)."""
+
+    code, text = 402, "session_unknown"
+
+
+class ParameterMissing(ProtocolError):
+    """A field that ``strict_handshake`` demands is absent (HS-4)."""
+
+    code, text = 402, "Missing required parameter"
+
+
+class HandshakeDenied(ProtocolError):
+    """The security policy refused a handshake (HS-7)."""
+
+    code, text = 403, "handshake_denied"
+    is_final = True
+
+
+class HandshakeFailed(ProtocolError):
+    """The session had been used already."""
+
+    code, text = 403, "handshake_failed"
+    is_final = True
+
+
+class ChannelCreateDenied(ProtocolError):
+    """A publish would create a channel that may not be created (PUB-6, CH-11)."""
+
+    code, text = 403, "channel_create_denied"
+
+
+class CreateDenied(ProtocolError):
+    """A subscribe would create a channel that may not be created (SUB-4)."""
+
+    code, text = 403, "create_denied"
+
+
+class PublishDenied(ProtocolError):
+    """The policy or an authorizer refused a publish (PUB-6)."""
+
+    code, text = 403, "publish_denied"
+
+
+class SubscribeDenied(ProtocolError):
+    """The policy or an authorizer refused a subscription (SUB-4)."""
+
+    code, text = 403, "subscribe_denied"
+
+
+class SubscriptionMissing(ProtocolError):
+    """No ``subscription``, or an empty array of them (SUB-2)."""
+
+    code, text = 403, "subscription_missing"
+
+
+class SubscriptionInvalid(ProtocolError):
+    """A ``subscription`` that names no channel or pattern (SUB-2, CH-6)."""
+
+    code, text = 403, "subscription_invalid"
+
+
+class SubscribeFailed(ProtocolError):
+    """The session ended while its subscribe was on its way."""
+
+    code, text = 403, "subscribe_failed"
+
+
+class UnsubscribeFailed(ProtocolError):
+    """Unsubscribing from a meta channel, or the session ended meanwhile (UNS-5)."""
+
+    code, text = 403, "unsubscribe_failed"
+
+
+class MessageDeleted(ProtocolError):
+    """An extension or a listener vetoed the message (PUB-7, HS-8, CN-24)."""
+
+    code, text = 404, "message_deleted"
+    is_final = True
+
+
+class ChannelInvalid(ProtocolError):
+    """A channel name outside the grammar (CH-1…CH-5, PUB-5)."""
+
+    code, text = 405, "channel_invalid"
+
+
+class MessageIdInvalid(ProtocolError):
+    """An ``id`` outside the grammar (MSG-12)."""
+
+    code, text = 405, "message_id_invalid"
+
+
+class MessageTooLarge(ProtocolError):
+    """One Bayeux message above ``max_bayeux_message_size`` bytes (SEC-L8)."""
+
+    code, text = 413, "message_too_large"
+
+
+class RateLimited(ProtocolError):
+    """Too many messages or handshakes (SEC-L19, SEC-L20)."""
+
+    code, text = 429, "rate_limited"
+    is_passing = True
+
+
+class InternalError(ProtocolError):
+    """A handler of ours raised (BER-2); the trace is in the log, never in the reply."""
+
+    code, text = 500, "internal_error"
+
+
+class Unavailable(ProtocolError):
+    """A needed back end is away, the server is full or is shutting down (HS-17)."""
+
+    code, text = 503, "unavailable"
+    is_passing = True
+
+
+class BodyRefused(BayeuxError):
+    """A request body or frame of which nothing is processed.
+
+    ``status`` answers it over HTTP, ``close_code`` closes a WebSocket. The text is ours and
+    never repeats the body (SEC-10).
+    """
+
+    status: ClassVar[int] = 400
+    close_code: ClassVar[int] = 1002
+
+
+class MalformedBody(BodyRefused):
+    """Not JSON, or not an object or an array of objects (MSG-4)."""
+
+    close_code = 1008
+
+
+class HandshakeNotAlone(BodyRefused):
+    """A handshake shares its body or frame with other messages (HS-9)."""
+
+
+class BatchTooLarge(BodyRefused):
+    """More messages than ``max_batch_messages`` (BAT-8)."""
+
+    status, close_code = 413, 1009

@@ -1,0 +1,301 @@
+"""A Bayeux message as a client sent it: validated, and what of it may be passed on.
+
+Owns the envelope (MSG-1…5), the field checks in their order (MSG-14, MSG-20), the shape of a
+reply (MSG-10…17) and of a forwarded event (MSG-18, PUB-8, PUB-9).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
+from typing import Any, TypeAlias
+
+from bayeux.protocol import channel as names
+from bayeux.protocol import json
+from bayeux.protocol.channel import ChannelName, Kind, parse_channel
+from bayeux.protocol.errors import (
+    ChannelCreateDenied,
+    ChannelMissing,
+    FieldInvalid,
+    MalformedBody,
+    MessageIdInvalid,
+    MessageTooLarge,
+    ProtocolError,
+    SubscriptionInvalid,
+    SubscriptionMissing,
+)
+from bayeux.protocol.options import Options
+
+Fields: TypeAlias = dict[str, Any]
+"""A Bayeux message as a JSON object."""
+
+MessageId: TypeAlias = "str | int"
+
+_ID = re.compile(r"[A-Za-z0-9\-_.:]{1,128}\Z")  # MSG-12, SEC-L13
+
+PROTOCOL_FIELDS = frozenset(
+    (
+        "channel id clientId version minimumVersion supportedConnectionTypes connectionType subscription data "
+        "successful error advice ext timestamp reestablish failure x-messages "
+        "authSuccessful connectionId json-comment-filtered"
+    ).split()
+)
+"""Fields with a meaning of their own: what of them reaches a subscriber is decided one by one (PUB-9)."""
+
+
+_WITH_SUBSCRIPTION = (names.META_SUBSCRIBE, names.META_UNSUBSCRIBE)
+
+
+class Request(Enum):
+    """What a client can ask for."""
+
+    HANDSHAKE = names.META_HANDSHAKE
+    CONNECT = names.META_CONNECT
+    SUBSCRIBE = names.META_SUBSCRIBE
+    UNSUBSCRIBE = names.META_UNSUBSCRIBE
+    DISCONNECT = names.META_DISCONNECT
+    PUBLISH = "publish"
+
+
+_META_REQUESTS: Mapping[str, Request] = {name: Request(name) for name in names.META_CHANNELS}
+
+
+class Envelope(list[Fields]):
+    """The messages of one request body or frame, and its size in bytes."""
+
+    __slots__ = ("size",)
+
+    def __init__(self, messages: list[Fields], size: int) -> None:
+        super().__init__(messages)
+        self.size = size
+
+
+def parse_envelope(body: bytes | str, options: Options) -> Envelope:
+    """The messages of a body: a JSON array of objects, or one bare object (MSG-1).
+
+    Raises MalformedBody (MSG-4).
+    """
+    value = json.decode(body, options.max_json_depth)
+    messages = [value] if isinstance(value, dict) else value
+    if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
+        raise MalformedBody("neither an object nor an array of objects")
+    return Envelope(messages, len(body))
+
+
+class Message:
+    """One message of a client, checked; extensions and listeners may change it until it is encoded.
+
+    Raises ProtocolError in the order of MSG-14.
+    """
+
+    __slots__ = ("channel", "context", "fields", "id", "request")
+
+    def __init__(self, fields: Fields, options: Options) -> None:
+        self.fields = fields
+        self.context: Any = None
+        """The ``Context`` of the request that brought it; None for calls of the application (MSGX-3)."""
+        self.channel = _channel(fields)
+        self.id = _id(fields)
+        self.request = _request(self.channel)
+        _check_types(fields, self.request)
+        if options.max_ext_size and "ext" in fields and len(json.encode(fields["ext"])) > options.max_ext_size:
+            raise FieldInvalid("ext")
+
+    @classmethod
+    def of_application(cls, channel: ChannelName, data: json.Json, ext: Fields | None = None) -> Message:
+        """A publish by the application itself: no client, no checks."""
+        message = cls.__new__(cls)
+        message.fields = {"channel": channel.text, "data": data}
+        if ext:
+            message.fields["ext"] = ext
+        message.context = None
+        message.channel, message.id, message.request = channel, None, Request.PUBLISH
+        return message
+
+    @property
+    def client_id(self) -> str | None:
+        """The session the client says it is; a credential, never to be passed on (PUB-8)."""
+        return self.fields.get("clientId")
+
+    @property
+    def data(self) -> json.Json:
+        """The payload of a publish; None also where the client sent none (PUB-3)."""
+        return self.fields.get("data")
+
+    @data.setter
+    def data(self, value: json.Json) -> None:
+        self.fields["data"] = value
+
+    @property
+    def ext(self) -> Fields:
+        """What extensions put beside the message; empty when there is none. Untrusted (SEC-47)."""
+        return self.fields.get("ext") or {}
+
+    @property
+    def advice(self) -> Fields:
+        """What a client says about its next step; only connect has a use for it (ADV-6, HS-16)."""
+        return self.fields.get("advice") or {}
+
+    def reply(self) -> Fields:
+        """The beginning of this message's reply."""
+        return reply_to(self.fields)
+
+
+def is_handshake(fields: Fields) -> bool:
+    """Whether a message, valid or not, is meant as a handshake (HS-9)."""
+    channel = fields.get("channel")
+    if not isinstance(channel, str) or not channel.startswith(names.META_HANDSHAKE):
+        return False
+    try:
+        return parse_channel(channel).text == names.META_HANDSHAKE
+    except ProtocolError:
+        return False
+
+
+def oversized(envelope: Sequence[Fields], options: Options) -> frozenset[int]:
+    """Which messages, by position, are above ``max_bayeux_message_size`` (SEC-L8).
+
+    Only a body above the bound can hold one; only then is it worth encoding each message again.
+    """
+    bound = options.max_bayeux_message_size
+    if not bound or (isinstance(envelope, Envelope) and envelope.size <= bound):
+        return frozenset()
+    return frozenset(n for n, fields in enumerate(envelope) if len(json.encode(fields)) > bound)
+
+
+def too_large(options: Options) -> MessageTooLarge:
+    """The error for one of them."""
+    return MessageTooLarge(str(options.max_bayeux_message_size))
+
+
+def reply_to(fields: Fields) -> Fields:
+    """The beginning of a reply: the request's ``id`` and ``channel`` where they are valid (MSG-10…12)."""
+    reply: Fields = {}
+    given = fields.get("id")
+    if is_valid_id(given):
+        reply["id"] = given
+    channel = fields.get("channel")
+    if isinstance(channel, str) and len(channel) <= 2 * names.MAX_LENGTH:
+        reply["channel"] = channel
+    if "subscription" in fields and channel in _WITH_SUBSCRIPTION:
+        reply["subscription"] = fields["subscription"]  # SUB-1: clients look the reply up by it
+    return reply
+
+
+def failed(reply: Fields, error: ProtocolError, advice: Mapping[str, Any] | None = None) -> Fields:
+    """That reply, made one of failure (MSG-17)."""
+    reply["successful"] = False
+    reply["error"] = error.wire
+    if advice is not None:
+        reply["advice"] = dict(advice)
+    reply.update(error.instead)
+    return reply
+
+
+def is_valid_id(value: object) -> bool:
+    """An integer, or a short string of letters, digits and the punctuation of UUIDs (MSG-12)."""
+    if isinstance(value, str):
+        return _ID.match(value) is not None
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def event_of(message: Message, options: Options) -> Fields:
+    """What of a publish reaches subscribers (MSG-18, PUB-9, EXT-3)."""
+    fields = message.fields
+    event: Fields = {"channel": message.channel.text, "data": fields.get("data")}
+    ext = message.ext
+    if ext and options.forward_ext is not True:
+        allowed = options.forward_ext or ()
+        ext = {key: value for key, value in ext.items() if key in allowed}
+    if ext:
+        event["ext"] = ext
+    if "timestamp" in fields:
+        event["timestamp"] = fields["timestamp"]
+    if options.forward_unknown_fields:
+        event.update((key, value) for key, value in fields.items() if key not in PROTOCOL_FIELDS)
+    return event
+
+
+def subscriptions_of(message: Message) -> list[ChannelName]:
+    """The channels and patterns a subscribe or unsubscribe names (SUB-1, SUB-2).
+
+    Raises SubscriptionMissing, SubscriptionInvalid; then none of them may take effect.
+    """
+    wanted = message.fields.get("subscription")
+    if wanted is None or wanted == []:
+        raise SubscriptionMissing
+    if isinstance(wanted, str):
+        wanted = [wanted]
+    if not isinstance(wanted, list) or not all(isinstance(each, str) for each in wanted):
+        raise SubscriptionInvalid
+    try:
+        channels = [parse_channel(each) for each in wanted]
+    except ProtocolError:
+        raise SubscriptionInvalid from None
+    if any(channel.is_template for channel in channels):  # CH-6
+        raise SubscriptionInvalid
+    return channels
+
+
+def _channel(fields: Fields) -> ChannelName:
+    given = fields.get("channel")
+    if given is None:
+        raise ChannelMissing
+    if not isinstance(given, str):
+        raise FieldInvalid("channel")
+    return parse_channel(given)
+
+
+def _id(fields: Fields) -> MessageId | None:
+    given = fields.get("id")
+    if given is None:
+        return None
+    if not is_valid_id(given):
+        raise MessageIdInvalid
+    valid: MessageId = given
+    return valid
+
+
+def _request(channel: ChannelName) -> Request:
+    if channel.kind is not Kind.META:
+        return Request.PUBLISH
+    try:
+        return _META_REQUESTS[channel.text]
+    except KeyError:  # CH-11: looked up whole, so nothing below a meta channel is taken for it
+        raise ChannelCreateDenied("denied_by_security_policy") from None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _is_strings(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
+
+
+_TYPES: Mapping[str, Callable[[Any], bool]] = {
+    "clientId": lambda value: isinstance(value, str),
+    "ext": lambda value: isinstance(value, dict),
+    "advice": lambda value: isinstance(value, dict),
+}
+_HANDSHAKE_TYPES: Mapping[str, Callable[[Any], bool]] = {
+    "version": lambda value: isinstance(value, str),
+    "minimumVersion": lambda value: isinstance(value, str),
+    "supportedConnectionTypes": _is_strings,
+}
+
+
+def _check_types(fields: Fields, request: Request) -> None:
+    """MSG-20, ADV-7; null counts as absent."""
+    for name, is_valid in _TYPES.items():
+        if (value := fields.get(name)) is not None and not is_valid(value):
+            raise FieldInvalid(name)
+    if request is Request.HANDSHAKE:
+        for name, is_valid in _HANDSHAKE_TYPES.items():
+            if (value := fields.get(name)) is not None and not is_valid(value):
+                raise FieldInvalid(name)
+    elif request is Request.CONNECT and (advice := fields.get("advice")):
+        for name in ("timeout", "interval"):
+            if advice.get(name) is not None and not _is_number(advice[name]):
+                raise FieldInvalid("advice")

@@ -1,0 +1,389 @@
+"""One client's life: requests in, effects out.
+
+Owns what a session knows of itself: its state, subscriptions, waiting events, the held connect
+and the expiry clock. Knows nothing of sockets, other sessions or the time, which is an argument.
+What may happen in which state stands in ``transitions.TRANSITIONS``.
+
+Source: sections 3…7 and 9 of the Bayeux reference.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+
+from bayeux.protocol import advice as advices
+from bayeux.protocol.advice import Advice
+from bayeux.protocol.channel import ChannelName, Kind
+from bayeux.protocol.delivery import DeliveryQueue
+from bayeux.protocol.effects import (
+    Dismiss,
+    Effect,
+    End,
+    EndReason,
+    HeldConnect,
+    Hold,
+    Publish,
+    Release,
+    Reply,
+    Subscribe,
+    Unsubscribe,
+)
+from bayeux.protocol.errors import (
+    ConnectionTypesUnsupported,
+    ParameterMissing,
+    SessionUnknown,
+    SubscribeDenied,
+    UnsubscribeFailed,
+    VersionUnsupported,
+)
+from bayeux.protocol.message import Fields, Message, failed, subscriptions_of
+from bayeux.protocol.options import Options
+
+NEVER = math.inf
+# FC: Faye's name for our long-polling when it crosses origins (HS-3, LP-10).
+CROSS_ORIGIN_LONG_POLLING = "cross-origin-long-polling"
+
+
+class State(Enum):
+    """SES-1; a session that is over never comes back."""
+
+    NEW = "new"
+    HANDSHAKEN = "handshaken"
+    CONNECTED = "connected"
+    DISCONNECTED = "disconnected"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """How a message came.
+
+    Args:
+        now: seconds on the caller's monotonic clock.
+        transport: name of the transport that carried it.
+        streaming: that transport can push; only a connect that must say something is answered early (WS-10).
+        alone: it has its body or frame for itself (CN-6).
+        busy: another request of the session is being processed and will take its events (CN-4).
+        crowded: the browser holds all the connects it may (COOK-11).
+        leaving: the server is going; seconds until the client should come to another one (DSC-11).
+    """
+
+    now: float
+    transport: str
+    streaming: bool = False
+    alone: bool = True
+    busy: bool = False
+    crowded: bool = False
+    leaving: float | None = None
+
+
+class BayeuxSession:
+    """One client's life, as a state machine without input or output.
+
+    Args:
+        client_id: its id, from ``new_client_id``.
+        options: those of the mount and transport it came by; a later connect may bring others.
+    """
+
+    __slots__ = (
+        "advised",
+        "batches",
+        "client_id",
+        "connect_only",
+        "expires_at",
+        "held",
+        "interval",
+        "max_interval",
+        "may_push",
+        "options",
+        "queue",
+        "state",
+        "subscriptions",
+        "timeout",
+    )
+
+    def __init__(self, client_id: str, options: Options) -> None:
+        self.client_id = client_id
+        self.options = options
+        self.state = State.NEW
+        self.subscriptions: set[str] = set()
+        self.queue = DeliveryQueue(options.max_queue, options.max_queue_bytes)
+        self.held: HeldConnect | None = None
+        self.expires_at = NEVER
+        """When it ends unless the client shows itself (SES-5); NEVER while a connect is processed or held."""
+        self.batches = 0
+        """Requests of this session being processed: their answers take its events (BAT-4)."""
+        self.may_push = False
+        """False from the handshake to the next message (WS-13)."""
+        self.connect_only = options.meta_connect_delivery_only
+        """Events leave only with connect replies (DEL-3)."""
+        self.advised: tuple[float, float, str] | None = None
+        """Interval, timeout and transport that the last advice was about (ADV-4)."""
+        # SES-10, SN-5: None = the transport's.
+        self.timeout: float | None = None
+        self.interval: float | None = None
+        self.max_interval: float | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """It ended, or never began."""
+        return self.state not in (State.HANDSHAKEN, State.CONNECTED)
+
+    # Requests of the client ------------------------------------------------------------------
+
+    def handshake(self, message: Message, arrival: Arrival) -> list[Effect]:
+        """Begin (HS-2…6).
+
+        Raises VersionUnsupported, ConnectionTypesUnsupported, ParameterMissing.
+        """
+        fields, options = message.fields, self.options
+        if options.strict_handshake:
+            for name in ("version", "supportedConnectionTypes"):
+                if fields.get(name) is None:
+                    raise ParameterMissing(name)
+        minimum = fields.get("minimumVersion")
+        if minimum is not None and _is_above_1_0(minimum):
+            raise VersionUnsupported(minimum)
+        ours = list(options.transports)
+        offered = fields.get("supportedConnectionTypes")
+        if offered is not None and CROSS_ORIGIN_LONG_POLLING in offered and "long-polling" in ours:
+            ours.append(CROSS_ORIGIN_LONG_POLLING)
+        if offered is not None and not set(ours) & set(offered):
+            raise ConnectionTypesUnsupported(*offered)
+        self._start_clock(arrival.now, self._interval)
+        reply = message.reply()
+        reply.update(
+            successful=True,
+            clientId=self.client_id,
+            version="1.0",
+            minimumVersion="1.0",
+            supportedConnectionTypes=ours,
+            advice=self._advise(self._interval, arrival.transport),
+        )
+        return [Reply(reply)]
+
+    def connect(self, message: Message, arrival: Arrival) -> list[Effect]:
+        """Hold the connect, or answer it at once (CN-1…6, CN-10)."""
+        effects: list[Effect] = []
+        if self.held is not None:
+            self.held = None
+            effects.append(Dismiss())
+        given = message.advice
+        interval = self._client_interval(given)
+        timeout = self._client_timeout(given)
+        held = HeldConnect(message.reply(), arrival.now + timeout, bool(given), interval, arrival.transport)
+        if arrival.leaving is not None:
+            effects.append(Reply(self._connect_reply(held, arrival.now, leaving=arrival.leaving)))
+        elif self.state is State.HANDSHAKEN or timeout <= 0 or not arrival.alone or self._has_events_for(arrival):
+            effects.append(Reply(self._connect_reply(held, arrival.now)))
+        elif arrival.crowded:
+            effects.append(Reply(self._crowded_reply(held, arrival.now)))
+        else:
+            self.held = held
+            self.expires_at = NEVER
+            effects.append(Hold(held.until))
+        return effects
+
+    def subscribe(self, message: Message, arrival: Arrival) -> list[Effect]:
+        """Enter all the channels of ``message.fields["subscription"]`` or none (SUB-3, SUB-7, SEC-L14).
+
+        Raises SubscribeDenied above ``max_subscriptions_per_session``.
+        """
+        self._touch(arrival.now)
+        wanted = {name.text: name for name in subscriptions_of(message) if name.kind is Kind.BROADCAST}  # SUB-6
+        fresh = [name for text, name in wanted.items() if text not in self.subscriptions]
+        bound = self.options.max_subscriptions_per_session
+        if bound and len(self.subscriptions) + len(fresh) > bound:
+            raise SubscribeDenied("limit")
+        self.subscriptions.update(name.text for name in fresh)
+        return [Subscribe(fresh), Reply(_success(message))]
+
+    def unsubscribe(self, message: Message, arrival: Arrival) -> list[Effect]:
+        """Leave the channels named; those it was not in do not matter (UNS-2…5).
+
+        Raises UnsubscribeFailed for a meta channel.
+        """
+        self._touch(arrival.now)
+        names = subscriptions_of(message)
+        if any(name.kind is Kind.META for name in names):
+            raise UnsubscribeFailed
+        leaving = [name for name in dict.fromkeys(names) if name.text in self.subscriptions]
+        self.subscriptions.difference_update(name.text for name in leaving)
+        return [Unsubscribe(leaving), Reply(_success(message))]
+
+    def publish(self, message: Message, arrival: Arrival) -> list[Effect]:
+        """Pass a message on; the reply says only that it was taken (PUB-1, PUB-13)."""
+        self._touch(arrival.now)
+        return [Publish(), Reply(_success(message))]
+
+    def take_leave(self, message: Message, arrival: Arrival) -> list[Effect]:
+        """End at the client's wish; the held connect is answered first (DSC-1…3)."""
+        return [*self._release_for_good(arrival.now), End(EndReason.DISCONNECT), Reply(_success(message))]
+
+    def bid_farewell(self, message: Message, arrival: Arrival) -> list[Effect]:
+        """Answer the first connect after a kick: it was taken, and is the last (CN-23, DSC-7)."""
+        reply = _success(message)
+        reply["advice"] = self._farewell_advice(arrival.transport)
+        return [Reply(reply)]
+
+    # What happens to it ------------------------------------------------------------------------
+
+    def kick(self, now: float) -> list[Effect]:
+        """End it at the server's wish (DSC-6); the shell queued the farewell event before."""
+        return [*self._release_for_good(now), End(EndReason.KICKED)]
+
+    def expire(self, now: float) -> list[Effect]:
+        """End it because the client stayed away (SES-6)."""
+        return [End(EndReason.TIMEOUT)]
+
+    def overflow(self, now: float) -> list[Effect]:
+        """End it because it does not take its events (Q-2); a held connect is told to begin anew."""
+        return self._break_off(EndReason.SLOW)
+
+    def flood(self, now: float) -> list[Effect]:
+        """End it because the client does not heed its rate limit (SEC-L19)."""
+        return self._break_off(EndReason.ERROR)
+
+    def release(self, now: float, leaving: float | None = None) -> list[Effect]:
+        """Answer the held connect: events came, its time is up, or the server is going (CN-3)."""
+        if self.held is None:
+            return []
+        held, self.held = self.held, None
+        return [Release(self._connect_reply(held, now, leaving=leaving))]
+
+    def lose_held_connect(self, now: float) -> None:
+        """The connection of the held connect is gone, or another one took over (SES-8, CN-11, WS-14)."""
+        if self.held is not None:
+            interval = self.held.interval
+            self.held = None
+            self._start_clock(now, self._interval if interval is None else interval)
+
+    # The expiry clock --------------------------------------------------------------------------
+
+    def stop_clock(self) -> None:
+        """A connect is being processed (SES-5)."""
+        self.expires_at = NEVER
+
+    def ensure_clock(self, now: float) -> None:
+        """No path leaves it without a held connect or an end (SES-7, CN-24)."""
+        if self.held is None and self.expires_at == NEVER:
+            self._start_clock(now, self._interval)
+
+    @property
+    def next_deadline(self) -> float:
+        """When something must happen to it if nothing else does."""
+        return self.expires_at if self.held is None else self.held.until
+
+    def _touch(self, now: float) -> None:
+        if self.expires_at != NEVER:
+            self.expires_at = max(self.expires_at, now + self._max_interval)
+
+    def _start_clock(self, now: float, interval: float) -> None:
+        self.expires_at = now + interval + self._max_interval
+
+    # Delivery ------------------------------------------------------------------------------------
+
+    def is_subscribed_to(self, channel: ChannelName) -> bool:
+        """By its name or by a pattern (CH-21)."""
+        return not self.subscriptions.isdisjoint(channel.patterns)
+
+    def _has_events_for(self, arrival: Arrival) -> bool:
+        """CN-4; what a streaming transport can push needs no connect (WS-10), unless nothing else may carry it (WS-12)."""
+        if not self.queue.messages or arrival.busy:
+            return False
+        return self.connect_only or not arrival.streaming
+
+    # Replies -------------------------------------------------------------------------------------
+
+    @property
+    def _timeout(self) -> float:
+        return self.options.timeout if self.timeout is None else self.timeout
+
+    @property
+    def _interval(self) -> float:
+        return self.options.interval if self.interval is None else self.interval
+
+    @property
+    def _max_interval(self) -> float:
+        return self.options.max_interval if self.max_interval is None else self.max_interval
+
+    def _client_timeout(self, given: Advice) -> float:
+        """CN-2, ADV-7: the client may shorten the hold, not lengthen it."""
+        milliseconds = given.get("timeout")
+        if milliseconds is None or milliseconds < 0:
+            return self._timeout
+        return float(min(milliseconds / 1000, self._timeout))
+
+    def _client_interval(self, given: Advice) -> float | None:
+        """ADV-6, ADV-7."""
+        milliseconds = given.get("interval")
+        if milliseconds is None or milliseconds < 0:
+            return None
+        return float(min(milliseconds / 1000, self.options.max_client_interval))
+
+    def _advise(self, interval: float, transport: str) -> Advice:
+        self.advised = (interval, self._timeout, transport)
+        advice = advices.retry(self.options, interval)
+        advice["timeout"] = advices.milliseconds(self._timeout)
+        return advice
+
+    def _connect_reply(self, held: HeldConnect, now: float, leaving: float | None = None) -> Fields:
+        """A successful connect reply, with the advice that ADV-4 asks for; starts the expiry clock."""
+        interval = self._interval if held.interval is None else held.interval
+        self._start_clock(now, interval if leaving is None else leaving)
+        reply = held.reply
+        reply["successful"] = True
+        is_news = self.advised != (self._interval, self._timeout, held.transport)
+        if leaving is not None:
+            reply["advice"] = self._advise(leaving, held.transport)
+        elif held.wants_advice or is_news:
+            reply["advice"] = self._advise(interval, held.transport)
+        return reply
+
+    def _crowded_reply(self, held: HeldConnect, now: float) -> Fields:
+        """A tab too many polls instead of being held (COOK-11)."""
+        pause = self.options.multi_session_interval
+        self._start_clock(now, pause)
+        reply = held.reply
+        reply["successful"] = True
+        reply["advice"] = {"multiple-clients": True, **self._advise(pause, held.transport)}
+        self.advised = None  # the next plain reply takes this back
+        return reply
+
+    def _farewell_advice(self, transport: str) -> Advice:
+        """T5: the whole advice with ``reconnect: none`` in it (CN-23)."""
+        return {**self._advise(self._interval, transport), **advices.STOP}
+
+    def _break_off(self, reason: EndReason) -> list[Effect]:
+        held, self.held = self.held, None
+        self.queue.clear()
+        if held is None:
+            return [End(reason)]
+        return [Release(failed(held.reply, SessionUnknown(), advices.REHANDSHAKE)), End(reason)]
+
+    def _release_for_good(self, now: float) -> list[Effect]:
+        if self.held is None:
+            return []
+        held, self.held = self.held, None
+        reply = held.reply
+        reply["successful"] = True
+        reply["advice"] = self._farewell_advice(held.transport)
+        return [Release(reply)]
+
+
+def _success(message: Message) -> Fields:
+    return {**message.reply(), "successful": True}
+
+
+def _is_above_1_0(version: str) -> bool:
+    """HS-6: element by element; what starts with digits counts as that number, the rest does not matter."""
+    ours = (1, 0)
+    for position, element in enumerate(version.split(".")):
+        digits = element[: len(element) - len(element.lstrip("0123456789"))]
+        number = int(digits[:9] or "0")
+        wanted = ours[position] if position < len(ours) else 0
+        if number != wanted:
+            return number > wanted
+    return False
