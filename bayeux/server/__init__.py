@@ -1,0 +1,1 @@
+"""Bayeux sessions at work on an event loop; knows nothing of sockets."""

@@ -1,0 +1,82 @@
+"""Whose session a request may speak for: a clientId alone is not enough.
+
+Over HTTP the browser cookie of the handshake proves it, or the same authenticated user; a socket is its own
+proof once a session is bound to it.
+
+Source: COOK-3, COOK-4, WS-30, WS-32, SEC-42, AG-103.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from bayeux.server.sessions import ServerSession, Sessions
+from bayeux.server.transport import Context, Transport
+
+log = logging.getLogger(__name__)
+
+
+class Binding:
+    """Finds the session that a request names and may use."""
+
+    __slots__ = ("_has_warned", "_sessions")
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+        self._has_warned = False
+
+    def find(self, client_id: str | None, transport: Transport, context: Context) -> ServerSession | None:
+        """The session of that id, or None where it is unknown or somebody else's."""
+        session = self._sessions.find(client_id)
+        if transport.streaming:
+            return self._on_socket(session, client_id, transport, context)
+        if session is None or self._is_foreign_user(session, context):
+            return None
+        if _has_proof(session, context) or context.options.trust_client_session:
+            return session
+        if context.browser is None and not self._has_warned:
+            self._has_warned = True
+            log.warning(
+                "a client was answered 402 because it sent no %s cookie; clients without cookies "
+                "need trust_client_session, or must sign in (COOK-4)",
+                context.options.browser_cookie_name,
+                extra={"event": "cookie_missing"},
+            )
+        return None
+
+    def _on_socket(
+        self, session: ServerSession | None, client_id: str | None, transport: Transport, context: Context
+    ) -> ServerSession | None:
+        """WS-30: the bound session, or another one only where the socket has none that lives."""
+        bound = transport.session
+        if bound is not None:
+            if bound.client_id == client_id:
+                if not bound.is_over or self._sessions.was_kicked(bound):
+                    return bound
+                transport.session = None
+                return None
+            if not bound.is_over:
+                return None
+        if session is None or self._is_foreign_user(session, context):
+            return None
+        rebind = context.options.ws_rebind
+        is_guest = session.browser is None and session.user is None
+        if rebind == "clientid" or (rebind == "bound" and (is_guest or _has_proof(session, context))):
+            return session
+        return None
+
+    def _is_foreign_user(self, session: ServerSession, context: Context) -> bool:
+        """AG-103: a request authenticated as somebody else, whatever cookie it has."""
+        if context.user is None or session.user is None or context.user == session.user:
+            return False
+        log.warning(
+            "a request of one user named the session of another and was answered 402",
+            extra={"event": "foreign_session", "user": context.user, "peer": context.peer},
+        )
+        return True
+
+
+def _has_proof(session: ServerSession, context: Context) -> bool:
+    is_same_browser = context.browser is not None and context.browser == session.browser
+    is_same_user = context.user is not None and context.user == session.user
+    return is_same_browser or is_same_user

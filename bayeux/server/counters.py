@@ -1,0 +1,78 @@
+"""What a server counts of itself: plain numbers, read by whoever exports them (OPS-50, MON-1)."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+
+
+class Histogram:
+    """Counts by upper bounds; the last bucket has none.
+
+    Args:
+        bounds: rising upper bounds, in the unit of what is observed.
+    """
+
+    __slots__ = ("bounds", "counts", "total")
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.total = 0.0
+
+    def observe(self, value: float) -> None:
+        """Count one value."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.total += value
+
+
+SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+
+
+class Counters:
+    """Keys of the counters are tuples of label values, in the order of the metric's labels."""
+
+    __slots__ = (
+        "bytes_received",
+        "bytes_sent",
+        "connections",
+        "delivery_seconds",
+        "handshakes",
+        "messages_delivered",
+        "messages_dropped",
+        "messages_received",
+        "rejected",
+        "request_seconds",
+        "session_ends",
+    )
+
+    def __init__(self) -> None:
+        self.handshakes: Counter[tuple[str, str]] = Counter()
+        """(result, transport)"""
+        self.session_ends: Counter[str] = Counter()
+        """by reason"""
+        self.messages_received: Counter[tuple[str, str]] = Counter()
+        """(kind, transport); kind is ``meta``, ``service`` or ``broadcast``"""
+        self.messages_delivered: Counter[str] = Counter()
+        """by transport"""
+        self.messages_dropped: Counter[str] = Counter()
+        """by reason"""
+        self.bytes_received: Counter[str] = Counter()
+        """by transport"""
+        self.bytes_sent: Counter[str] = Counter()
+        """by transport"""
+        self.connections: Counter[str] = Counter()
+        """open now, by transport"""
+        self.rejected: Counter[str] = Counter()
+        """by the id of the limit that refused"""
+        self.delivery_seconds = Histogram(SECONDS)
+        """from a publish that was accepted to the write of its batch"""
+        self.request_seconds: dict[str, Histogram] = {}
+        """by meta channel or ``publish``; a held connect counts until it is held"""
+
+    def observe_request(self, name: str, seconds: float) -> None:
+        """One request was processed in so many seconds."""
+        histogram = self.request_seconds.get(name)
+        if histogram is None:
+            histogram = self.request_seconds[name] = Histogram(SECONDS)
+        histogram.observe(seconds)

@@ -1,0 +1,366 @@
+"""One request body or frame on its way: whose it is, what each message gets, what goes back.
+
+Messages are processed strictly one after the other (BAT-1); a refused one does not stop the next
+(BAT-3). The way of a message: extensions, session, rate, authorisation, listeners, session core, effects
+(PUB-10). Nothing waits unless a hook of the application does.
+
+Source: sections 4…11 of the Bayeux reference.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from bayeux.protocol import advice as advices
+from bayeux.protocol.channel import META_CHANNELS, ChannelName, Kind
+from bayeux.protocol.client_id import new_client_id
+from bayeux.protocol.effects import Hold, Publish, Reply
+from bayeux.protocol.encoded import NOTHING, Batch
+from bayeux.protocol.errors import (
+    ChannelCreateDenied,
+    ChannelInvalid,
+    CreateDenied,
+    HandshakeDenied,
+    InternalError,
+    MessageDeleted,
+    ProtocolError,
+    PublishDenied,
+    RateLimited,
+    SessionUnknown,
+    SubscribeDenied,
+)
+from bayeux.protocol.message import (
+    Fields,
+    Message,
+    Request,
+    failed,
+    oversized,
+    reply_to,
+    subscriptions_of,
+    too_large,
+)
+from bayeux.protocol.session import Arrival
+from bayeux.protocol.transitions import receive
+from bayeux.server.authorisation import consult, decide, refusal
+from bayeux.server.extension import STOP
+from bayeux.server.security import DENIED_BY_POLICY, Denied, Operation
+from bayeux.server.sessions import ServerSession
+from bayeux.server.steps import Steps, ask
+from bayeux.server.transport import Context, Transport
+
+if TYPE_CHECKING:
+    from bayeux.server.server import BayeuxServer
+
+log = logging.getLogger(__name__)
+
+
+class Exchange:
+    """The processing of one body or frame.
+
+    Args:
+        messages: at least one, none of them looked at yet.
+        session: the one its first message named and was found to own (SES-4); None if there is none.
+    """
+
+    __slots__ = ("_context", "_has_connect_reply", "_is_handshake", "_is_held", "_messages", "_replies",
+                 "_server", "_session", "_transport")  # fmt: skip
+
+    def __init__(
+        self,
+        server: BayeuxServer,
+        messages: Sequence[Fields],
+        session: ServerSession | None,
+        transport: Transport,
+        context: Context,
+    ) -> None:
+        self._server = server
+        self._messages = messages
+        self._session = session
+        self._transport = transport
+        self._context = context
+        self._replies: list[bytes] = []
+        self._is_handshake = False
+        self._is_held = False
+        self._has_connect_reply = False
+
+    def steps(self) -> Steps[None]:
+        """Process every message, then answer."""
+        session = self._session
+        too_big = oversized(self._messages, self._context.options)
+        if session is not None:
+            session.batches += 1
+        try:
+            for position, fields in enumerate(self._messages):
+                yield from self._answer(fields, position in too_big)
+        finally:
+            if session is not None:
+                session.batches -= 1
+        self._finish()
+
+    # One message ---------------------------------------------------------------------------------
+
+    def _answer(self, fields: Fields, is_too_big: bool) -> Steps[None]:
+        """Process one message; whatever is wrong with it becomes its reply (BAT-3, BER-2)."""
+        server = self._server
+        started = server.clock()
+        request: Request | None = None
+        try:
+            message = Message(fields, self._context.options)
+            message.context = self._context
+            request = message.request
+            server.counters.messages_received[message.channel.kind.value, self._transport.name] += 1
+            if is_too_big:
+                server.reject("SEC-L8")
+                raise too_large(self._context.options)
+            if request is Request.HANDSHAKE:
+                yield from self._handshake(message)
+            else:
+                yield from self._process(message)
+        except ProtocolError as error:
+            self._fail(fields, error, request)
+        except Exception:
+            log.exception("processing a message failed")
+            self._fail(fields, InternalError(), request)
+        name = "publish" if request is None else request.value
+        server.counters.observe_request(name, server.clock() - started)
+
+    def _process(self, message: Message) -> Steps[None]:
+        """Any message but a handshake."""
+        server, session = self._server, self._session
+        yield from self._extend(session, message)
+        if session is None or message.client_id != session.client_id:
+            yield from self._process_without_session(message)
+            return
+        if session.is_over:
+            self._bid_farewell(session, message)
+            return
+        self._charge(session)
+        is_connect = message.request is Request.CONNECT
+        if is_connect:
+            session.stop_clock()
+        try:
+            yield from self._authorise(message, session)
+            yield from self._listen_to_meta(message, session)
+            effects = receive(session, message, self._arrival(session))
+            for effect in effects:
+                if isinstance(effect, Publish):
+                    yield from server.publication(message, session)
+                elif isinstance(effect, Reply):
+                    self._has_connect_reply = self._has_connect_reply or is_connect
+                    self._reply(effect.fields)
+                elif isinstance(effect, Hold):
+                    self._is_held = True
+                    server.hold(session, self._transport)
+                else:
+                    server.perform(session, effect, message)
+        finally:
+            if is_connect and not session.is_over:
+                session.ensure_clock(server.clock())
+                server.watch(session)
+        if is_connect and (self._is_held or session.queue.messages):
+            session.message_bucket.tokens += 1  # our events made the client come back, not its own haste
+
+    def _process_without_session(self, message: Message) -> Steps[None]:
+        """PUB-2: an anonymous publish where that is allowed, else 402."""
+        is_publish = message.request is Request.PUBLISH and message.client_id is None
+        if not (is_publish and self._context.options.allow_anonymous_publish):
+            raise SessionUnknown
+        yield from self._authorise_publish(message, None)
+        yield from self._server.publication(message, None)
+        reply = message.reply()
+        reply["successful"] = True
+        self._reply(reply)
+
+    def _bid_farewell(self, session: ServerSession, message: Message) -> None:
+        """The session ended before this message: kicked (DSC-7), or in this very batch (DSC-12)."""
+        if not self._server.sessions.was_kicked(session):
+            raise SessionUnknown
+        if message.request is not Request.CONNECT:
+            error = SessionUnknown()
+            error.instead = {"advice": dict(advices.STOP)}
+            raise error
+        for effect in receive(session, message, self._arrival(session)):
+            if isinstance(effect, Reply):
+                self._reply(effect.fields)
+
+    def _handshake(self, message: Message) -> Steps[None]:
+        """HS-1…8: every handshake makes a new session; a refused one leaves nothing behind (LST-5)."""
+        server, context = self._server, self._context
+        self._is_handshake = True
+        server.admit_handshake(context)
+        session = ServerSession(
+            new_client_id(server.random_bytes), context.options, server, context, server.clock()
+        )
+        yield from self._extend(session, message)
+        decision = yield from decide(server.policy.can_handshake, server, session, message)
+        if isinstance(decision, Denied):
+            raise refusal(HandshakeDenied, decision)
+        yield from self._listen_to_meta(message, session)
+        if decision.user is not None:
+            session.user = decision.user
+        server.admit_session(session)
+        for effect in receive(session, message, self._arrival(session)):
+            if isinstance(effect, Reply):
+                server.begin(session, self._transport, message)
+                if decision.ext:
+                    effect.fields["ext"] = dict(decision.ext)
+                self._session = session
+                self._reply(effect.fields)
+        server.counters.handshakes["successful", self._transport.name] += 1
+
+    # Its way ---------------------------------------------------------------------------------------
+
+    def _extend(self, session: ServerSession | None, message: Message) -> Steps[None]:
+        """Server-wide extensions, then the session's; any of them may stop the message (EXN-2, EXN-4)."""
+        extensions = list(self._server.extensions)
+        if session is not None and session.hooks is not None:
+            extensions += session.hooks.extensions
+        for extension in extensions:
+            is_meta = message.channel.kind is Kind.META
+            hook = extension.incoming_meta if is_meta else extension.incoming
+            try:
+                answer = yield from ask(hook, session, message)
+            except Exception:
+                log.exception("an incoming extension raised")
+                continue
+            if answer is STOP:
+                raise MessageDeleted
+
+    def _listen_to_meta(self, message: Message, session: ServerSession) -> Steps[None]:
+        """Listeners on a meta channel hear only that very channel (CHN-5, CN-24)."""
+        if message.channel.kind is Kind.META:
+            channel = self._server.channels.get(message.channel.text)
+            if channel is not None:
+                yield from self._server.listen([channel], session, message)
+
+    def _charge(self, session: ServerSession) -> None:
+        """SEC-L19: a client above its rate is refused, and ended when it goes on regardless."""
+        options, server = self._context.options, self._server
+        if session.message_bucket.take(
+            options.session_message_rate, options.session_message_burst, server.clock()
+        ):
+            session.refused_in_a_row = 0
+            return
+        server.reject("SEC-L19")
+        session.refused_in_a_row += 1
+        if session.refused_in_a_row >= 10:
+            server.end_flooding(session)
+        raise RateLimited(f"{options.session_message_rate:g} a second")
+
+    def _authorise(self, message: Message, session: ServerSession) -> Steps[None]:
+        if message.request is Request.SUBSCRIBE:
+            yield from self._authorise_subscribe(message, session)
+        elif message.request is Request.PUBLISH:
+            yield from self._authorise_publish(message, session)
+
+    def _authorise_subscribe(self, message: Message, session: ServerSession) -> Steps[None]:
+        """Every channel of the request must be granted before any takes effect (SUB-3…6)."""
+        server = self._server
+        channels = subscriptions_of(message)
+        is_array = isinstance(message.fields["subscription"], list)
+        for channel in channels:
+            about = (channel.text,) if is_array else ()
+            if channel.kind is Kind.SERVICE:
+                continue
+            if channel.kind is Kind.META:
+                error = SubscribeDenied if channel.text in META_CHANNELS else CreateDenied
+                raise error(DENIED_BY_POLICY, *about)
+            if not server.is_private(channel):
+                yield from self._authorise_create(channel, session, message, CreateDenied, about)
+            decision = yield from decide(server.policy.can_subscribe, server, session, channel, message)
+            if isinstance(decision, Denied):
+                raise refusal(SubscribeDenied, decision, *about)
+            denied = yield from consult(server.channels, Operation.SUBSCRIBE, channel, session, message)
+            if denied is not None:
+                raise refusal(SubscribeDenied, denied, *about)
+
+    def _authorise_publish(self, message: Message, session: ServerSession | None) -> Steps[None]:
+        """PUB-5, PUB-6; private names are the application's to address, whatever the policy says (SEC-44)."""
+        server, channel = self._server, message.channel
+        if channel.is_wild or channel.is_template:
+            raise ChannelInvalid
+        if server.is_private(channel):
+            raise PublishDenied(DENIED_BY_POLICY)
+        yield from self._authorise_create(channel, session, message, ChannelCreateDenied, ())
+        decision = yield from decide(server.policy.can_publish, server, session, channel, message)
+        if isinstance(decision, Denied):
+            raise refusal(PublishDenied, decision)
+        denied = yield from consult(server.channels, Operation.PUBLISH, channel, session, message)
+        if denied is not None:
+            raise refusal(PublishDenied, denied)
+
+    def _authorise_create(
+        self,
+        channel: ChannelName,
+        session: ServerSession | None,
+        message: Message,
+        error: type[ProtocolError],
+        about: tuple[str, ...],
+    ) -> Steps[None]:
+        """CH-30: only a channel that does not exist needs it."""
+        server = self._server
+        if server.channels.get(channel.text) is not None:
+            return
+        bound = self._context.options.max_channels
+        if bound and len(server.channels) >= bound:
+            raise error("limit", *about)
+        decision = yield from decide(server.policy.can_create, server, session, channel, message)
+        if isinstance(decision, Denied):
+            raise refusal(error, decision, *about)
+        denied = yield from consult(server.channels, Operation.CREATE, channel, session, message)
+        if denied is not None:
+            raise refusal(error, denied, *about)
+
+    # What goes back --------------------------------------------------------------------------------
+
+    def _arrival(self, session: ServerSession) -> Arrival:
+        server, transport, context = self._server, self._transport, self._context
+        session.options = context.options
+        return Arrival(
+            now=server.clock(),
+            transport=transport.name,
+            streaming=transport.streaming,
+            alone=len(self._messages) == 1,
+            busy=session.batches > 1,
+            crowded=not transport.streaming and server.is_crowded(session, context),
+            leaving=server.leaving_interval(),
+        )
+
+    def _reply(self, fields: Fields) -> None:
+        encoded = self._server.encode_reply(self._session, fields)
+        if encoded is not None:
+            self._replies.append(encoded)
+
+    def _fail(self, fields: Fields, error: ProtocolError, request: Request | None) -> None:
+        server = self._server
+        if request is Request.HANDSHAKE:
+            server.counters.handshakes["failed", self._transport.name] += 1
+        advice = advices.for_failure(error, request, self._context.options, server.handshake_pause())
+        self._reply(failed(reply_to(fields), error, advice))
+
+    def _finish(self) -> None:
+        """Answer: the events first, then the replies (BAT-5, BAT-6)."""
+        server, session, transport = self._server, self._session, self._transport
+        if not self._is_held and not transport.closed:
+            events = NOTHING if session is None else self._events(session)
+            transport.send(events, self._replies)
+        if session is not None and session.queue.messages and not session.is_over:
+            server.flusher.mark(session)  # BAT-4: what this answer might not carry
+
+    def _events(self, session: ServerSession) -> Batch:
+        """What of the session's events leaves with this answer (DEL-1…3, HS-11)."""
+        server, transport = self._server, self._transport
+        if session.is_over:
+            if not server.sessions.was_kicked(session):
+                return NOTHING
+            server.sessions.forget_kicked(session)
+            return server.take(session, transport)
+        if self._is_handshake or (session.connect_only and not self._has_connect_reply):
+            return NOTHING
+        if transport.streaming and (session.transport is not transport or not transport.writable):
+            return NOTHING
+        return server.take(session, transport)
+
+

@@ -1,0 +1,49 @@
+"""Work that goes on at once, and waits only where a hook of the application must be waited for.
+
+A step is a generator that yields an awaitable and is sent its result. Whatever never yields one
+runs to its end on the caller's stack: no task, no future, no turn of the loop. A coroutine could
+be driven by hand in the same way, but its first part would run outside of any task, where
+``asyncio.timeout`` and many libraries refuse to work (docs/decisions/hooks-plain-or-awaitable).
+
+Rules: GEN-1, BAT-1.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Generator
+from inspect import isawaitable
+from typing import Any, TypeAlias, TypeVar
+
+Result = TypeVar("Result")
+Steps: TypeAlias = Generator[Awaitable[Any], Any, Result]
+
+
+def ask(hook: Callable[..., Any], *arguments: Any) -> Steps[Any]:
+    """Call a hook and give its answer, waited for only if it must be."""
+    answer = hook(*arguments)
+    if answer is None or isinstance(answer, bool) or not isawaitable(answer):
+        return answer
+    return (yield answer)
+
+
+def run(steps: Steps[Any], create_task: Callable[..., asyncio.Task[Any]]) -> asyncio.Task[Any] | None:
+    """Go as far as possible now; None if that was all, else the task that does the rest."""
+    try:
+        awaited = next(steps)
+    except StopIteration:
+        return None
+    return create_task(_finish(steps, awaited))
+
+
+async def _finish(steps: Steps[Any], awaited: Awaitable[Any]) -> Any:
+    while True:
+        try:
+            try:
+                answer = await awaited
+            except BaseException as error:
+                awaited = steps.throw(error)
+            else:
+                awaited = steps.send(answer)
+        except StopIteration as end:
+            return end.value

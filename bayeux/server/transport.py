@@ -1,0 +1,74 @@
+"""What the server asks of whatever carries its bytes, and what it is told about a request.
+
+Two implementations: ``transports.long_polling`` (one value a request) and
+``transports.websocket`` (one value a socket); a third, in memory, lives with the tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from bayeux.protocol.encoded import Batch
+from bayeux.protocol.options import Options
+
+if TYPE_CHECKING:
+    from bayeux.server.sessions import ServerSession
+
+
+@dataclass(slots=True, kw_only=True)
+class Context:
+    """The request that brought a message; on WebSocket the upgrade's, for ever (WS-5, MSGX-3)."""
+
+    transport: str
+    """``websocket`` or ``long-polling``."""
+    options: Options
+    """Those of the mount and transport."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Names in lower case; values of a repeated name joined by ``, ``."""
+    cookies: Mapping[str, str] = field(default_factory=dict)
+    peer: str = ""
+    """The client's address, behind trusted proxies the one they tell."""
+    path: str = ""
+    query: str = ""
+    secure: bool = False
+    http2: bool = False
+    """A trusted proxy says that the client speaks HTTP/2 (COOK-10)."""
+    browser: str | None = None
+    """Value of the browser cookie; on a socket whose upgrade had none, the one the 101 answer set (WS-32)."""
+    user: str | None = None
+    """Who the mount's ``identify`` says this request is authenticated as."""
+
+
+class Transport(Protocol):
+    """Carries finished bytes to one client; decides nothing about what they say.
+
+    The server writes nothing once ``closed`` is true. Whoever implements it tells
+    ``BayeuxServer.connection_lost(self)`` once, as soon as the connection is gone (SES-8).
+    """
+
+    closed: bool
+    """The connection is gone, or this request was answered."""
+    name: str
+    """``websocket`` or ``long-polling``; also the ``connectionType``."""
+    streaming: bool
+    """May send at any time (a WebSocket), not only once (a request)."""
+    writable: bool
+    """False while the peer reads too slowly: pushed events wait in the queue. The transport calls
+    ``BayeuxServer.writable_again(self)`` when that ends."""
+    session: ServerSession | None
+    """Whose messages it carries; the server sets it, also back to None."""
+
+    def send(self, events: Batch, replies: Sequence[bytes]) -> None:
+        """Write now, never wait: the events, oldest first, then the replies, each one JSON object.
+
+        A request is answered by this, once; also with nothing at all (``[]``, MSG-3). A socket gets the frames of
+        the events and then, if there are replies, one frame with all of them (WS-11).
+        """
+
+    def dismiss(self, status: int) -> None:
+        """End a held request without a Bayeux answer: this HTTP status, no body (CN-10); a socket ignores it."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Close a socket after what was written; a request, which is over once answered, ignores it."""
