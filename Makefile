@@ -1,0 +1,110 @@
+# One word a chore. A stamp lies in what it vouches for and is named by the content it was made from:
+# removing the one removes the other, and a second run finds nothing to do.
+PYTHON ?= python3
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+export CHROMIUM
+
+key = $(shell cat $(1) | cksum | tr ' ' -)
+NPM_CI := npm ci --ignore-scripts --no-audit --no-fund
+
+INSTALLED := $(VENV)/installed-$(call key,setup.cfg pyproject.toml)
+INSTALLED_DEV := $(INSTALLED)-dev
+PAGE_MODULES := .cache/page/node_modules/made-from-$(call key,gateway/static/package-lock.json)
+VENDOR := gateway/static/vendor/cometd
+CLIENTS := tests/interop/node_modules/made-from-$(call key,tests/interop/package-lock.json)
+MISSING := $(strip $(if $(CHROMIUM),,chromium) $(if $(shell command -v npm),,npm))
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help run test check soak vendor clean system-packages
+
+help:
+	@echo "make run     install what is missing and serve on 127.0.0.1:8080 with development accounts"
+	@echo "make test    install what tests need and run them all but the long ones; ARGS='-k word' chooses"
+	@echo "make check   lint, format, types, layers of imports, ids of rules"
+	@echo "make soak    the scenarios that need minutes"
+	@echo "make vendor  fetch the page's third-party module; a wheel built afterwards contains it"
+	@echo "make clean   remove everything that was made here, the virtual environment included"
+	@echo
+	@echo "PYTHON=python3.12 chooses the interpreter of a new virtual environment (3.11 or later)."
+
+run: $(INSTALLED) vendor
+	$(BIN)/bayeux-gateway serve --dev
+
+test: system-packages $(INSTALLED_DEV) $(VENDOR)/cometd.js $(CLIENTS)
+	$(BIN)/python -m pytest $(ARGS)
+
+soak: system-packages $(INSTALLED_DEV) $(VENDOR)/cometd.js $(CLIENTS)
+	$(BIN)/python -m pytest -m soak --timeout 900 $(ARGS)
+
+check: $(INSTALLED_DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy bayeux channels gateway
+	$(BIN)/python -m pytest -q tests/test_layers.py
+	$(BIN)/python -m tests.spec_ids
+
+clean:
+	rm -rf $(VENV) .cache build dist *.egg-info gateway/static/vendor tests/interop/node_modules
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find bayeux channels gateway tests -name __pycache__ -prune -exec rm -rf {} +
+
+# Python
+
+$(VENV)/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "Python 3.11 or later is needed: name one with make PYTHON=/path/to/python3." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	    { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	      apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y python3-venv; } || \
+	    { echo "Python's venv module is missing: install it as root with apt-get install python3-venv." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(INSTALLED): | $(VENV)/pyvenv.cfg
+	$(BIN)/python -m pip install --disable-pip-version-check -e '.[gateway]'
+	@rm -f $(VENV)/installed-* && touch $@
+
+$(INSTALLED_DEV): | $(VENV)/pyvenv.cfg
+	$(BIN)/python -m pip install --disable-pip-version-check -e '.[dev]'
+	@rm -f $(VENV)/installed-* && touch $(INSTALLED) $@
+
+# Node
+
+ifneq ($(shell command -v npm),)
+vendor: $(VENDOR)/cometd.js
+else
+vendor:
+	@test -e $(VENDOR)/cometd.js || \
+	    echo "npm is missing: all works but the live view of the page, which needs it (apt-get install npm)." >&2
+endif
+
+$(PAGE_MODULES):
+	rm -rf .cache/page && mkdir -p .cache/page
+	cp gateway/static/package.json gateway/static/package-lock.json .cache/page/
+	cd .cache/page && $(NPM_CI)
+	@touch $@
+
+# cometd is ES modules that import one another by relative path: the browser takes them as they are.
+$(VENDOR)/cometd.js: $(PAGE_MODULES)
+	rm -rf $(VENDOR) && mkdir -p $(VENDOR)
+	cp .cache/page/node_modules/cometd/*.js .cache/page/node_modules/cometd/LICENSE $(VENDOR)/
+
+$(CLIENTS):
+	cd tests/interop && $(NPM_CI)
+	@touch $@
+
+# What no package index has
+
+system-packages:
+ifneq ($(MISSING),)
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(MISSING); \
+	else \
+	    echo "The tests need packages that only root can install: apt-get install $(MISSING)" >&2; exit 1; \
+	fi
+endif

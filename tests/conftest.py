@@ -1,0 +1,62 @@
+"""What every test is held to: no log output it did not expect, no task left behind.
+
+Unclosed sockets and coroutines that were never awaited fail through ``filterwarnings = error``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import re
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+# asyncio logs exceptions that nobody retrieved, Tornado those that a handler raised.
+WATCHED = ("bayeux", "channels", "gateway", "asyncio", "tornado.application")
+
+
+class Unexpected(logging.Handler):
+    """Collects warnings and errors that match none of the expected patterns."""
+
+    def __init__(self, expected: tuple[str, ...]) -> None:
+        super().__init__(logging.WARNING)
+        self.expected = expected
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = f"{record.levelname} {record.name}: {record.getMessage()}"
+        if record.exc_info and record.exc_info[1]:
+            line += f" ({record.exc_info[1]!r})"
+        if not any(re.search(pattern, line) for pattern in self.expected):
+            self.lines.append(line)
+
+
+@pytest.fixture(autouse=True)
+def no_unexpected_logs(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fails a test on a warning or error that its ``expected_logs`` marks do not name."""
+    expected = tuple(pattern for mark in request.node.iter_markers("expected_logs") for pattern in mark.args)
+    handler = Unexpected(expected)
+    for name in WATCHED:
+        logging.getLogger(name).addHandler(handler)
+    yield
+    for name in WATCHED:
+        logging.getLogger(name).removeHandler(handler)
+    assert not handler.lines, "unexpected log output:\n" + "\n".join(handler.lines)
+
+
+@pytest.fixture
+async def no_leaked_tasks() -> AsyncIterator[None]:
+    """Fails a test whose tasks are still running a second after it."""
+    yield
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    _, pending = await asyncio.wait(tasks, timeout=1) if tasks else (set(), set())
+    assert not pending, f"tasks left behind: {[task.get_coro() for task in pending]}"
+
+
+@pytest.fixture(autouse=True)
+def no_tasks_left_by_a_coroutine_test(request: pytest.FixtureRequest) -> None:
+    """Asks for ``no_leaked_tasks`` first, hence checks last; a plain test needs no loop for it."""
+    if inspect.iscoroutinefunction(getattr(request, "function", None)):
+        request.getfixturevalue("no_leaked_tasks")
