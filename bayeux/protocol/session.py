@@ -235,8 +235,8 @@ class BayeuxSession:
         return [*self._release_for_good(now), End(EndReason.KICKED)]
 
     def expire(self, now: float) -> list[Effect]:
-        """End it because the client stayed away (SES-6)."""
-        return [End(EndReason.TIMEOUT)]
+        """End it because the client stayed away (SES-6, CN-22)."""
+        return self._break_off(EndReason.TIMEOUT)
 
     def overflow(self, now: float) -> list[Effect]:
         """End it because it does not take its events (Q-2); a held connect is told to begin anew."""

@@ -1,0 +1,220 @@
+"""HTTP/1.1 as the client needs it: one request at a time on a connection that is kept.
+
+Owns the address, the headers of every request, the opening of connections and the reading of
+answers, with a bound. Knows nothing of Bayeux. Follows no redirect: to where a clientId and a
+password go is the caller's word alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import ssl as tls
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import httptools
+
+from bayeux.client.cookies import Cookies
+from bayeux.client.errors import ConnectFailed, TransportFailed
+
+READ_SIZE = 64 * 1024
+MAX_HEADER_BYTES = 64 * 1024
+
+_SCHEMES = {"http": False, "ws": False, "https": True, "wss": True}
+_JSON = "application/json;charset=UTF-8"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where the server is, and what every request to it says."""
+
+    host: str
+    port: int
+    target: str
+    """Path and query, as on the request line."""
+    ssl: tls.SSLContext | None
+    headers: Mapping[str, str]
+    open_timeout: float
+    """Seconds for connecting, TLS included."""
+    max_message_size: int
+    """Bytes of one answer or WebSocket message (SEC-L7 seen from the other side)."""
+    cookies: Cookies = field(default_factory=Cookies)
+
+    async def open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A new connection.
+
+        Raises ConnectFailed.
+        """
+        try:
+            async with asyncio.timeout(self.open_timeout):
+                return await asyncio.open_connection(self.host, self.port, ssl=self.ssl)
+        except (OSError, TimeoutError) as error:  # TLS errors are OSErrors
+            raise ConnectFailed(f"no connection to {self.host}:{self.port}: {error!r}") from error
+
+    def head(self, method: str, headers: Mapping[str, str]) -> bytes:
+        """A request's line and headers, with ours, the given ones and the cookies."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        lines = {"Host": f"{host}:{self.port}", **self.headers, **headers}
+        cookies = self.cookies.header(urlsplit(self.target).path, secure=self.ssl is not None)
+        if cookies:
+            lines["Cookie"] = cookies
+        text = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+        return f"{method} {self.target} HTTP/1.1\r\n{text}\r\n".encode("latin-1")
+
+
+def make_endpoint(
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    auth: tuple[str, str] | None,
+    ssl: tls.SSLContext | None,
+    open_timeout: float,
+    max_message_size: int,
+) -> Endpoint:
+    """The endpoint of ``http``, ``https``, ``ws`` or ``wss`` URLs, which mean the same server.
+
+    Raises ValueError for another URL, or for a header that would end its line.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in _SCHEMES or not parts.hostname:
+        raise ValueError("the URL needs a host and one of http, https, ws, wss")
+    if parts.username is not None:
+        raise ValueError("the URL holds a user: give auth, which is not logged with the URL")
+    is_secure = _SCHEMES[parts.scheme]
+    all_headers = dict(headers)
+    if auth is not None:
+        credentials = base64.b64encode(":".join(auth).encode()).decode()
+        all_headers["Authorization"] = f"Basic {credentials}"
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    if not target.isascii() or " " in target:
+        raise ValueError("the URL is not percent-encoded")
+    if any(
+        character < " " or character > "~"
+        for text in (target, *all_headers, *all_headers.values())
+        for character in text
+    ):
+        raise ValueError("control characters or non-ASCII characters in the URL or a header")
+    return Endpoint(
+        host=parts.hostname,
+        port=parts.port or (443 if is_secure else 80),
+        target=target,
+        ssl=(ssl or tls.create_default_context()) if is_secure else None,
+        headers=all_headers,
+        open_timeout=open_timeout,
+        max_message_size=max_message_size,
+    )
+
+
+class Answer:
+    """One HTTP answer as it comes in."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._parser = httptools.HttpResponseParser(self)
+        self._body: list[bytes] = []
+        self._body_size = 0
+        self._header_size = 0
+        self.headers: dict[str, str] = {}
+        """Names in lower case."""
+        self.is_complete = False
+        self.keeps_alive = False
+        """Whether the connection may carry another request."""
+        self.rest: bytes | None = None
+        """What followed an answer that upgrades the connection; None for any other answer."""
+
+    @property
+    def status(self) -> int:
+        """Of the status line; 0 before it has come."""
+        return int(self._parser.get_status_code())
+
+    @property
+    def body(self) -> bytes:
+        """What has come of it."""
+        return b"".join(self._body)
+
+    async def read(self, reader: asyncio.StreamReader) -> None:
+        """Read until the answer is complete or upgrades the connection.
+
+        Raises TransportFailed; the connection is of no use then.
+        """
+        while not self.is_complete and self.rest is None:
+            data = await reader.read(READ_SIZE)
+            if not data:
+                raise TransportFailed("the server closed the connection before it answered")
+            if not self._body:
+                self._header_size += len(data)
+            try:
+                self._parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                self.rest = data[upgrade.args[0] :]
+            except httptools.HttpParserError as error:
+                raise TransportFailed("the server's answer is not HTTP") from error
+            if self._header_size > MAX_HEADER_BYTES + READ_SIZE or self._body_size > self._endpoint.max_message_size:
+                raise TransportFailed("the server's answer is too large")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """httptools found a header."""
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        if key == "set-cookie":
+            self._endpoint.cookies.store(text)
+        self.headers[key] = text
+
+    def on_body(self, data: bytes) -> None:
+        """httptools found a part of the body."""
+        self._body.append(data)
+        self._body_size += len(data)
+
+    def on_message_complete(self) -> None:
+        """httptools found the end."""
+        # An interim answer (100) is complete, too, and followed by the one that counts.
+        self.is_complete = self.status >= 200
+        # The parser forgets when this returns.
+        self.keeps_alive = bool(self._parser.should_keep_alive())
+
+
+class HttpConnection:
+    """Posts to the endpoint, one request after the other on one connection, opened when needed."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._turn = asyncio.Lock()
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def post(self, body: bytes) -> bytes:
+        """Send JSON, return the body of the answer. Cancelling it closes the connection.
+
+        Raises TransportFailed, also for a status other than 200 (HTTP-9).
+        """
+        async with self._turn:
+            reader, writer = await self._open()
+            try:
+                head = {"Content-Type": _JSON, "Content-Length": str(len(body))}
+                writer.write(self._endpoint.head("POST", head) + body)
+                answer = Answer(self._endpoint)
+                await answer.read(reader)
+            except OSError as error:
+                self.close()
+                raise TransportFailed(f"the connection broke: {error}") from error
+            except BaseException:  # also cancelled: the answer would be taken for the next one's
+                self.close()
+                raise
+            if not answer.keeps_alive:
+                self.close()
+        if answer.status != 200:
+            raise TransportFailed(f"HTTP {answer.status}", answer.status)
+        return answer.body
+
+    async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if self._streams is not None and self._streams[0].at_eof():  # closed by the server while idle (SEC-L6)
+            self.close()
+        if self._streams is None:
+            self._streams = await self._endpoint.open()
+        return self._streams
+
+    def close(self) -> None:
+        """Close now; a request under way fails."""
+        if self._streams is not None:
+            self._streams[1].transport.abort()
+            self._streams = None

@@ -1,0 +1,128 @@
+"""Taking a connection over, and giving it back to Tornado.
+
+Two doors lead here: the listener, which has accepted the connection itself, and the handler in
+somebody's Tornado application, which has read its first request. What all connections of one
+door share stands in ``Door``.
+
+Rules: SES-8, LP-12, SEC-2, SEC-3; architecture: nothing per connection that can be shared.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Iterable
+
+from tornado.iostream import SSLIOStream
+
+from bayeux.protocol.options import Options
+from bayeux.server.deadlines import Deadlines
+from bayeux.transports import endpoint
+from bayeux.transports.adopted.carrier import READ_SIZE, AsyncioCarrier, StreamCarrier
+from bayeux.transports.adopted.connection import Connection, GiveBack
+from bayeux.transports.adopted.http import HttpRefused, HttpRequest
+from bayeux.transports.mount import Mount, mount_of
+
+
+class Door:
+    """The connections that came in one way, and what they share.
+
+    Make it on a running event loop.
+
+    Args:
+        mounts: what is served here, at least one.
+        options: the limits of connections before it is known which mount they are for.
+        on_close: told the peer's address each time a connection has gone, also one given back.
+    """
+
+    def __init__(
+        self, mounts: Iterable[Mount], options: Options, on_close: Callable[[str], None] | None = None
+    ) -> None:
+        self._mounts = tuple(mounts)
+        self._on_close = on_close
+        self._loop = asyncio.get_running_loop()
+        self._buffer = memoryview(bytearray(READ_SIZE))
+        self.options = options
+        self.server = self._mounts[0].server
+        self.clock = self.server.clock
+        self.deadlines = Deadlines(self.clock, self._loop.call_at)
+        self.call_soon = self._loop.call_soon
+        self.connections: set[Connection] = set()
+
+    # -- in ----------------------------------------------------------------------------------
+
+    async def adopt(self, connected: socket.socket, give_back: GiveBack | None, first_bytes: bytes = b"") -> None:
+        """Take over a plain connection of which ``first_bytes`` were read already.
+
+        Args:
+            give_back: takes it again as a stream when it asks for something that is not ours.
+
+        Raises OSError if it has gone meanwhile.
+        """
+
+        def connect(carrier: AsyncioCarrier) -> Connection:
+            connection = self._register(Connection(self, carrier, give_back))
+            if first_bytes:
+                self.call_soon(connection.received, first_bytes)
+            return connection
+
+        await self._loop.connect_accepted_socket(lambda: AsyncioCarrier(self._buffer, connect), connected)
+
+    def adopt_stream(self, stream: SSLIOStream, give_back: GiveBack | None, first_bytes: bytes = b"") -> None:
+        """Take over a TLS connection from the stream that Tornado has read it through."""
+        carrier = StreamCarrier(stream)
+        connection = self._register(Connection(self, carrier, give_back))
+        if first_bytes:
+            connection.received(first_bytes)
+        carrier.start(connection)
+
+    def _register(self, connection: Connection) -> Connection:
+        self.connections.add(connection)
+        return connection
+
+    # -- for connections ---------------------------------------------------------------------
+
+    def mount_of(self, target: str) -> Mount | None:
+        """Who answers a request for this target; None if it is not ours."""
+        return mount_of(self._mounts, target)
+
+    def serve(self, connection: Connection, mount: Mount, request: HttpRequest) -> None:
+        """Answer a whole request."""
+        endpoint.serve(connection, mount, request)
+
+    def refuse(self, connection: Connection, mount: Mount | None, refusal: HttpRefused) -> None:
+        """Answer a request that cannot be read."""
+        endpoint.refuse(connection, mount, refusal)
+
+    def rejected(self, limit: str) -> None:
+        """Count a refusal by its limit (SEC-3)."""
+        self.server.reject(limit)
+
+    def gone(self, connection: Connection) -> None:
+        """A connection has ended."""
+        self._forget(connection)
+        self._tell(connection.carrier.peer)
+
+    def give_back(self, connection: Connection, first_bytes: bytes, give_back: GiveBack) -> None:
+        """A connection is for somebody else from here on."""
+        self._forget(connection)
+        carrier = connection.carrier
+        stream = carrier.release(first_bytes, lambda: self._tell(carrier.peer))
+        stream.home = (self, give_back)
+        give_back(stream, carrier.address)
+
+    def _forget(self, connection: Connection) -> None:
+        self.connections.discard(connection)
+        self.deadlines.forget(connection)
+
+    def _tell(self, peer: str) -> None:
+        if self._on_close is not None:
+            self._on_close(peer)
+
+    # -- the end -----------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Abort every connection: whom the server has not sent away before is cut off."""
+        for connection in tuple(self.connections):
+            connection.abort()
+        self.deadlines.stop()

@@ -1,0 +1,1 @@
+"""Connections that are ours from the first Bayeux request on: bytes in, bytes out."""

@@ -1,0 +1,348 @@
+"""HTTP/1.x on an adopted connection: bytes in, whole requests out; answers as bytes.
+
+httptools parses the head; what it lets through and Tornado would not is refused here: the head is
+checked against one pattern beforehand, framing and ``Host`` by name (SEC-19). The body is counted
+here, because httptools takes a request with ``Upgrade: h2c`` (Java's client) for over at its head, and
+tells no offsets: this way a request takes exactly its own bytes, and what follows can be given back.
+
+Rules: SEC-18, SEC-19, SEC-34, SEC-L4, SEC-L7, LP-4, LP-13, HTTP-3, ENC-1.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from http import HTTPStatus
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+
+_END_OF_HEAD = b"\r\n\r\n"
+_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_TARGET = rb"[\x21-\x7e\x80-\xff]+"
+# RFC 9112, 2.2: one blank line between requests is forgiven.
+_START = re.compile(rb"(?:\r\n)?(?=" + _TOKEN + rb" (" + _TARGET + rb") )")
+_START_SO_FAR = re.compile(rb"\r?|(?:\r\n)?(?:" + _TOKEN + rb"(?: (?:" + _TARGET + rb")?)?)?")
+_HEAD = re.compile(
+    _TOKEN + rb" " + _TARGET + rb" HTTP/1\.[01]\r\n(?:" + _TOKEN + rb":[\t\x20-\x7e\x80-\xff]*\r\n)*\r\n"
+)
+_ABSOLUTE = re.compile(r"https?://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
+_HOST = re.compile(r"[A-Za-z0-9\-._~!$&'()*+;=:\[\]%]*")
+_LENGTH = re.compile(r"[0-9]{1,15}")
+_CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}")
+_LONGEST_CHUNK_LINE = 64
+
+JSON = "application/json;charset=UTF-8"
+PLAIN = "text/plain;charset=UTF-8"
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class HttpRefused(Exception):
+    """A request that is answered by ``status`` and a close.
+
+    Args:
+        request: its head, if that was understood.
+        limit: the id of the limit it is above.
+    """
+
+    def __init__(self, status: int, reason: str, request: HttpRequest | None = None, limit: str | None = None) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+        self.request = request
+        self.limit = limit
+
+
+def _malformed(reason: str) -> HttpRefused:
+    return HttpRefused(400, reason)
+
+
+def _too_large() -> HttpRefused:
+    return HttpRefused(431, "Request headers too large", limit="SEC-L4")
+
+
+@dataclass(slots=True)
+class HttpRequest:
+    """One request, whole."""
+
+    method: str
+    target: str
+    """As it stands in the request line, without scheme and host."""
+    version: str
+    """``1.0`` or ``1.1``."""
+    headers: Mapping[str, str]
+    """Names in lower case; values of a repeated name joined by ``, `` (cookies by ``; ``)."""
+    keep_alive: bool
+    body: bytes = field(default=b"", repr=False)
+
+    @property
+    def path(self) -> str:
+        """The target up to ``?``."""
+        return self.target.partition("?")[0]
+
+    @property
+    def query(self) -> str:
+        """The target after ``?``."""
+        return self.target.partition("?")[2]
+
+    def tokens(self, name: str) -> set[str]:
+        """The elements of a comma-separated header, in lower case."""
+        value = self.headers.get(name)
+        return {each.strip() for each in value.lower().split(",")} if value else set()
+
+
+def origin_form(target: str) -> str:
+    """A request target without scheme and host; whether they are ours is checked with ``Host``."""
+    absolute = _ABSOLUTE.fullmatch(target)
+    return absolute[2] or "/" if absolute else target
+
+
+@lru_cache(maxsize=512)
+def _header_name(raw: bytes) -> str:
+    """Names repeat: every connection shares the same strings."""
+    return raw.decode("ascii").lower()
+
+
+class RequestReader:
+    """Takes one request after the other from what a connection receives.
+
+    ``target`` tells where the next request goes as soon as that can be seen; ``read`` gives the
+    request when it is whole. What comes behind it stays in ``waiting``.
+    """
+
+    __slots__ = ("_body", "_headers", "_is_last_chunk", "_remaining", "_url", "head", "waiting")
+
+    def __init__(self) -> None:
+        self.waiting = b""
+        """Received and not yet part of a request."""
+        self.head: HttpRequest | None = None
+        """The request whose body is still being read."""
+        self._begin()
+
+    def feed(self, data: bytes) -> None:
+        """Take what was received."""
+        self.waiting = self.waiting + data if self.waiting else data
+
+    def target(self, header_bytes: int) -> str | None:
+        """Path and query of the request that begins; None while its line is incomplete.
+
+        Raises HttpRefused; also for a line that alone is above ``header_bytes`` (SEC-L4).
+        """
+        start = _START.match(self.waiting)
+        if start is None:
+            if len(self.waiting) >= header_bytes:
+                raise _too_large()
+            if _START_SO_FAR.fullmatch(self.waiting):
+                return None
+            raise _malformed("Malformed request line")
+        self._take(start.end())
+        return origin_form(start[1].decode("latin-1"))
+
+    def read(self, header_bytes: int, max_body: int) -> HttpRequest | None:
+        """The request, once it is whole.
+
+        Args:
+            header_bytes: of the request line and all headers (SEC-L4).
+            max_body: bytes; 0 = unlimited (SEC-L7). Refused as soon as it shows, not after.
+
+        Raises HttpRefused.
+        """
+        if self.head is None:
+            self.head = self._read_head(header_bytes)
+        request = self.head
+        if request is None or not self._read_body(max_body):
+            return None
+        request.body = bytes(self._body)
+        self._begin()
+        return request
+
+    def _begin(self) -> None:
+        """Hold nothing of a request: connections are idle most of their time."""
+        self.head = None
+        self._url = b""
+        self._headers: dict[str, str] = {}
+        self._body = bytearray()
+        self._remaining = 0
+        self._is_last_chunk = False
+
+    # -- the head --------------------------------------------------------------------------
+
+    def _read_head(self, header_bytes: int) -> HttpRequest | None:
+        end = self.waiting.find(_END_OF_HEAD, 0, header_bytes)
+        if end < 0:
+            if len(self.waiting) >= header_bytes:
+                raise _too_large()
+            return None
+        head = self._take(end + len(_END_OF_HEAD))
+        if not _HEAD.fullmatch(head):
+            raise _malformed("Malformed head")
+        parser = HttpRequestParser(self)
+        try:
+            parser.feed_data(head)
+        except HttpParserUpgrade:
+            pass  # whether to upgrade is for others to decide
+        except HttpParserError as error:
+            raise _malformed("Malformed head") from error
+        return self._understand(parser)
+
+    def _understand(self, parser: HttpRequestParser) -> HttpRequest:
+        """What the head says, unless it contradicts itself."""
+        headers = self._headers
+        version = parser.get_http_version()
+        target = self._url.decode("latin-1")
+        host = headers.get("host")
+        if host is None:
+            if version != "1.0":
+                raise _malformed("No Host")
+        elif not _HOST.fullmatch(host):  # a comma is among what it refuses: two of them
+            raise _malformed("Malformed Host")
+        if absolute := _ABSOLUTE.fullmatch(target):
+            if host is None or absolute[1].lower() != host.lower():
+                raise _malformed("Target of another host")
+            target = absolute[2] or "/"
+        elif not target.startswith("/"):
+            raise _malformed("Malformed target")
+        connection = {each.strip() for each in headers.get("connection", "").lower().split(",")}
+        keep_alive = "close" not in connection and (version != "1.0" or "keep-alive" in connection)
+        request = HttpRequest(parser.get_method().decode(), target, version, headers, keep_alive)
+        self._frame_body(request)
+        return request
+
+    def _frame_body(self, request: HttpRequest) -> None:
+        headers = request.headers
+        length, encoding = headers.get("content-length"), headers.get("transfer-encoding")
+        if encoding is not None:
+            if length is not None or request.version == "1.0" or encoding.lower() != "chunked":
+                raise _malformed("Malformed Transfer-Encoding")
+        elif length is not None:
+            if not _LENGTH.fullmatch(length):
+                raise _malformed("Malformed Content-Length")
+            self._remaining = int(length)
+        if "content-encoding" in headers and headers["content-encoding"].lower() != "identity":
+            raise HttpRefused(415, "Encoded request body", request)  # ENC-3
+
+    # -- the body --------------------------------------------------------------------------
+
+    @property
+    def wants_continue(self) -> bool:
+        """The client waits for ``100 Continue`` before it sends the body (LP-13)."""
+        return (
+            self.head is not None
+            and not self.waiting
+            and not self._body
+            and self.head.version != "1.0"
+            and self.head.headers.get("expect", "").lower() == "100-continue"
+        )
+
+    def _read_body(self, max_body: int) -> bool:
+        """Take what there is of the body; whether that was all of it."""
+        if "transfer-encoding" in self._headers:
+            return self._read_chunks(max_body)
+        self._bound(self._remaining, max_body)
+        part = self._take(self._remaining)
+        self._body += part
+        self._remaining -= len(part)
+        return not self._remaining
+
+    def _read_chunks(self, max_body: int) -> bool:
+        # By position: cutting each chunk off the front would cost a copy of the rest a chunk.
+        data, at = self.waiting, 0
+        while self._remaining or not self._is_last_chunk:
+            if not self._remaining:
+                end_of_line = data.find(b"\r\n", at, at + _LONGEST_CHUNK_LINE)
+                if end_of_line < 0:
+                    if len(data) - at >= _LONGEST_CHUNK_LINE:
+                        raise _malformed("Malformed chunk")
+                    break
+                line = data[at:end_of_line]
+                if not _CHUNK_SIZE.fullmatch(line):  # extensions are refused, as by Tornado
+                    raise _malformed("Malformed chunk")
+                size = int(line, 16)
+                self._bound(size, max_body)
+                self._remaining = size + 2  # its data and the line end behind them
+                self._is_last_chunk = not size
+                at = end_of_line + 2
+            part = data[at : at + self._remaining]
+            self._body += part
+            at += len(part)
+            self._remaining -= len(part)
+            if self._remaining:
+                break
+            if not self._body.endswith(b"\r\n"):  # also where trailers begin, which Tornado refuses as well
+                raise _malformed("Malformed chunk")
+            del self._body[-2:]
+        self.waiting = data[at:]
+        return self._is_last_chunk and not self._remaining
+
+    def _bound(self, coming: int, max_body: int) -> None:
+        if max_body and len(self._body) + coming > max_body:
+            raise HttpRefused(413, "Request body too large", self.head, "SEC-L7")
+
+    def _take(self, size: int) -> bytes:
+        taken, self.waiting = self.waiting[:size], self.waiting[size:]
+        return taken
+
+    # -- what httptools calls --------------------------------------------------------------
+
+    def on_url(self, url: bytes) -> None:
+        """The request target, or a part of it."""
+        self._url += url
+
+    def on_header(self, raw: bytes, value: bytes) -> None:
+        """One header line."""
+        name, text = _header_name(raw), value.decode("latin-1").strip(" \t")
+        so_far = self._headers.get(name)
+        if so_far is not None:
+            text = f"{so_far}; {text}" if name == "cookie" else f"{so_far}, {text}"
+        self._headers[name] = text
+
+
+# -- out -----------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=64)
+def _status_line(status: int) -> bytes:
+    try:
+        phrase = HTTPStatus(status).phrase
+    except ValueError:  # duplicate_meta_connect_http_code may be any number (CN-10)
+        phrase = "Refused"
+    return f"HTTP/1.1 {status} {phrase}\r\n".encode()
+
+
+@lru_cache(maxsize=64)
+def _usual_head(status: int, content_type: str) -> bytes:
+    return (
+        _status_line(status)
+        + (
+            f"Content-Type: {content_type}\r\n"
+            "Cache-Control: no-cache, no-store\r\n"
+            "X-Content-Type-Options: nosniff\r\n"
+            "Referrer-Policy: no-referrer\r\n"
+        ).encode()
+    )
+
+
+def response(
+    status: int, body: bytes = b"", extra: bytes = b"", *, content_type: str = PLAIN, is_head: bool = False
+) -> bytes:
+    """A whole response.
+
+    Args:
+        extra: further header lines, each with its line end.
+        is_head: answers a HEAD, so the body's length is told and the body left out.
+    """
+    return b"%b%bContent-Length: %d\r\n\r\n%b" % (
+        _usual_head(status, content_type),
+        extra,
+        len(body),
+        b"" if is_head else body,
+    )
+
+
+def connection_line(request: HttpRequest) -> bytes:
+    """The ``Connection`` header where the answer to this request needs one, else nothing (ENC-4)."""
+    if not request.keep_alive:
+        return b"Connection: close\r\n"
+    return b"Connection: keep-alive\r\n" if request.version == "1.0" else b""

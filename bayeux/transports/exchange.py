@@ -1,0 +1,74 @@
+"""An HTTP request for a mount, and the one answer it is owed.
+
+Source: HTTP-3, HTTP-10, CORS-2, CORS-3, SEC-21, SEC-22, SEC-34.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+
+from bayeux.server.transport import Context
+from bayeux.transports.adopted.connection import Connection
+from bayeux.transports.adopted.http import JSON, PLAIN, HttpRequest, connection_line, response
+from bayeux.transports.browser import browser_of, cookies_of
+from bayeux.transports.mount import Mount, TransportName
+from bayeux.transports.origin import Verdict
+
+log = logging.getLogger(__name__)
+
+_HSTS = b"Strict-Transport-Security: max-age=31536000\r\n"  # SEC-34
+
+
+class HttpExchange:
+    """What is known of a request before its body is looked at, and how it is answered."""
+
+    __slots__ = ("_headers", "_is_head", "_keep_alive", "connection", "context", "mount", "verdict")
+
+    def __init__(self, connection: Connection, mount: Mount, request: HttpRequest, transport: TransportName) -> None:
+        rules, headers = mount.rules(transport), request.headers
+        client = rules.proxies.client(connection.carrier.peer, connection.carrier.secure, headers)
+        cookies = cookies_of(headers)
+        self.connection = connection
+        self.mount = mount
+        self.context = Context(
+            transport=transport,
+            options=rules.options,
+            headers=headers,
+            cookies=cookies,
+            peer=client.peer,
+            path=request.path,
+            query=request.query,
+            secure=client.secure,
+            http2=client.http2,
+            browser=browser_of(cookies, rules.options),
+        )
+        self.verdict = rules.origins.judge(headers, client.own_origin)
+        self._is_head = request.method == "HEAD"
+        self._keep_alive = request.keep_alive
+        self._headers = connection_line(request)
+        if client.secure:
+            self._headers += _HSTS
+        if self.verdict is Verdict.ALLOWED:
+            self._headers += rules.origins.headers(headers["origin"], is_preflight=is_preflight(request))
+
+    def answer(self, status: int, body: bytes = b"", extra: bytes = b"", *, content_type: str = JSON) -> int:
+        """Write the answer; its size in bytes. ``extra`` are further header lines."""
+        data = response(status, body, self._headers + extra, content_type=content_type, is_head=self._is_head)
+        self.connection.answer(data, keep_alive=self._keep_alive)
+        return len(data)
+
+    def refuse(self, status: int, text: str, extra: bytes = b"") -> None:
+        """Answer with a short text of ours; nothing of the request is repeated in it (SEC-22)."""
+        self.answer(status, text.encode(), extra, content_type=PLAIN)
+
+    def fail(self, error: BaseException) -> None:
+        """Something of ours raised: the trace goes to the log, its number to the client (SEC-21)."""
+        number = secrets.token_hex(4)
+        log.error("error %s: a request could not be answered", number, exc_info=error)
+        self.refuse(500, f"Internal error {number}")
+
+
+def is_preflight(request: HttpRequest) -> bool:
+    """A browser asks whether it may ask (CORS-3)."""
+    return request.method == "OPTIONS" or "access-control-request-method" in request.headers

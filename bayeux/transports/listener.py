@@ -1,0 +1,216 @@
+"""The listener: accepts connections, keeps those for a Bayeux endpoint, hands all others to Tornado.
+
+Every connection begins as ours. Its first bytes tell whether it stays: where the request line
+names another path, the connection goes to ``http_server.handle_stream`` with the bytes read so far.
+
+Source: SEC-L1…L3, SEC-2, SEC-90; architecture §7.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import os
+import random
+import resource
+import socket
+from collections import Counter
+from collections.abc import Iterable
+
+from tornado.httpserver import HTTPServer
+
+from bayeux.protocol.options import Options
+from bayeux.server.rates import TokenBucket
+from bayeux.transports.adopt import Door
+from bayeux.transports.adopted.carrier import peer_of
+from bayeux.transports.adopted.http import response
+from bayeux.transports.mount import Mount
+
+log = logging.getLogger(__name__)
+
+BACKLOG = 1024
+ACCEPTED_A_TURN = 100  # a flood of connections must not starve those that are there
+PAUSE = 1.0  # seconds without accepting when descriptors have run out (SEC-90)
+SPARE_DESCRIPTORS = 256  # SEC-L1: for logs, the store, connections to others
+_OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+
+class Listener:
+    """Serves mounts, and with ``http_server`` everything else, on listening sockets.
+
+    Args:
+        mounts: what is served as Bayeux, at least one.
+        http_server: a Tornado server that listens nowhere itself; without it other paths get 404.
+        options: the limits of connections; those of the first mount's server unless given.
+    """
+
+    def __init__(
+        self, mounts: Iterable[Mount], http_server: HTTPServer | None = None, options: Options | None = None
+    ) -> None:
+        self._mounts = tuple(mounts)
+        self._options = options or self._mounts[0].server.options
+        self._give_back = None if http_server is None else http_server.handle_stream
+        self._sockets: list[socket.socket] = []
+        self._adopting: set[asyncio.Task[None]] = set()
+        self._by_address: Counter[str] = Counter()
+        self._connections = 0
+        self._max_connections = _within_descriptor_limit(self._options.max_connections)
+        self._door: Door | None = None
+        self._reserve: int | None = None
+        self._pause: asyncio.TimerHandle | None = None
+        self._bucket = TokenBucket(self._options.accept_rate, 0.0)
+
+    @property
+    def connections(self) -> int:
+        """Connections that came through here and are open, those given to Tornado included."""
+        return self._connections
+
+    def listen(self, port: int, address: str = "127.0.0.1") -> int:
+        """Listen on a port, 0 for any that is free; returns the port. Raises OSError."""
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        listening = socket.create_server((address, port), family=family, backlog=BACKLOG)
+        self.add_socket(listening)
+        bound: int = listening.getsockname()[1]
+        return bound
+
+    def add_socket(self, listening: socket.socket) -> None:
+        """Accept from a socket that listens already; it is ours to close."""
+        if self._door is None:
+            self._door = Door(self._mounts, self._options, self._on_close)
+            self._reserve = _reserve_descriptor()
+        listening.setblocking(False)
+        self._sockets.append(listening)
+        asyncio.get_running_loop().add_reader(listening, self._accept, listening)
+
+    async def stop(self) -> None:
+        """Accept no more; the connections there are go on."""
+        loop = asyncio.get_running_loop()
+        if self._pause is not None:
+            self._pause.cancel()
+            self._pause = None
+        for listening in self._sockets:
+            loop.remove_reader(listening)
+            listening.close()
+        self._sockets.clear()
+        if self._reserve is not None:
+            os.close(self._reserve)
+            self._reserve = None
+        for task in tuple(self._adopting):
+            await asyncio.wait([task])
+
+    async def close(self) -> None:
+        """Accept no more, and end all connections that are ours."""
+        await self.stop()
+        if self._door is not None:
+            self._door.close()
+            await asyncio.sleep(0)  # the transports close their descriptors in the next turn
+
+    # -- accepting ---------------------------------------------------------------------------
+
+    def _accept(self, listening: socket.socket) -> None:
+        for _ in range(ACCEPTED_A_TURN):
+            try:
+                connected, address = listening.accept()
+            except (BlockingIOError, InterruptedError):
+                return
+            except ConnectionAbortedError:
+                continue
+            except OSError as error:
+                if error.errno not in _OUT_OF_DESCRIPTORS:
+                    raise
+                self._run_out(listening, error)
+                return
+            self._admit(connected, peer_of(address))
+
+    def _admit(self, connected: socket.socket, peer: str) -> None:
+        limit = self._refusal(peer)
+        if limit is not None:
+            self._mounts[0].server.reject(limit)
+            _turn_away(connected)
+            return
+        self._connections += 1
+        self._by_address[peer] += 1
+        task = asyncio.get_running_loop().create_task(self._adopt(connected, peer))
+        self._adopting.add(task)
+        task.add_done_callback(self._adopting.discard)
+
+    def _refusal(self, peer: str) -> str | None:
+        """The id of the limit that this connection would exceed."""
+        options = self._options
+        if self._max_connections and self._connections >= self._max_connections:
+            return "SEC-L1"
+        if options.max_connections_per_ip and self._by_address[peer] >= options.max_connections_per_ip:
+            return "SEC-L2"
+        now = self._mounts[0].server.clock()
+        if not self._bucket.take(options.accept_rate, options.accept_rate, now):
+            return "SEC-L3"
+        return None
+
+    async def _adopt(self, connected: socket.socket, peer: str) -> None:
+        try:
+            if self._door is not None:
+                connected.setblocking(False)
+                await self._door.adopt(connected, self._give_back)
+        except OSError:  # it has gone already
+            connected.close()
+            self._on_close(peer)
+
+    def _on_close(self, peer: str) -> None:
+        self._connections -= 1
+        self._by_address[peer] -= 1
+        if not self._by_address[peer]:
+            del self._by_address[peer]
+
+    # -- out of descriptors ------------------------------------------------------------------
+
+    def _run_out(self, listening: socket.socket, error: OSError) -> None:
+        """Answer one client with the descriptor held in reserve, then leave the others in the backlog (SEC-90)."""
+        log.error("cannot accept connections for %.0f s: %s", PAUSE, error.strerror)
+        self._mounts[0].server.reject("SEC-L1")
+        if self._reserve is not None:
+            os.close(self._reserve)
+            self._reserve = None
+            try:
+                _turn_away(listening.accept()[0])
+            except OSError:
+                pass  # somebody else was faster with the descriptor
+            self._reserve = _reserve_descriptor()
+        loop = asyncio.get_running_loop()
+        for each in self._sockets:
+            loop.remove_reader(each)
+        self._pause = loop.call_later(PAUSE, self._go_on)
+
+    def _go_on(self) -> None:
+        self._pause = None
+        loop = asyncio.get_running_loop()
+        for each in self._sockets:
+            loop.add_reader(each, self._accept, each)
+
+
+def _turn_away(connected: socket.socket) -> None:
+    """503 and a close, without waiting (SEC-2)."""
+    retry = f"Retry-After: {random.randint(1, 5)}\r\nConnection: close\r\n".encode()  # noqa: S311
+    with connected:
+        connected.setblocking(False)
+        try:
+            connected.send(response(503, b"Too many connections", retry))
+            connected.shutdown(socket.SHUT_WR)
+            connected.recv(65536)  # a close with unread input would reset the answer away
+        except OSError:
+            pass  # it has gone, or has sent nothing yet
+
+
+def _reserve_descriptor() -> int | None:
+    try:
+        return os.open(os.devnull, os.O_RDONLY)
+    except OSError:
+        return None  # tried again after the next pause
+
+
+def _within_descriptor_limit(wanted: int) -> int:
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    possible = soft - SPARE_DESCRIPTORS
+    if soft == resource.RLIM_INFINITY or possible <= 0:
+        return wanted
+    return min(wanted, possible) if wanted else possible
