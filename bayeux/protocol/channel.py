@@ -23,9 +23,7 @@ META_CONNECT = "/meta/connect"
 META_SUBSCRIBE = "/meta/subscribe"
 META_UNSUBSCRIBE = "/meta/unsubscribe"
 META_DISCONNECT = "/meta/disconnect"
-META_CHANNELS = frozenset(
-    (META_HANDSHAKE, META_CONNECT, META_SUBSCRIBE, META_UNSUBSCRIBE, META_DISCONNECT)
-)
+META_CHANNELS = frozenset((META_HANDSHAKE, META_CONNECT, META_SUBSCRIBE, META_UNSUBSCRIBE, META_DISCONNECT))
 """The only meta channels there are; compared whole, never by prefix (CH-11, SEC-40)."""
 
 _NAME = re.compile(r"(?:/[A-Za-z0-9 !#$()*+\-.@_{~}]+)+\Z")

@@ -51,9 +51,7 @@ class DeliveryQueue:
     def drop_oldest_for(self, message: EncodedMessage) -> int:
         """Make room for ``message`` by dropping from the front; how many were dropped."""
         dropped = 0
-        while self.messages and (
-            len(self.messages) >= self.max_messages or self.bytes + message.size > self.max_bytes
-        ):
+        while self.messages and (len(self.messages) >= self.max_messages or self.bytes + message.size > self.max_bytes):
             self.bytes -= self.messages.pop(0).size
             dropped += 1
         return dropped

@@ -35,9 +35,7 @@ class HeldConnect:
 
     __slots__ = ("interval", "reply", "transport", "until", "wants_advice")
 
-    def __init__(
-        self, reply: Fields, until: float, wants_advice: bool, interval: float | None, transport: str
-    ) -> None:
+    def __init__(self, reply: Fields, until: float, wants_advice: bool, interval: float | None, transport: str) -> None:
         self.reply = reply
         self.until = until
         self.wants_advice = wants_advice

@@ -246,6 +246,10 @@ class BayeuxSession:
         """End it because the client does not heed its rate limit (SEC-L19)."""
         return self._break_off(EndReason.ERROR)
 
+    def stop(self, now: float) -> list[Effect]:
+        """End it because the server stops."""
+        return self._break_off(EndReason.DRAIN)
+
     def release(self, now: float, leaving: float | None = None) -> list[Effect]:
         """Answer the held connect: events came, its time is up, or the server is going (CN-3)."""
         if self.held is None:
@@ -290,7 +294,7 @@ class BayeuxSession:
         return not self.subscriptions.isdisjoint(channel.patterns)
 
     def _has_events_for(self, arrival: Arrival) -> bool:
-        """CN-4; what a streaming transport can push needs no connect (WS-10), unless nothing else may carry it (WS-12)."""
+        """CN-4; what a socket can push needs no connect (WS-10), unless only connects may carry it (WS-12)."""
         if not self.queue.messages or arrival.busy:
             return False
         return self.connect_only or not arrival.streaming

@@ -24,6 +24,7 @@ class Happening(Enum):
     EXPIRE = "expire"
     OVERFLOW = "overflow"
     FLOOD = "flood"
+    STOP = "stop"
 
 
 OnRequest: TypeAlias = Callable[[BayeuxSession, Message, Arrival], list[Effect]]
@@ -58,6 +59,8 @@ HAPPENINGS: Mapping[tuple[State, Happening], tuple[OnHappening, State]] = {
     (CONNECTED, Happening.EXPIRE): (BayeuxSession.expire, EXPIRED),
     (HANDSHAKEN, Happening.OVERFLOW): (BayeuxSession.overflow, EXPIRED),
     (CONNECTED, Happening.OVERFLOW): (BayeuxSession.overflow, EXPIRED),
+    (HANDSHAKEN, Happening.STOP): (BayeuxSession.stop, EXPIRED),
+    (CONNECTED, Happening.STOP): (BayeuxSession.stop, EXPIRED),
     (HANDSHAKEN, Happening.FLOOD): (BayeuxSession.flood, EXPIRED),
     (CONNECTED, Happening.FLOOD): (BayeuxSession.flood, EXPIRED),
 }

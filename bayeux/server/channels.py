@@ -62,10 +62,7 @@ class ServerChannel:
     def is_idle(self) -> bool:
         """Nobody would miss it (CH-31)."""
         return not (
-            self.persistent
-            or self.subscribers
-            or self.authorizers
-            or len(self.listeners) > self.weak_listeners
+            self.persistent or self.subscribers or self.authorizers or len(self.listeners) > self.weak_listeners
         )
 
 

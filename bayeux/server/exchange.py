@@ -42,7 +42,8 @@ from bayeux.protocol.message import (
     too_large,
 )
 from bayeux.protocol.session import Arrival
-from bayeux.protocol.transitions import receive
+from bayeux.protocol.transitions import Happening, receive
+from bayeux.server import attachment, ending, publication
 from bayeux.server.authorisation import consult, decide, refusal
 from bayeux.server.extension import STOP
 from bayeux.server.security import DENIED_BY_POLICY, Denied, Operation
@@ -146,13 +147,13 @@ class Exchange:
             effects = receive(session, message, self._arrival(session))
             for effect in effects:
                 if isinstance(effect, Publish):
-                    yield from server.publication(message, session)
+                    yield from publication.publish(server, message, session)
                 elif isinstance(effect, Reply):
                     self._has_connect_reply = self._has_connect_reply or is_connect
                     self._reply(effect.fields)
                 elif isinstance(effect, Hold):
                     self._is_held = True
-                    server.hold(session, self._transport)
+                    attachment.hold(server, session, self._transport)
                 else:
                     server.perform(session, effect, message)
         finally:
@@ -168,7 +169,7 @@ class Exchange:
         if not (is_publish and self._context.options.allow_anonymous_publish):
             raise SessionUnknown
         yield from self._authorise_publish(message, None)
-        yield from self._server.publication(message, None)
+        yield from publication.publish(self._server, message, None)
         reply = message.reply()
         reply["successful"] = True
         self._reply(reply)
@@ -189,10 +190,8 @@ class Exchange:
         """HS-1…8: every handshake makes a new session; a refused one leaves nothing behind (LST-5)."""
         server, context = self._server, self._context
         self._is_handshake = True
-        server.admit_handshake(context)
-        session = ServerSession(
-            new_client_id(server.random_bytes), context.options, server, context, server.clock()
-        )
+        server.admission.admit_handshake(context)
+        session = ServerSession(new_client_id(server.random_bytes), context.options, server, context, server.clock())
         yield from self._extend(session, message)
         decision = yield from decide(server.policy.can_handshake, server, session, message)
         if isinstance(decision, Denied):
@@ -200,7 +199,7 @@ class Exchange:
         yield from self._listen_to_meta(message, session)
         if decision.user is not None:
             session.user = decision.user
-        server.admit_session(session)
+        server.admission.admit_session(session)
         for effect in receive(session, message, self._arrival(session)):
             if isinstance(effect, Reply):
                 server.begin(session, self._transport, message)
@@ -233,20 +232,18 @@ class Exchange:
         if message.channel.kind is Kind.META:
             channel = self._server.channels.get(message.channel.text)
             if channel is not None:
-                yield from self._server.listen([channel], session, message)
+                yield from publication.listen([channel], session, message)
 
     def _charge(self, session: ServerSession) -> None:
         """SEC-L19: a client above its rate is refused, and ended when it goes on regardless."""
         options, server = self._context.options, self._server
-        if session.message_bucket.take(
-            options.session_message_rate, options.session_message_burst, server.clock()
-        ):
+        if session.message_bucket.take(options.session_message_rate, options.session_message_burst, server.clock()):
             session.refused_in_a_row = 0
             return
         server.reject("SEC-L19")
         session.refused_in_a_row += 1
         if session.refused_in_a_row >= 10:
-            server.end_flooding(session)
+            ending.let_happen(server, session, Happening.FLOOD)
         raise RateLimited(f"{options.session_message_rate:g} a second")
 
     def _authorise(self, message: Message, session: ServerSession) -> Steps[None]:
@@ -324,7 +321,7 @@ class Exchange:
             streaming=transport.streaming,
             alone=len(self._messages) == 1,
             busy=session.batches > 1,
-            crowded=not transport.streaming and server.is_crowded(session, context),
+            crowded=not transport.streaming and server.sessions.is_crowded(session, context),
             leaving=server.leaving_interval(),
         )
 
@@ -337,7 +334,7 @@ class Exchange:
         server = self._server
         if request is Request.HANDSHAKE:
             server.counters.handshakes["failed", self._transport.name] += 1
-        advice = advices.for_failure(error, request, self._context.options, server.handshake_pause())
+        advice = advices.for_failure(error, request, self._context.options, server.admission.pause())
         self._reply(failed(reply_to(fields), error, advice))
 
     def _finish(self) -> None:
@@ -362,5 +359,3 @@ class Exchange:
         if transport.streaming and (session.transport is not transport or not transport.writable):
             return NOTHING
         return server.take(session, transport)
-
-

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 from bayeux.protocol import json
 from bayeux.protocol.encoded import EncodedMessage
 from bayeux.protocol.message import Fields
+from bayeux.protocol.transitions import Happening
+from bayeux.server.ending import let_happen
 from bayeux.server.extension import STOP
 
 if TYPE_CHECKING:
@@ -25,9 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def deliver(
-    server: BayeuxServer, message: EncodedMessage, event: Fields, sessions: Iterable[ServerSession]
-) -> int:
+def deliver(server: BayeuxServer, message: EncodedMessage, event: Fields, sessions: Iterable[ServerSession]) -> int:
     """Queue one event for many sessions; how many took it.
 
     Args:
@@ -87,5 +87,5 @@ def _make_room(server: BayeuxServer, session: ServerSession, message: EncodedMes
     server.counters.messages_dropped["overflow"] += 1
     if not listeners and policy == "disconnect":
         server.counters.rejected["SEC-L16"] += 1
-        server.end_slow(session)
+        let_happen(server, session, Happening.OVERFLOW)
     return False

@@ -178,6 +178,15 @@ class Sessions:
                 break
             self.forget_kicked(session)
 
+    def is_crowded(self, session: ServerSession, context: Context) -> bool:
+        """The browser holds all the connects it may, not counting this session's own (COOK-10, COOK-13)."""
+        options = context.options
+        bound = options.http2_max_sessions_per_browser if context.http2 else options.max_sessions_per_browser
+        if bound < 0 or session.browser is None:
+            return False
+        own = session.held_by is not None and not session.held_by.streaming
+        return self.held_by_browser[session.browser] - own >= bound
+
     def hold_slot(self, session: ServerSession) -> None:
         """A connect of this session's browser is held from here on (COOK-10)."""
         if session.browser is not None:

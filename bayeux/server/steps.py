@@ -41,7 +41,7 @@ async def _finish(steps: Steps[Any], awaited: Awaitable[Any]) -> Any:
         try:
             try:
                 answer = await awaited
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001 - the step decides, cancellation included
                 awaited = steps.throw(error)
             else:
                 awaited = steps.send(answer)

@@ -15,7 +15,7 @@ from bayeux.protocol import errors
         (errors.HandshakeDenied(), "403::handshake_denied"),
         (errors.HandshakeFailed(), "403::handshake_failed"),
         (errors.ChannelMissing(), "400::channel_missing"),
-        (errors.ChannelCreateDenied("denied_by_security_policy"), "403:denied_by_security_policy:channel_create_denied"),
+        (errors.ChannelCreateDenied("not_a_member"), "403:not_a_member:channel_create_denied"),
         (errors.CreateDenied("denied_by_not_granting"), "403:denied_by_not_granting:create_denied"),
         (errors.PublishDenied("not_a_member"), "403:not_a_member:publish_denied"),
         (errors.SubscribeDenied("not_a_member"), "403:not_a_member:subscribe_denied"),

@@ -108,9 +108,7 @@ def test_first_connect_is_answered_at_once_and_the_second_is_held() -> None:
 
 
 @pytest.mark.spec("CN-2", "ADV-7")
-@pytest.mark.parametrize(
-    ("timeout", "until"), [(0, None), (5000, 5.0), (99000, 30.0), (-1, 30.0), (0.5, 0.0005)]
-)
+@pytest.mark.parametrize(("timeout", "until"), [(0, None), (5000, 5.0), (99000, 30.0), (-1, 30.0), (0.5, 0.0005)])
 def test_client_may_shorten_the_hold_of_one_connect(timeout: float, until: float | None) -> None:
     client = Client().connected()
     effects = client.connect(advice={"timeout": timeout})

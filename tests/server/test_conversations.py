@@ -169,7 +169,9 @@ async def test_a_tab_too_many_polls_and_gets_the_slot_however_it_became_free(end
 
 
 @pytest.mark.spec("COOK-10")
-@pytest.mark.parametrize(("limit", "http2", "is_held"), [(1, False, False), (-1, False, True), (0, False, False), (1, True, True)])
+@pytest.mark.parametrize(
+    ("limit", "http2", "is_held"), [(1, False, False), (-1, False, True), (0, False, False), (1, True, True)]
+)
 async def test_how_many_polls_a_browser_may_hold_is_an_option(limit: int, http2: bool, is_held: bool) -> None:
     async with still_server(ManualClock(), Options(max_sessions_per_browser=limit)) as server:
         first = Peer(server, http2=http2).handshake()
@@ -324,7 +326,9 @@ async def test_a_client_that_takes_no_events_is_ended_as_slow(name: str) -> None
 
 
 @pytest.mark.spec("Q-1", "Q-2")
-@pytest.mark.parametrize(("policy", "kept"), [("drop_new", [0, 1, 2]), ("drop_old", [2, 3, 4]), ("call", [0, 1, 2, 3, 4])])
+@pytest.mark.parametrize(
+    ("policy", "kept"), [("drop_new", [0, 1, 2]), ("drop_old", [2, 3, 4]), ("call", [0, 1, 2, 3, 4])]
+)
 async def test_what_a_full_queue_does_is_an_option(policy: Any, kept: list[int]) -> None:
     async with still_server(ManualClock(), Options(max_queue=3, queue_overflow=policy)) as server:
         alice = Peer(server).handshake()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bayeux.protocol.channel import ChannelName
+from bayeux.server import publication
 from bayeux.server.extension import STOP, Extension
 from bayeux.server.security import Denied, SecurityPolicy, Verdict
 from tests.support.clock import ManualClock
@@ -168,7 +169,7 @@ async def test_a_fault_of_ours_is_one_messages_500_and_tells_nothing(monkeypatch
         def explode(*_: Any) -> None:
             raise RuntimeError("secret detail")
 
-        monkeypatch.setattr(server, "publication", explode)
+        monkeypatch.setattr(publication, "publish", explode)
         answers = alice.send(alice.message("/w", data=1), alice.message("/meta/connect")).sent[0]
         assert [a.get("error") for a in answers] == ["500::internal_error", None]
 
@@ -307,7 +308,8 @@ async def test_channels_are_configured_once_and_swept_when_nobody_would_miss_the
         assert news[-1] == "-/weak"
         server.channels.sweep()
         assert news == [
-            "?/w/kept", "+/w/kept", "?/w/gone", "+/w/gone", "+/service/kept", "+/listened", "+/weak", "-/weak", "-/w/gone",
+            "?/w/kept", "+/w/kept", "?/w/gone", "+/w/gone", "+/service/kept", "+/listened", "+/weak",
+            "-/weak", "-/w/gone",
         ]  # fmt: skip
         names = {channel.name.text for channel in server.channels}
         assert {"/w/kept", "/listened", "/service/kept"} < names

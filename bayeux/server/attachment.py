@@ -1,0 +1,95 @@
+"""Which transports serve a session: the socket its events are pushed to, and whatever holds its connect.
+
+Source: SES-3, SES-8, WS-14, WS-16, WS-31, CN-11, COOK-10.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bayeux.server.sessions import ServerSession
+from bayeux.server.transport import Transport
+
+if TYPE_CHECKING:
+    from bayeux.server.server import BayeuxServer
+
+
+def attach_new(server: BayeuxServer, session: ServerSession, transport: Transport) -> None:
+    """A session has just begun on this transport; a socket serves its sessions one after the other (WS-31)."""
+    if transport.session is not None:
+        lose(server, transport)
+    transport.session = session
+    if transport.streaming:
+        session.transport = transport
+
+
+def attach(server: BayeuxServer, session: ServerSession, transport: Transport, *, is_connect: bool) -> None:
+    """A message of this session came by this transport, which counts from here on (SES-3)."""
+    if transport.streaming:
+        _move_to_socket(server, session, transport)
+    elif session.transport is not None and is_connect:
+        # A session that polls is not pushed to any more; its other requests by HTTP leave its socket alone.
+        _leave_socket(server, session, session.transport)
+    transport.session = session
+
+
+def hold(server: BayeuxServer, session: ServerSession, transport: Transport) -> None:
+    """A connect is held from here on; it costs a place in a set (LP-12)."""
+    transport.session = session
+    session.held_by = transport
+    if not transport.streaming:
+        server.sessions.hold_slot(session)
+
+
+def let_go(server: BayeuxServer, session: ServerSession) -> Transport | None:
+    """The connect is not held any more; what held it, to be answered or dismissed."""
+    held_by, session.held_by = session.held_by, None
+    if held_by is not None and not held_by.streaming:
+        server.sessions.free_slot(session)
+    return held_by
+
+
+def dismiss_held(server: BayeuxServer, session: ServerSession) -> None:
+    """End the request of a connect that another one replaced (CN-10)."""
+    held_by = let_go(server, session)
+    if held_by is not None and not held_by.closed:
+        held_by.dismiss(session.options.duplicate_meta_connect_http_code)
+
+
+def lose(server: BayeuxServer, transport: Transport) -> None:
+    """The connection is gone; nothing that waits is lost (SES-8, WS-16)."""
+    session, transport.session = transport.session, None
+    if session is None:
+        return
+    if session.transport is transport:
+        session.transport = None
+    _drop_held(server, session, transport)
+
+
+def _move_to_socket(server: BayeuxServer, session: ServerSession, socket: Transport) -> None:
+    """WS-14: the newest socket is the session's, at once and before its message is processed."""
+    former = session.transport
+    if former is not socket:
+        if former is not None:
+            _leave_socket(server, session, former)
+        elif session.held is not None:
+            dismiss_held(server, session)
+            session.lose_held_connect(server.clock())
+            server.watch(session)
+        session.transport = socket
+    session.may_push = True
+
+
+def _leave_socket(server: BayeuxServer, session: ServerSession, socket: Transport) -> None:
+    _drop_held(server, session, socket)
+    socket.session = None
+    session.transport = None
+
+
+def _drop_held(server: BayeuxServer, session: ServerSession, transport: Transport) -> None:
+    """Its connect is not held by this transport any more; the events stay (SES-8, CN-11)."""
+    if session.held_by is transport:
+        let_go(server, session)
+        session.lose_held_connect(server.clock())
+        if not session.is_over:
+            server.watch(session)

@@ -1,0 +1,102 @@
+"""How sessions end, and what that means for their sockets.
+
+Source: section 9 of the Bayeux reference; LST-6.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from typing import TYPE_CHECKING, Any
+
+from bayeux.protocol.effects import EndReason
+from bayeux.protocol.encoded import EncodedMessage
+from bayeux.protocol.transitions import Happening, happen
+from bayeux.server.listeners import tell
+from bayeux.server.sessions import ServerSession
+from bayeux.server.transport import Transport
+
+if TYPE_CHECKING:
+    from bayeux.server.server import BayeuxServer
+
+log = logging.getLogger(__name__)
+
+CLOSE_NORMAL, CLOSE_GOING_AWAY, CLOSE_POLICY = 1000, 1001, 1008
+LINGER = 2.0  # DSC-8: a client closes its socket itself when it is told that it is over
+_FAREWELL = EncodedMessage("/meta/disconnect", b'{"channel":"/meta/disconnect","successful":true}')  # DSC-6
+_AT_ONCE = {
+    EndReason.TIMEOUT: (CLOSE_NORMAL, "Session expired"),  # DSC-9
+    EndReason.SLOW: (CLOSE_POLICY, "slow"),  # Q-2
+    EndReason.ERROR: (CLOSE_POLICY, "flooding"),  # SEC-L19
+}
+
+
+def let_happen(server: BayeuxServer, session: ServerSession, happening: Happening) -> None:
+    """End a session because of something that was not its client's wish; nothing, if it is over already."""
+    for effect in happen(session, happening, server.clock()):
+        server.perform(session, effect)
+
+
+def kick(server: BayeuxServer, session: ServerSession) -> None:
+    """End a session from here: its events, then the news, then no more (DSC-6).
+
+    A client that cannot be told now is told with its next message (DSC-7).
+    """
+    if session.is_over:
+        return
+    session.queue.put_beyond_bounds(_FAREWELL)
+    socket = session.transport
+    let_happen(server, session, Happening.KICK)
+    if session.queue.messages and socket is not None and socket.writable and not socket.closed:
+        socket.send(server.take(session, socket), ())
+    if session.queue.messages:
+        session.expires_at = server.clock() + session.options.max_interval
+        server.sessions.remember_kicked(session)
+
+
+def send_away(server: BayeuxServer, session: ServerSession) -> None:
+    """Have a client go to another node, with everything that waits for it (DSC-11)."""
+    socket = session.transport
+    if session.held is not None:
+        server.release(session)
+    else:
+        server.write(session)
+    if socket is not None and not socket.closed:
+        socket.close(CLOSE_GOING_AWAY, "Going away")
+
+
+def end(server: BayeuxServer, session: ServerSession, reason: EndReason) -> None:
+    """Remove a session that is over; the order of the news is DSC-5's."""
+    server.sessions.remove(session)
+    server.deadlines.forget(session)
+    server.counters.session_ends[reason.value] += 1
+    lasted_ms = round((server.clock() - session.begun_at) * 1000)
+    fields = {"event": "session_ends", "reason": reason.value, "duration_ms": lasted_ms, **log_fields(session)}
+    log.info("session ends", extra=fields)
+    tell(server.listeners.session_removed, session, reason)
+    for name in tuple(session.subscriptions):
+        server.unsubscribe(session, name)
+    session.subscriptions.clear()
+    if session.hooks is not None:
+        tell(session.hooks.removed, session, reason)
+    if reason is not EndReason.KICKED:
+        session.queue.clear()
+    socket = session.transport
+    if socket is None or socket.closed:
+        return
+    if reason in _AT_ONCE:
+        socket.close(*_AT_ONCE[reason])
+    else:
+        server.call_later(LINGER, lambda: _close_unless_used(socket))
+
+
+def log_fields(session: ServerSession) -> dict[str, Any]:
+    """What a log line tells of a session: never its clientId, which is a credential."""
+    digest = hashlib.sha256(session.client_id.encode()).hexdigest()
+    return {"session": digest[:12], "user": session.user, "peer": session.peer}
+
+
+def _close_unless_used(socket: Transport) -> None:
+    is_used = socket.session is not None and not socket.session.is_over
+    if not socket.closed and not is_used:
+        socket.close(CLOSE_NORMAL, "Disconnect")
