@@ -1,0 +1,85 @@
+"""The flusher: once a turn, shared batches, bounded slices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from bayeux.protocol.encoded import Batch, EncodedMessage
+from bayeux.protocol.options import Options
+from bayeux.server.flusher import SESSIONS_A_TURN, Flusher
+from bayeux.server.server import BayeuxServer
+from bayeux.server.sessions import ServerSession
+from bayeux.server.transport import Context
+
+
+class Loop:
+    """Runs what was asked for soon when told."""
+
+    def __init__(self) -> None:
+        self.soon: list[Callable[[], None]] = []
+
+    def call_soon(self, function: Callable[[], None]) -> None:
+        self.soon.append(function)
+
+    def turn(self) -> None:
+        due, self.soon = self.soon, []
+        for function in due:
+            function()
+
+
+def new_sessions(count: int) -> list[ServerSession]:
+    server, options = BayeuxServer(), Options()
+    context = Context(transport="websocket", options=options)
+    return [ServerSession(str(n), options, server, context, 0.0) for n in range(count)]
+
+
+def flusher_into(written: list[Batch], batches: list[Batch]) -> tuple[Flusher, Loop]:
+    loop = Loop()
+    flusher = Flusher(loop.call_soon, lambda session: written.append(flusher.take(session)), batches.append)
+    return flusher, loop
+
+
+@pytest.mark.spec("WS-11", "DEL-8")
+def test_sessions_that_wait_for_the_same_share_one_batch() -> None:
+    written: list[Batch] = []
+    batches: list[Batch] = []
+    flusher, loop = flusher_into(written, batches)
+    one, two, three = new_sessions(3)
+    first, second = EncodedMessage("/a", b"{}"), EncodedMessage("/a", b"{}")
+    for session, messages in ((one, [first, second]), (two, [first, second]), (three, [second])):
+        for message in messages:
+            session.queue.put(message)
+            flusher.mark(session)
+    loop.turn()
+    assert written[0] is written[1]
+    assert [len(batch) for batch in written] == [2, 2, 1]
+    assert len(batches) == 2
+    assert not any(session.queue.messages for session in (one, two, three))
+
+
+@pytest.mark.spec("SEC-92", "PUB-16")
+def test_a_long_fan_out_is_written_in_slices_and_in_order() -> None:
+    written: list[ServerSession] = []
+    loop = Loop()
+    flusher = Flusher(loop.call_soon, written.append, lambda _: None)
+    sessions = new_sessions(SESSIONS_A_TURN + 1)
+    for session in sessions:
+        flusher.mark(session)
+        flusher.mark(session)
+    loop.turn()
+    assert len(written) == SESSIONS_A_TURN
+    loop.turn()
+    assert written == sessions
+    assert loop.soon == []
+
+
+def test_a_batch_taken_between_two_turns_is_not_remembered_beyond_the_next() -> None:
+    written: list[Batch] = []
+    flusher, loop = flusher_into(written, [])
+    [session] = new_sessions(1)
+    session.queue.put(EncodedMessage("/a", b"{}"))
+    assert len(flusher.take(session)) == 1
+    assert len(loop.soon) == 1, "the turn's end forgets it"
+    assert len(flusher.take(session)) == 0
