@@ -1,0 +1,1 @@
+"""Who an agent is, and what he may do on Bayeux channels."""

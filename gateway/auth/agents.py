@@ -1,0 +1,173 @@
+"""Who an agent is: by password, by token, or by the cookie of an earlier sign-in.
+
+One door for REST and Bayeux. What somebody shows with a request wins over his cookie, so that a
+new sign-in in the same browser is at once the new user's (AG-102).
+
+Source: AG-10…12, AG-14, SEC-51…53.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import hmac
+import ipaddress
+import logging
+import os
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from bayeux.server.transport import Context
+from gateway.auth.http_sessions import COOKIE, HttpSession, HttpSessions
+from gateway.auth.passwords import Passwords
+from gateway.auth.throttle import Throttle, TooManyFailures
+from gateway.auth.tokens import TokenRefused, Tokens
+from gateway.config.model import Auth
+
+log = logging.getLogger(__name__)
+
+_VERIFIED_KEPT = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a request shows of its sender."""
+
+    authorization: str
+    """The header, or empty."""
+    cookie: str
+    """Value of JSESSIONID, or empty."""
+    peer: str
+    is_secure: bool
+    """It came over TLS."""
+
+    @property
+    def is_confidential(self) -> bool:
+        """Could nobody on the way read it (SEC-53)?"""
+        if self.is_secure:
+            return True
+        try:
+            return ipaddress.ip_address(self.peer).is_loopback
+        except ValueError:
+            return False
+
+
+class Agents:
+    """Signs agents in; ``close`` it at the end.
+
+    Args:
+        config: users, keys and limits.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(self, config: Auth, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.users = {user.name: user for user in config.users}
+        self.tokens = Tokens(config.tokens)
+        self.http_sessions = HttpSessions(
+            idle=config.session_idle, most=config.max_sessions, most_per_user=config.max_sessions_per_user
+        )
+        self._throttle = Throttle(
+            per_account=config.login_failures,
+            per_address=config.login_failures_per_address,
+            window=config.login_window,
+        )
+        self._passwords = Passwords(config.users)
+        self._allow_basic_over_http = config.allow_basic_over_http
+        self._clock = clock
+        # A fingerprint is of no use outside this process: its key is never stored.
+        self._fingerprint_key = os.urandom(32)
+        self._verified: OrderedDict[bytes, str] = OrderedDict()
+        self._verifying: dict[bytes, asyncio.Task[str | None]] = {}
+
+    def close(self) -> None:
+        """Stop checking passwords."""
+        for task in self._verifying.values():
+            task.cancel()
+        self._passwords.close()
+
+    def identify(self, context: Context) -> str | Awaitable[str | None] | None:
+        """Who sends this Bayeux request or upgrade; None for nobody we know, whatever the reason."""
+        shown = Credentials(
+            authorization=context.headers.get("authorization", ""),
+            cookie=context.cookies.get(COOKIE, ""),
+            peer=context.peer,
+            is_secure=context.secure,
+        )
+        try:
+            return self.who(shown)
+        except TooManyFailures:
+            return None
+
+    def who(self, shown: Credentials) -> str | Awaitable[str | None] | None:
+        """The user; only a password that was not seen before has to be awaited.
+
+        Raises TooManyFailures, PasswordsBusy.
+        """
+        if shown.authorization:
+            scheme, _, rest = shown.authorization.partition(" ")
+            if scheme.lower() == "basic":
+                return self._by_password(rest.strip(), shown)
+            return self._by_token(rest.strip(), shown.peer) if scheme.lower() == "bearer" else None
+        session = self.session_of(shown.cookie)
+        return session.user if session is not None else None
+
+    def session_of(self, cookie: str) -> HttpSession | None:
+        """The live HTTP session of a cookie, renewed by being asked for (AG-14)."""
+        return self.http_sessions.use(cookie, self._clock()) if cookie else None
+
+    def begin_session(self, user: str) -> tuple[str, HttpSession]:
+        """An HTTP session for who has just shown who he is, and the value of its cookie."""
+        return self.http_sessions.begin(user, self._clock())
+
+    def _by_token(self, token: str, peer: str) -> str | None:
+        try:
+            return self.tokens.user_of(token)
+        except TokenRefused as refused:
+            log.info("token refused", extra={"peer": peer, "reason": str(refused)})
+            return None
+
+    def _by_password(self, encoded: str, shown: Credentials) -> str | Awaitable[str | None] | None:
+        if not shown.is_confidential and not self._allow_basic_over_http:
+            log.warning(
+                "a password came over plain HTTP and was not looked at; use TLS or set auth.allow_basic_over_http",
+                extra={"peer": shown.peer},
+            )
+            return None
+        try:
+            name, colon, password = base64.b64decode(encoded, validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            return None
+        if not colon:
+            return None
+        fingerprint = hmac.digest(self._fingerprint_key, f"{len(name)}:{name}{password}".encode(), "sha256")
+        running = self._verifying.get(fingerprint)
+        if running is not None:  # the same password at the same time is one attempt
+            return asyncio.shield(running)
+        self._throttle.attempt(name, shown.peer, self._clock())
+        if fingerprint in self._verified:
+            self._verified.move_to_end(fingerprint)
+            self._throttle.forgive(name, shown.peer)
+            return name
+        task = asyncio.ensure_future(self._verify(name, password, shown.peer, fingerprint))
+        self._verifying[fingerprint] = task
+        task.add_done_callback(lambda _: self._verifying.pop(fingerprint))
+        return asyncio.shield(task)
+
+    async def _verify(self, name: str, password: str, peer: str, fingerprint: bytes) -> str | None:
+        is_right = False
+        try:
+            is_right = await self._passwords.verify(name, password)
+        except BaseException:
+            self._throttle.forgive(name, peer)
+            raise
+        if not is_right:
+            log.info("sign-in refused", extra={"user": name, "peer": peer})
+            return None
+        self._throttle.forgive(name, peer)
+        self._verified[fingerprint] = name
+        if len(self._verified) > _VERIFIED_KEPT:
+            self._verified.popitem(last=False)
+        return name

@@ -1,0 +1,106 @@
+"""``publish``: one message, to everybody on a channel or to one user.
+
+Source: OPS-8, SEC-44.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json as plain_json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import typer
+
+from bayeux.client.client import BayeuxClient
+from bayeux.protocol import json
+from bayeux.protocol.errors import MalformedBody
+from gateway.cli.client import Sender, TokenFile, TransportName, Url, make_client, told_in_one_sentence
+from gateway.cli.sources import Development, Files, Settings, sources
+from gateway.config import load
+from gateway.failure import ExitCode, Failure
+from gateway.running import Running, find_running
+
+_PATIENCE = 10.0
+
+
+def publish(
+    channel: Annotated[str, typer.Argument(metavar="CHANNEL")],
+    data: Annotated[
+        str, typer.Argument(metavar="[JSON|@FILE|-]", help="The message; - reads it from the standard input.")
+    ] = "null",
+    files: Files = None,
+    settings: Settings = None,
+    *,
+    user: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="To this user's sessions, through the internal listener of this machine."),
+    ] = None,
+    url: Url = None,
+    sender: Sender = None,
+    token_file: TokenFile = None,
+    transport: TransportName = None,
+    dev: Development = False,
+) -> None:
+    """Publish one message.
+
+    Examples: `bayeux-gateway publish /demo/hello '{"text": "hi"}'`,
+    `bayeux-gateway publish --user Agent1 /v2/me/interactions @data.json`
+    """
+    value = _read(data)
+    loaded = load(sources(files, settings, dev=dev))
+    if user is not None:
+        answer = _publish_to_user(find_running(loaded, os.environ), user, channel, value)
+        typer.echo(plain_json.dumps({"user": user, "channel": channel, "sessions": answer["sessions"]}))
+        return
+    client = make_client(loaded, url=url, user=sender, token_file=token_file, transport=transport)
+    with told_in_one_sentence():
+        asyncio.run(_publish(client, channel, value))
+
+
+def _read(data: str) -> json.Json:
+    """The value that is meant by the argument; raises Failure."""
+    try:
+        if data == "-":
+            text = sys.stdin.buffer.read()
+        elif data.startswith("@"):
+            text = Path(data[1:]).read_bytes()
+        else:
+            text = data.encode()
+        return json.decode(text, 0)
+    except OSError as error:
+        raise Failure(f"{data[1:]} cannot be read: {error.strerror}") from None
+    except MalformedBody:
+        raise Failure("the message is not JSON: give JSON, @FILE or - (a text needs its quotes: '\"text\"')") from None
+
+
+async def _publish(client: BayeuxClient, channel: str, value: json.Json) -> None:
+    async with client:
+        await client.publish(channel, value)
+
+
+def _publish_to_user(running: Running, user: str, channel: str, value: json.Json) -> Any:
+    """The answer of the internal listener; raises Failure."""
+    body = json.encode({"user": user, "channel": channel, "data": value})
+    headers = {"Authorization": f"Bearer {running.token}", "Content-Type": "application/json"}
+    connection = http.client.HTTPConnection(urlsplit(running.internal).netloc, timeout=_PATIENCE)
+    try:
+        connection.request("POST", "/internal/publish", body, headers)
+        response = connection.getresponse()
+        answer = plain_json.loads(response.read())
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise Failure(
+            f"{running.internal} cannot be reached ({error}): start a gateway with `bayeux-gateway serve`",
+            ExitCode.UNAVAILABLE,
+        ) from None
+    finally:
+        connection.close()
+    if response.status == http.client.UNAUTHORIZED:
+        raise Failure(f"{running.internal} does not take our token: is internal.token that of the gateway there?")
+    if response.status != http.client.OK:
+        raise Failure(f"{running.internal} refused: {answer.get('statusMessage', response.reason)}")
+    return answer

@@ -1,0 +1,248 @@
+"""Everything that can be configured: one typed model, from which checks, names, docs and pages come.
+
+Nothing here reads a file or the environment; ``gateway.config.loading`` does.
+
+Source: OPS-20…22, OPS-40, OPS-43, OPS-60, OPS-61, SEC-4, SEC-45, SEC-50…53.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Literal, Self
+
+from pydantic import BaseModel, Field, SecretStr, model_validator
+
+from bayeux.protocol.channel import parse_channel
+from bayeux.protocol.errors import ChannelInvalid
+from gateway.config.bayeux import BayeuxSection, MountOverrides, strict
+from gateway.config.units import Address, Duration
+
+MINIMUM_SECRET_BYTES = 32  # SEC-50: a shorter HS256 secret can be guessed offline
+MAXIMUM_KEYS = 20  # SEC-50
+
+
+class Section(BaseModel):
+    """A table of the configuration file."""
+
+    model_config = strict
+
+
+class Listen(Section):
+    """Where the gateway listens."""
+
+    public: Address = Field(
+        default=Address("127.0.0.1", 8080), description="Bayeux and the APIs meant for clients (OPS-40)."
+    )
+    internal: Address = Field(
+        default=Address("127.0.0.1", 8081), description="Metrics, health and control; never for clients (OPS-40)."
+    )
+
+
+class Internal(Section):
+    """How commands on this machine prove themselves to the internal listener."""
+
+    token: SecretStr | None = Field(
+        default=None, description="Bearer token; unset = a fresh one at each start, in a file only its owner may read."
+    )
+    directory: str = Field(
+        default="",
+        description="Where that file is; empty = `bayeux-gateway` below $XDG_RUNTIME_DIR, else below ~/.local/state.",
+    )
+
+
+class Mount(MountOverrides):
+    """A path at which Bayeux is served, and what differs there."""
+
+    path: str = Field(
+        description="URL path; what lies below it belongs to it (HTTP-1).", pattern=r"^(/[A-Za-z0-9_.~-]+)+$"
+    )
+
+
+class Mounts(Section):
+    """One Bayeux server at three paths."""
+
+    cometd: Mount = Field(default=Mount(path="/cometd"), description="The general endpoint.")
+    genesys: Mount = Field(
+        default=Mount.model_validate(
+            {"path": "/genesys/cometd", "browser_cookie_path": "/genesys", "advise_unknown_session": True}
+        ),
+        description="Mobile engagement (CM-1, CM-9, CM-12).",
+    )
+    notifications: Mount = Field(
+        default=Mount.model_validate({"path": "/api/v2/notifications", "max_interval": "20s"}),
+        description="Agents (AG-100, AG-120).",
+    )
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        paths = [self.cometd.path, self.genesys.path, self.notifications.path]
+        for path, count in Counter(paths).items():
+            if count > 1:
+                raise ValueError(f"two mounts have the path {path}")
+        return self
+
+
+class User(Section):
+    """An agent who may sign in with a password."""
+
+    name: str = Field(description="What he signs in as.", pattern=r"^[^:\x00-\x1f\x7f]{1,128}$")
+    password_hash: SecretStr = Field(description="Argon2id; `bayeux-gateway user hash` makes one.")
+    first_name: str = Field(default="", description="For `GET /api/v2/me`.")
+    last_name: str = Field(default="", description="For `GET /api/v2/me`.")
+    email_address: str = Field(default="", description="For `GET /api/v2/me`.")
+    roles: list[str] = Field(default=["agent"], description="What `grants` may refer to.")
+    enabled: bool = Field(default=True, description="False: may not sign in.")
+
+    @model_validator(mode="after")
+    def _hashed(self) -> Self:
+        if not self.password_hash.get_secret_value().startswith("$argon2id$"):
+            raise ValueError("password_hash must be an argon2id hash; `bayeux-gateway user hash` makes one")
+        return self
+
+
+class Key(Section):
+    """A key that signs tokens."""
+
+    file: str = Field(description="PEM: a public key checks tokens, a private one also makes them.")
+    algorithm: Literal["RS256", "ES256", "EdDSA"] = Field(description="The only algorithm it is used with.")
+    id: str = Field(default="", description="The token's `kid`; empty = tried for every token of the algorithm.")
+
+
+class Tokens(Section):
+    """Bearer tokens (JWT) of agents."""
+
+    secret: SecretStr | None = Field(default=None, description="For HS256, 32 bytes or more; unset = HS256 is refused.")
+    keys: list[Key] = Field(default=[], description="For RS256, ES256 and EdDSA; at most 20.", max_length=MAXIMUM_KEYS)
+    issuer: str = Field(default="", description="The `iss` that a token must have; empty = any.")
+    audience: str = Field(default="", description="The `aud` that a token must have; empty = none is expected.")
+    user_claim: str = Field(default="sub", description="The claim that holds the user's name (AG-12).", min_length=1)
+    leeway: Duration = Field(default=Duration(30), description="How far clocks may differ.")
+
+    @model_validator(mode="after")
+    def _secret_is_long(self) -> Self:
+        if self.secret is not None and len(self.secret.get_secret_value().encode()) < MINIMUM_SECRET_BYTES:
+            raise ValueError(f"secret must have {MINIMUM_SECRET_BYTES} bytes or more")
+        return self
+
+
+class Auth(Section):
+    """How agents sign in."""
+
+    users: list[User] = Field(default=[], description="Agents with a password; with tokens alone it may stay empty.")
+    tokens: Tokens = Field(default=Tokens(), description="Bearer tokens.")
+    allow_basic_over_http: bool = Field(
+        default=False, description="Accept passwords over plain HTTP from other machines (SEC-53)."
+    )
+    session_idle: Duration = Field(default=Duration(1800), description="Life of an unused JSESSIONID (AG-14).")
+    max_sessions: int = Field(default=20_000, description="JSESSIONIDs at once; the longest idle goes first.", ge=1)
+    max_sessions_per_user: int = Field(default=16, description="JSESSIONIDs of one user; the same.", ge=1)
+    login_failures: int = Field(
+        default=5, description="Failures of an account from one address before a pause (SEC-L21).", ge=1
+    )
+    login_failures_per_address: int = Field(default=50, description="The same for all accounts from one address.", ge=1)
+    login_window: Duration = Field(default=Duration(900), description="How long failures count, from the first one.")
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        for name, count in Counter(user.name for user in self.users).items():
+            if count > 1:
+                raise ValueError(f"users: {name} is there twice")
+        return self
+
+
+class Grant(Section):
+    """What users or roles may do besides listening to their own private names (SEC-45)."""
+
+    roles: list[str] = Field(default=[], description="Whom it is for: roles.")
+    users: list[str] = Field(default=[], description="And users, by name; `*` = everyone who signed in.")
+    operations: list[Literal["subscribe", "publish"]] = Field(description="What is granted.", min_length=1)
+    channel: str = Field(description="A channel, or a pattern that grants all it matches and itself.")
+
+    @model_validator(mode="after")
+    def _for_somebody(self) -> Self:
+        if not self.roles and not self.users:
+            raise ValueError("a grant needs roles or users")
+        try:
+            parse_channel(self.channel)
+        except ChannelInvalid:
+            raise ValueError("channel must be a channel name or pattern, such as /news/**") from None
+        return self
+
+
+class Drain(Section):
+    """How sessions are let go at a stop."""
+
+    notice: Duration = Field(default=Duration(5), description="Serve on while `/health/ready` says 503 (OPS-61).")
+    spread: Duration = Field(default=Duration(20), description="Time over which sessions are ended (OPS-61).")
+
+
+class Shutdown(Section):
+    """The whole of a stop."""
+
+    timeout: Duration = Field(
+        default=Duration(30), description="After it what is left is cut, and the exit code is 75 (OPS-61)."
+    )
+
+
+class Log(Section):
+    """What is logged, and how."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="The least that is logged.")
+    format: Literal["auto", "text", "json"] = Field(
+        default="auto", description="auto = text on a terminal, else json (OPS-52)."
+    )
+
+
+class Config(Section):
+    """The whole configuration."""
+
+    profile: Literal["default", "development"] = Field(
+        default="default",
+        description="development = what `--dev` sets: accounts Agent1, Agent2; open channels; loopback only.",
+    )
+    workers: int = Field(default=1, description="Processes that serve.", ge=1)
+    listen: Listen = Field(default=Listen(), description=Listen.__doc__)
+    internal: Internal = Field(default=Internal(), description=Internal.__doc__)
+    mounts: Mounts = Field(default=Mounts(), description=Mounts.__doc__)
+    bayeux: BayeuxSection = Field(
+        default=BayeuxSection(),
+        description="The Bayeux server: sessions, delivery, limits, browsers, transports.",
+    )
+    auth: Auth = Field(default=Auth(), description=Auth.__doc__)
+    grants: list[Grant] = Field(default=[], description=Grant.__doc__)
+    drain: Drain = Field(default=Drain(), description=Drain.__doc__)
+    shutdown: Shutdown = Field(default=Shutdown(), description=Shutdown.__doc__)
+    log: Log = Field(default=Log(), description=Log.__doc__)
+
+    @model_validator(mode="after")
+    def _without_contradiction(self) -> Self:
+        if self.workers > 1:
+            raise ValueError("workers: more than one needs Redis, which this version does not use yet; set workers = 1")
+        if self.shutdown.timeout <= self.drain.notice + self.drain.spread:
+            raise ValueError(
+                "shutdown.timeout must exceed drain.notice + drain.spread, or every stop would be cut short"
+            )
+        if self.profile == "development":
+            for name in ("public", "internal"):
+                if not getattr(self.listen, name).is_loopback:
+                    raise ValueError(
+                        f"listen.{name}: the development profile serves this machine only (SEC-45); use 127.0.0.1"
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _mounts_without_contradiction(self) -> Self:
+        options = self.bayeux.options()
+        for name in type(self.mounts).model_fields:
+            mount: Mount = getattr(self.mounts, name)
+            for transport in (self.bayeux.long_polling, self.bayeux.websocket):
+                try:
+                    options.replaced({**mount.as_overrides(), **transport.as_overrides()})
+                except ValueError as error:
+                    raise ValueError(f"mounts.{name}: {error}") from None
+        return self
+
+    @property
+    def is_development(self) -> bool:
+        """Is the policy loose and are passwords known to everybody?"""
+        return self.profile == "development"

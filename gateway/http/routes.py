@@ -1,0 +1,59 @@
+"""Which path is served by what, on the public and on the internal listener.
+
+Source: OPS-40, SEC-97.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from tornado.web import Application
+
+from bayeux.server.server import BayeuxServer
+from bayeux.transports.mount import Mount
+from bayeux.transports.proxy import Proxies
+from bayeux.transports.routes import make_handlers
+from gateway.auth.agents import Agents
+from gateway.http.agent_api import Me, Version
+from gateway.http.handler import NotFound, StaticFiles, log_access
+from gateway.http.health import HealthHandler
+from gateway.http.internal import MetricsHandler, PublishHandler
+from gateway.observe.health import Health
+from gateway.observe.metrics import Metrics
+
+STATIC = Path(__file__).parent.parent / "static"
+_HEALTH = r"/health/(live|ready|startup)"
+
+
+def public_application(mounts: Iterable[Mount], agents: Agents, health: Health, proxies: Proxies) -> Application:
+    """What clients may reach.
+
+    The listener keeps connections that begin at a mount; the routes of the mounts are for a browser that
+    goes on there with the connection over which it got the page.
+    """
+    return Application(
+        [
+            *make_handlers(*mounts),
+            (_HEALTH, HealthHandler, {"health": health, "with_details": False}),
+            (r"/api/v2/me/?", Me, {"agents": agents, "proxies": proxies}),
+            (r"/api/v2/diagnostics/version", Version),
+            (r"/()", StaticFiles, {"path": STATIC, "default_filename": "index.html"}),
+            (r"/static/([A-Za-z0-9_./-]+)", StaticFiles, {"path": STATIC}),
+        ],
+        default_handler_class=NotFound,
+        log_function=log_access("public"),
+    )
+
+
+def internal_application(server: BayeuxServer, health: Health, metrics: Metrics, token: str) -> Application:
+    """What only operators and commands on this machine may reach."""
+    return Application(
+        [
+            (_HEALTH, HealthHandler, {"health": health, "with_details": True}),
+            (r"/metrics", MetricsHandler, {"metrics": metrics}),
+            (r"/internal/publish", PublishHandler, {"server": server, "token": token}),
+        ],
+        default_handler_class=NotFound,
+        log_function=log_access("internal"),
+    )

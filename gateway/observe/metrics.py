@@ -1,0 +1,152 @@
+"""Metrics of the gateway, read from the server's own counters when somebody asks.
+
+Nothing is counted twice and nothing here runs while messages flow. No label holds a user, a session
+or a channel's name.
+
+Source: OPS-50, MON-1.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import random
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
+from typing import Any, TypeAlias
+
+import tornado
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
+
+import gateway
+from bayeux.server.counters import Histogram
+from bayeux.server.server import BayeuxServer
+from gateway.observe.loop_lag import LoopLag
+
+_WORKER = "0"  # the one process there is
+_SAMPLED_SESSIONS = 200
+_MESSAGES = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+_BYTES = (0, 256, 1024, 4096, 16384, 65536, 262144, 1048576)
+
+
+class Metrics:
+    """What ``/metrics`` answers for one server."""
+
+    def __init__(self, server: BayeuxServer, lag: LoopLag) -> None:
+        self._registry = CollectorRegistry()
+        self._registry.register(_BayeuxCollector(server))
+        self._registry.register(_LoopCollector(lag))
+        ProcessCollector(registry=self._registry)
+
+    def page(self, accept: str) -> tuple[bytes, str]:
+        """All metrics and their content type: Prometheus text, or OpenMetrics for who accepts it."""
+        encode, content_type = choose_encoder(accept)
+        return encode(self._registry), content_type
+
+
+class _BayeuxCollector(Collector):
+    """The ``bayeux_…`` rows of OPS-50 that exist on one node."""
+
+    def __init__(self, server: BayeuxServer) -> None:
+        self._server = server
+        self._queue_messages = Histogram(_MESSAGES)
+        self._queue_bytes = Histogram(_BYTES)
+
+    def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily]:
+        yield from self._gauges()
+        counters = self._server.counters
+        yield _counter("bayeux_handshakes", "Handshakes answered.", ("result", "transport"), counters.handshakes)
+        yield _counter("bayeux_session_ends", "Sessions ended.", ("reason",), counters.session_ends)
+        yield _counter(
+            "bayeux_messages_received", "Messages from clients.", ("kind", "transport"), counters.messages_received
+        )
+        yield _counter(
+            "bayeux_messages_delivered", "Events written to clients.", ("transport",), counters.messages_delivered
+        )
+        yield _counter("bayeux_messages_dropped", "Events dropped.", ("reason",), counters.messages_dropped)
+        yield _counter("bayeux_bytes_received", "Bytes from clients.", ("transport",), counters.bytes_received)
+        yield _counter("bayeux_bytes_sent", "Bytes to clients.", ("transport",), counters.bytes_sent)
+        yield _counter("bayeux_rejected", "Refusals, by the limit that refused.", ("reason",), counters.rejected)
+        yield _histogram(
+            "bayeux_delivery_seconds",
+            "From the acceptance of a publish to its write to a socket.",
+            ("scope",),
+            {"local": counters.delivery_seconds},
+        )
+        yield _histogram("bayeux_request_seconds", "Processing of a request.", ("request",), counters.request_seconds)
+        yield from self._queues()
+
+    def _gauges(self) -> Iterator[GaugeMetricFamily]:
+        sessions = Counter(
+            "long-polling" if session.transport is None else session.transport.name for session in self._server.sessions
+        )
+        subscriptions = sum(len(session.subscriptions) for session in self._server.sessions)
+        yield _gauge("bayeux_sessions", "Sessions, by how they are reached.", ("transport",), sessions)
+        yield _gauge("bayeux_connections", "Open connections.", ("transport",), self._server.counters.connections)
+        yield _gauge("bayeux_subscriptions", "Subscriptions of all sessions.", (), {(): subscriptions})
+        yield _gauge("bayeux_channels", "Channels and patterns.", (), {(): len(self._server.channels)})
+
+    def _queues(self) -> Iterator[HistogramMetricFamily]:
+        """The queues of some sessions, chosen by chance at each asking."""
+        sessions = list(self._server.sessions)
+        for session in random.sample(sessions, min(_SAMPLED_SESSIONS, len(sessions))):
+            self._queue_messages.observe(len(session.queue.messages))
+            self._queue_bytes.observe(session.queue.bytes)
+        yield _histogram("bayeux_queue_messages", "Waiting events of sampled sessions.", (), {(): self._queue_messages})
+        yield _histogram("bayeux_queue_bytes", "Bytes of them.", (), {(): self._queue_bytes})
+
+
+class _LoopCollector(Collector):
+    """The event loop, and what is running."""
+
+    def __init__(self, lag: LoopLag) -> None:
+        self._lag = lag
+
+    def collect(self) -> Iterator[GaugeMetricFamily | HistogramMetricFamily]:
+        yield _histogram("process_loop_lag_seconds", "How late the event loop turns.", (), {(): self._lag.histogram})
+        yield _gauge("process_tasks", "Running asyncio tasks.", (), {(): len(asyncio.all_tasks())})
+        build = GaugeMetricFamily("build_info", "What is running.", labels=("version", "python", "tornado"))
+        build.add_metric((gateway.__version__, platform.python_version(), tornado.version), 1)
+        yield build
+        yield GaugeMetricFamily("config_version", "How often the configuration was loaded.", value=1)
+
+
+Key: TypeAlias = "str | tuple[str, ...]"
+"""The value of the only label, or of each."""
+
+
+def _values(key: Key) -> tuple[str, ...]:
+    return (key,) if isinstance(key, str) else key
+
+
+def _counter(name: str, text: str, labels: Sequence[str], counts: Mapping[Any, float]) -> CounterMetricFamily:
+    family = CounterMetricFamily(name, text, labels=labels)
+    for key, value in tuple(counts.items()):
+        family.add_metric(_values(key), value)
+    return family
+
+
+def _gauge(name: str, text: str, labels: Sequence[str], values: Mapping[Any, float]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, text, labels=(*labels, "worker"))
+    for key, value in tuple(values.items()):
+        family.add_metric((*_values(key), _WORKER), value)
+    return family
+
+
+def _histogram(
+    name: str, text: str, labels: Sequence[str], histograms: Mapping[Any, Histogram]
+) -> HistogramMetricFamily:
+    family = HistogramMetricFamily(name, text, labels=labels)
+    for key, histogram in tuple(histograms.items()):
+        family.add_metric(_values(key), list(_buckets(histogram)), histogram.total)
+    return family
+
+
+def _buckets(histogram: Histogram) -> Iterable[tuple[str, float]]:
+    bounds = [*(repr(float(bound)) for bound in histogram.bounds), "+Inf"]
+    return zip(bounds, accumulate(histogram.counts), strict=True)

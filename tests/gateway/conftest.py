@@ -1,0 +1,80 @@
+"""A gateway on free ports of this machine, in the test's own event loop."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from tornado.httpclient import AsyncHTTPClient, HTTPResponse
+
+from bayeux.client.client import BayeuxClient
+from gateway.app import Gateway
+from gateway.config import Sources, load
+from gateway.lifecycle import Run, bound
+
+TOKEN = "the token of the internal listener"
+
+
+@dataclass
+class Served:
+    """A running gateway, and how to talk to it."""
+
+    gateway: Gateway
+    run: Run
+
+    @property
+    def origin(self) -> str:
+        return f"http://{self.run.public}"
+
+    async def get(self, path: str, *, internal: bool = False, **more: Any) -> HTTPResponse:
+        origin = f"http://{self.run.internal}" if internal else self.origin
+        return await AsyncHTTPClient().fetch(f"{origin}{path}", raise_error=False, **more)
+
+    async def publish_to(self, user: Any, channel: Any, data: Any = None, token: str = TOKEN) -> HTTPResponse:
+        return await self.get(
+            "/internal/publish",
+            internal=True,
+            method="POST",
+            headers={"Authorization": f"Bearer {token}"},
+            body=json.dumps({"user": user, "channel": channel, "data": data}),
+        )
+
+    def client(self, path: str = "/cometd", user: str | None = None, **more: Any) -> BayeuxClient:
+        auth = (user, user) if user else None
+        return BayeuxClient(self.origin + path, auth=auth, **more)
+
+
+Serve = Callable[..., Awaitable[Served]]
+
+
+@pytest.fixture
+async def serve() -> AsyncIterator[Serve]:
+    """Start a gateway, under ``--dev`` unless told otherwise; its settings are ``KEY=VALUE``."""
+    runs: list[tuple[Gateway, Run]] = []
+
+    async def start(
+        settings: Iterable[str] = (), *, dev: bool = True, environment: Mapping[str, str] | None = None
+    ) -> Served:
+        profile = {"profile": "development"} if dev else {}
+        loaded = load(
+            Sources(
+                settings=["listen.public=127.0.0.1:0", "listen.internal=127.0.0.1:0", *settings],
+                environment=environment or {},
+                flags=profile,
+            )
+        )
+        gateway = Gateway(loaded.config, TOKEN)
+        with bound(loaded.config.listen.public, "") as public, bound(loaded.config.listen.internal, "") as internal:
+            run = Run(gateway, public.dup(), internal.dup())
+        await run.start()
+        runs.append((gateway, run))
+        return Served(gateway, run)
+
+    yield start
+    for gateway, run in runs:
+        await run.stop()
+        gateway.agents.close()
+    AsyncHTTPClient().close()

@@ -1,0 +1,195 @@
+"""The gateway as a process: from an empty directory to its last farewell."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ANYWHERE = ("--set", "listen.public=127.0.0.1:0", "--set", "listen.internal=127.0.0.1:0")
+PATIENCE = 15.0
+
+
+class Process:
+    """A command that runs, and what it has printed."""
+
+    def __init__(self, directory: Path, *arguments: str) -> None:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
+        self.directory = directory
+        self.output = tempfile.NamedTemporaryFile("w+", dir=directory, suffix=".out")  # noqa: SIM115 (see close)
+        self.child = subprocess.Popen(
+            [sys.executable, "-m", "gateway", *arguments],
+            cwd=directory,
+            env={**environment, "XDG_RUNTIME_DIR": str(directory), "PYTHONPATH": str(Path(__file__).parents[2])},
+            stdout=self.output,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def wait_for(self, words: str) -> str:
+        """Read what people are told until a line has these words."""
+        assert self.child.stderr is not None
+        for line in self.child.stderr:
+            if words in line:
+                return line
+        raise AssertionError(f"ended with {self.child.wait()} and did not say {words!r}")
+
+    def end(self) -> int:
+        return self.child.wait(PATIENCE)
+
+    @property
+    def printed(self) -> str:
+        return Path(self.output.name).read_text()
+
+    @property
+    def events(self) -> list[str]:
+        return [json.loads(line)["event"] for line in self.printed.splitlines()]
+
+    def close(self) -> None:
+        if self.child.poll() is None:
+            self.child.kill()
+        self.child.wait()
+        if self.child.stderr is not None:
+            self.child.stderr.close()
+        self.output.close()
+
+
+Start = Callable[..., Process]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start a command in an empty directory; killed at the end if it still runs."""
+    processes: list[Process] = []
+
+    def run(*arguments: str) -> Process:
+        processes.append(Process(tmp_path, *arguments))
+        return processes[-1]
+
+    yield run
+    for process in processes:
+        process.close()
+
+
+def serve(start: Start, *arguments: str) -> Process:
+    gateway = start("serve", *ANYWHERE, *arguments)
+    gateway.wait_for("Ctrl-C stops it")
+    return gateway
+
+
+def subscribed(start: Start, *arguments: str) -> Process:
+    client = start("subscribe", *arguments)
+    client.wait_for("Subscribed")
+    return client
+
+
+@pytest.mark.spec("OPS-1", "OPS-60", "OPS-61", "OPS-100")
+@pytest.mark.parametrize("profile", [(), ("--dev",)])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_serves_from_an_empty_directory_and_stops_at_once_when_idle(
+    start: Start, profile: tuple[str, ...], number: int
+) -> None:
+    gateway = serve(start, *profile)
+    gateway.child.send_signal(number)
+    assert gateway.end() == 0
+    assert [event for event in gateway.events if event in ("configuration", "ready", "stopping", "stopped")] == [
+        "configuration",
+        "ready",
+        "stopping",
+        "stopped",
+    ]
+    assert list((gateway.directory / "bayeux-gateway").iterdir()) == []
+
+
+@pytest.mark.spec("OPS-48", "SEC-55")
+def test_the_configuration_is_logged_without_its_secrets(start: Start) -> None:
+    gateway = serve(start, "--set", "auth.tokens.secret=CANARY of more than 32 characters")
+    gateway.child.terminate()
+    assert gateway.end() == 0
+    (line,) = [line for line in gateway.printed.splitlines() if '"event": "configuration"' in line]
+    assert json.loads(line)["auth_tokens_secret"] == "***"
+    assert "CANARY" not in gateway.printed
+
+
+@pytest.mark.spec("OPS-8", "AG-102", "SEC-44", "OPS-16")
+def test_publish_reaches_the_user_and_nobody_else(start: Start) -> None:
+    serve(start, "--dev")
+    own = subscribed(start, "--dev", "--as", "Agent1", "--count", "1", "/v2/me/interactions")
+    other = start("subscribe", "--dev", "--as", "Agent2", "--count", "1", "--transport", "long-polling", "/**")
+    other.wait_for("Subscribed")
+    (own.directory / "data.json").write_text('{"b": 1.0, "a": [null, "0"]}')
+    published = start("publish", "--user", "Agent1", "/v2/me/interactions", "@data.json")
+    assert published.end() == 0
+    assert json.loads(published.printed) == {"user": "Agent1", "channel": "/v2/me/interactions", "sessions": 1}
+    assert own.end() == 0
+    assert start("publish", "--user", "Agent2", "/v2/me", '"for Agent2"').end() == 0
+    assert other.end() == 0
+    printed = [json.loads(line) for line in other.printed.splitlines()]
+    assert printed == [{"channel": "/v2/me", "data": "for Agent2"}]
+
+
+@pytest.mark.spec("OPS-8")
+def test_publish_and_subscribe_are_bayeux_clients(start: Start) -> None:
+    serve(start, "--dev")
+    reader = subscribed(start, "--count", "1", "/demo/*")
+    assert start("publish", "/demo/hello", '{"text": "hi"}').end() == 0
+    assert reader.end() == 0
+    assert json.loads(reader.printed) == {"channel": "/demo/hello", "data": {"text": "hi"}}
+    refused = start("publish", "/v2/me", "1")
+    assert refused.end() == 1
+    assert refused.child.stderr is not None
+    assert "publish_denied" in refused.child.stderr.read()
+
+
+@pytest.mark.spec("OPS-60", "OPS-61", "DSC-11")
+def test_open_sessions_are_sent_away_and_come_back_later(start: Start) -> None:
+    gateway = serve(start, "--dev")
+    client = subscribed(start, "/demo")
+    gateway.child.terminate()
+    assert gateway.end() == 0
+    assert "session_ends" in gateway.events
+    assert client.child.poll() is None
+    client.child.send_signal(signal.SIGINT)
+    assert client.end() == 130
+
+
+@pytest.mark.spec("OPS-60", "OPS-15")
+def test_a_second_interrupt_stops_at_once(start: Start) -> None:
+    gateway = serve(start, "--dev", "--set", "drain.notice=20s")
+    subscribed(start, "/demo")
+    gateway.child.send_signal(signal.SIGINT)
+    while "stopping" not in gateway.events:
+        time.sleep(0.01)  # the log is a file: there is nothing to wait on
+    gateway.child.send_signal(signal.SIGINT)
+    assert gateway.end() == 130
+
+
+@pytest.mark.spec("OPS-15", "OPS-17")
+@pytest.mark.parametrize("key", ["listen.public", "listen.internal"])
+def test_a_port_in_use_is_told_in_one_sentence(start: Start, key: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        gateway = start("serve", *ANYWHERE, "--set", f"{key}={address}")
+        assert gateway.end() == 1
+    assert gateway.child.stderr is not None
+    told = gateway.child.stderr.read()
+    assert re.fullmatch(rf"{key} = {address} cannot be used \(.*\): .*\n", told)
+
+
+@pytest.mark.spec("OPS-14")
+def test_the_version_comes_quickly(start: Start) -> None:
+    """Measured on a busy machine, hence the best of several tries."""
+    taken = []
+    for _ in range(5):
+        began = time.monotonic()
+        assert start("--version").end() == 0
+        taken.append(time.monotonic() - began)
+    assert min(taken) <= 0.15
