@@ -10,6 +10,7 @@ Rules: SES-8, LP-12, SEC-2, SEC-3; architecture: nothing per connection that can
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from collections.abc import Callable, Iterable
 
@@ -20,8 +21,10 @@ from bayeux.server.deadlines import Deadlines
 from bayeux.transports import endpoint
 from bayeux.transports.adopted.carrier import READ_SIZE, AsyncioCarrier, StreamCarrier
 from bayeux.transports.adopted.connection import Connection, GiveBack
-from bayeux.transports.adopted.http import HttpRefused, HttpRequest
+from bayeux.transports.adopted.http import HttpRefused, HttpRequest, response
 from bayeux.transports.mount import Mount, mount_of
+
+log = logging.getLogger(__name__)
 
 
 class Door:
@@ -87,8 +90,12 @@ class Door:
         return mount_of(self._mounts, target)
 
     def serve(self, connection: Connection, mount: Mount, request: HttpRequest) -> None:
-        """Answer a whole request."""
-        endpoint.serve(connection, mount, request)
+        """Answer a whole request; a fault of ours is answered, too (SEC-21)."""
+        try:
+            endpoint.serve(connection, mount, request)
+        except Exception:
+            log.exception("a request could not be served")
+            connection.answer(response(500, b"Internal error"), keep_alive=False)
 
     def refuse(self, connection: Connection, mount: Mount | None, refusal: HttpRefused) -> None:
         """Answer a request that cannot be read."""
@@ -104,11 +111,11 @@ class Door:
         self._tell(connection.carrier.peer)
 
     def give_back(self, connection: Connection, first_bytes: bytes, give_back: GiveBack) -> None:
-        """A connection is for somebody else from here on."""
-        self._forget(connection)
+        """A connection is for somebody else from here on. Raises OSError if it cannot be."""
         carrier = connection.carrier
         stream = carrier.release(first_bytes, lambda: self._tell(carrier.peer))
         stream.home = (self, give_back)
+        self._forget(connection)
         give_back(stream, carrier.address)
 
     def _forget(self, connection: Connection) -> None:

@@ -23,7 +23,7 @@ _HSTS = b"Strict-Transport-Security: max-age=31536000\r\n"  # SEC-34
 class HttpExchange:
     """What is known of a request before its body is looked at, and how it is answered."""
 
-    __slots__ = ("_headers", "_is_head", "_keep_alive", "connection", "context", "mount", "verdict")
+    __slots__ = ("_headers", "_is_head", "_keep_alive", "_version", "connection", "context", "mount", "verdict")
 
     def __init__(self, connection: Connection, mount: Mount, request: HttpRequest, transport: TransportName) -> None:
         rules, headers = mount.rules(transport), request.headers
@@ -46,16 +46,18 @@ class HttpExchange:
         self.verdict = rules.origins.judge(headers, client.own_origin)
         self._is_head = request.method == "HEAD"
         self._keep_alive = request.keep_alive
-        self._headers = connection_line(request)
-        if client.secure:
-            self._headers += _HSTS
+        self._version = request.version
+        self._headers = _HSTS if client.secure else b""
         if self.verdict is Verdict.ALLOWED:
             self._headers += rules.origins.headers(headers["origin"], is_preflight=is_preflight(request))
 
     def answer(self, status: int, body: bytes = b"", extra: bytes = b"", *, content_type: str = JSON) -> int:
         """Write the answer; its size in bytes. ``extra`` are further header lines."""
-        data = response(status, body, self._headers + extra, content_type=content_type, is_head=self._is_head)
-        self.connection.answer(data, keep_alive=self._keep_alive)
+        # DSC-11: who comes back on a new connection may come to another node.
+        keep_alive = self._keep_alive and not self.mount.server.is_draining
+        lines = self._headers + connection_line(self._version, keep_alive) + extra
+        data = response(status, body, lines, content_type=content_type, is_head=self._is_head)
+        self.connection.answer(data, keep_alive=keep_alive)
         return len(data)
 
     def refuse(self, status: int, text: str, extra: bytes = b"") -> None:

@@ -90,7 +90,11 @@ class BayeuxHandler(RequestHandler):
             return
         if stream.closed():
             return
-        connected = stream.socket.dup()
+        try:
+            connected = stream.socket.dup()
+        except OSError:  # SEC-90: no descriptor is left
+            stream.close()
+            return
         first_bytes = head + _buffered(stream)
         stream.close()
         try:

@@ -183,6 +183,8 @@ class Listener:
 
     def _go_on(self) -> None:
         self._pause = None
+        if self._reserve is None:
+            self._reserve = _reserve_descriptor()
         loop = asyncio.get_running_loop()
         for each in self._sockets:
             loop.add_reader(each, self._accept, each)

@@ -6,11 +6,11 @@ Source: section 12 of the Bayeux reference; HS-10, CN-10, MSG-3, BAT-5, COOK-1, 
 from __future__ import annotations
 
 import asyncio
+import binascii
 import gzip
 import re
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import parse_qsl
 
 from bayeux.protocol.encoded import Batch
 from bayeux.protocol.errors import BodyRefused, MalformedBody
@@ -30,6 +30,8 @@ _CHARSET = re.compile(
 _CHARSET_PARAMETER = re.compile(r";\s*charset\s*=\s*(\"[^\"]*\"|[^\s;]*)", re.IGNORECASE)
 _GZIP = re.compile(r"(?:^|,)\s*(?:gzip|\*)\s*(?:;\s*q\s*=\s*(?:1(?:\.0*)?|0?\.\d*[1-9]\d*)\s*)?(?:,|$)", re.IGNORECASE)
 _GZIP_LEVEL = 5  # JSON: two thirds of the time of the default for 2 % more bytes
+
+_BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 MAX_FORM_FIELDS = 1000
 
@@ -152,14 +154,20 @@ def messages_of(content_type: str, body: bytes, options: Options) -> Envelope:
 
 
 def _messages_of_form(text: bytes, options: Options) -> Envelope:
-    try:
-        fields = parse_qsl(
-            text.decode(), keep_blank_values=True, strict_parsing=False, errors="strict", max_num_fields=MAX_FORM_FIELDS
-        )
-    except ValueError as error:
-        raise MalformedBody("malformed form") from error
-    envelopes = [parse_envelope(value, options) for name, value in fields if name == "message"]
+    if text.count(b"&") >= MAX_FORM_FIELDS or _BROKEN_ESCAPE.search(text):
+        raise MalformedBody("malformed form")
+    fields = (field.partition(b"=") for field in text.split(b"&"))
+    envelopes = [parse_envelope(_unescaped(value), options) for name, _, value in fields if name == b"message"]
     return Envelope([message for envelope in envelopes for message in envelope], len(text))
+
+
+def _unescaped(value: bytes) -> bytes:
+    """A form value as it was meant.
+
+    The one decoder of hexadecimal escapes written in C is that of quoted-printable, which has ``=`` where
+    forms have ``%``. ``urllib`` needs 90 ms for the largest body, and the loop stands meanwhile (SEC-92).
+    """
+    return binascii.a2b_qp(value.replace(b"+", b" ").replace(b"=", b"=3D").replace(b"%", b"="))
 
 
 def _decoded(content_type: str, body: bytes) -> bytes:

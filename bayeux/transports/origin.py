@@ -15,6 +15,7 @@ from enum import Enum
 
 ANY = "any"
 NULL = "null"
+LONGEST = 300  # a host name has at most 253 characters
 _ORIGIN = re.compile(r"(https?)://([a-z0-9.\-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?")
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 _USUAL_HEADERS = ("Accept", "Authorization", "Content-Type", "Pragma", "X-Requested-With")
@@ -37,7 +38,7 @@ class Verdict(Enum):
 def normalise(origin: str) -> str | None:
     """An origin as ``scheme://host`` or ``scheme://host:port``; None if it is not one of http or https."""
     text = origin.lower()
-    match = _ORIGIN.fullmatch(text) if text.isascii() else None
+    match = _ORIGIN.fullmatch(text) if len(text) <= LONGEST and text.isascii() else None
     if match is None:
         return None
     scheme, host, port = match.groups()

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
+MAX_HOPS = 20  # trusted proxies one behind the other
+
 
 @dataclass(frozen=True, slots=True)
 class Client:
@@ -53,7 +55,7 @@ class Proxies:
 
     def _forwarded_for(self, peer: str, forwarded_for: str) -> str:
         """Each proxy adds whom it heard from, so the client is the last whom we do not trust."""
-        for each in reversed(forwarded_for.split(",")):
+        for each in reversed(forwarded_for.rsplit(",", MAX_HOPS)[-MAX_HOPS:]):
             address = each.strip()
             if not _is_address(address):
                 break

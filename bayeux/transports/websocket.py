@@ -140,7 +140,7 @@ class WebSocket:
         options = self._exchange.context.options
         if self.closed:
             return 0.0
-        if not self._has_spoken and self._opened_at + options.handshake_timeout <= now:
+        if self._is_expected_to_speak and self._opened_at + options.handshake_timeout <= now:
             self._server.reject("SEC-L18")
             self.close(frames.POLICY, "No message in time")  # WS-6
         elif self._active_at + options.ws_idle_timeout <= now:
@@ -151,10 +151,14 @@ class WebSocket:
             return self._next_look(now)
         return 0.0
 
+    @property
+    def _is_expected_to_speak(self) -> bool:
+        return not self._has_spoken and self._exchange.context.options.handshake_timeout > 0
+
     def _next_look(self, now: float) -> float:
         options = self._exchange.context.options
         times = [self._active_at + options.ws_idle_timeout]
-        if not self._has_spoken:
+        if self._is_expected_to_speak:
             times.append(self._opened_at + options.handshake_timeout)
         if self._pinged_at:
             times.append(self._pinged_at + options.ws_ping_timeout)
@@ -290,6 +294,7 @@ def _open(connection: Connection, exchange: HttpExchange, key: str, lines: bytes
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         b"Sec-WebSocket-Accept: " + key.encode() + b"\r\n" + lines + b"\r\n",
         socket,
+        exchange.context.options,
     )
     connection.look_at(socket.look(connection.door.clock()))
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from tornado.iostream import IOStream
 
+from bayeux.protocol.options import Options
 from bayeux.transports.adopted.carrier import Carrier
 from bayeux.transports.adopted.http import CONTINUE, HttpRefused, HttpRequest, RequestReader
 
@@ -45,6 +46,10 @@ class Stage(Enum):
     LEAVING = "leaving"
     """Answered for the last time; what still comes is thrown away."""
     GONE = "gone"
+
+
+_BETWEEN_REQUESTS = frozenset((Stage.IDLE, Stage.HEAD, Stage.BODY))
+_UNUSED = RequestReader()  # of connections that read no request any more: nothing is ever fed to it
 
 
 class Occupant(Protocol):
@@ -162,9 +167,11 @@ class Connection:
 
     def _advance(self) -> None:
         """Serve the next request, if it is whole and nothing is in its way."""
+        if self.stage in _BETWEEN_REQUESTS and not self._progress_at:
+            self._serve_next()
         self._adjust_reading()
-        if self.stage in (Stage.SERVING, Stage.LEAVING, Stage.GONE) or self._progress_at:
-            return
+
+    def _serve_next(self) -> None:
         try:
             request = self._next_request()
         except HttpRefused as refusal:
@@ -208,8 +215,11 @@ class Connection:
         """A request for somebody else: it and what follows is theirs."""
         if self._give_back is None:
             raise HttpRefused(404, "Not found")
+        try:
+            self.door.give_back(self, self._reader.waiting, self._give_back)
+        except OSError as error:  # SEC-90: it takes a descriptor
+            raise HttpRefused(503, "Too many connections", limit="SEC-L1") from error
         self._enter(Stage.GONE)
-        self.door.give_back(self, self._reader.waiting, self._give_back)
 
     def _refuse(self, refusal: HttpRefused) -> None:
         self._has_unread = True
@@ -220,10 +230,9 @@ class Connection:
 
     def write(self, data: bytes) -> None:
         """Write now; a peer that leaves more than ``ws_max_write_buffer`` unread is cut off (WS-21)."""
-        unsent = self.carrier.unsent
-        if unsent:
+        if self._progress_at:
             self._backlog += len(data)
-            if unsent + len(data) > self.options.ws_max_write_buffer:
+            if self.carrier.unsent + len(data) > self.options.ws_max_write_buffer:
                 self._cut_off()
                 return
         self.carrier.write(data)
@@ -248,11 +257,12 @@ class Connection:
             self.door.call_soon(self._advance)
         self._adjust_reading()
 
-    def upgrade(self, response: bytes, socket: Socket) -> None:
+    def upgrade(self, response: bytes, socket: Socket, options: Options) -> None:
         """Answer with ``response`` and belong to ``socket`` from now on."""
         self.write(response)
-        rest, self._reader = self._reader.waiting, RequestReader()
+        rest, self._reader = self._reader.waiting, _UNUSED
         self.occupant = self.socket = socket
+        self.options = options
         if rest:
             self.door.call_soon(self._replay, rest)
 
@@ -280,7 +290,7 @@ class Connection:
     def _leave(self) -> None:
         self._enter(Stage.LEAVING)
         self.occupant = self.socket = None
-        self._reader = RequestReader()
+        self._reader = _UNUSED
 
     def abort(self) -> None:
         """Close at once."""
@@ -306,9 +316,8 @@ class Connection:
     # -- reading and time --------------------------------------------------------------------
 
     def _adjust_reading(self) -> None:
-        is_wanted = self.stage is Stage.LEAVING or not (
-            self._progress_at or self._is_busy or len(self._reader.waiting) > self.options.header_bytes
-        )
+        is_enough = self.stage is Stage.SERVING and len(self._reader.waiting) > self.options.header_bytes
+        is_wanted = self.stage is Stage.LEAVING or not (self._progress_at or self._is_busy or is_enough)
         if is_wanted is not self._is_reading and self.stage is not Stage.GONE:
             self._is_reading = is_wanted
             self.carrier.read_on(is_wanted)
@@ -319,8 +328,9 @@ class Connection:
 
     def expect(self, seconds: float) -> None:
         """What is going on may last so long; then the connection is aborted."""
-        self._deadline = self.door.clock() + seconds
-        self.door.deadlines.watch(self, self._deadline)
+        if self.stage is not Stage.GONE:
+            self._deadline = self.door.clock() + seconds
+            self.door.deadlines.watch(self, self._deadline)
 
     def look_at(self, when: float) -> None:
         """Have the socket looked at; it tells by itself when next."""

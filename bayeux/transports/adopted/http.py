@@ -247,7 +247,8 @@ class RequestReader:
         return not self._remaining
 
     def _read_chunks(self, max_body: int) -> bool:
-        # By position: cutting each chunk off the front would cost a copy of the rest a chunk.
+        # By position: cutting each chunk off the front would copy the rest each time, and a read full of
+        # one-byte chunks must not stop the loop for longer than about 10 ms (SEC-92).
         data, at = self.waiting, 0
         while self._remaining or not self._is_last_chunk:
             if not self._remaining:
@@ -341,8 +342,8 @@ def response(
     )
 
 
-def connection_line(request: HttpRequest) -> bytes:
-    """The ``Connection`` header where the answer to this request needs one, else nothing (ENC-4)."""
-    if not request.keep_alive:
+def connection_line(version: str, keep_alive: bool) -> bytes:
+    """The ``Connection`` header where the answer to a request of this version needs one, else nothing (ENC-4)."""
+    if not keep_alive:
         return b"Connection: close\r\n"
-    return b"Connection: keep-alive\r\n" if request.version == "1.0" else b""
+    return b"Connection: keep-alive\r\n" if version == "1.0" else b""
