@@ -16,6 +16,9 @@ from bayeux.server.transport import Context, Transport
 log = logging.getLogger(__name__)
 
 
+HANDSHAKE_OVERLAP = 2.0  # seconds a socket may be younger than the session it was opened for
+
+
 class Binding:
     """Finds the session that a request names and may use."""
 
@@ -60,8 +63,8 @@ class Binding:
         if session is None or self._is_foreign_user(session, context):
             return None
         rebind = context.options.ws_rebind
-        is_guest = session.browser is None and session.user is None
-        if rebind == "clientid" or (rebind == "bound" and (is_guest or _has_proof(session, context))):
+        is_proven = _has_proof(session, context) or _is_guest_with_nothing_to_show(session, context)
+        if rebind == "clientid" or (rebind == "bound" and is_proven):
             return session
         return None
 
@@ -74,6 +77,17 @@ class Binding:
             extra={"event": "foreign_session", "user": context.user, "peer": context.peer},
         )
         return True
+
+
+def _is_guest_with_nothing_to_show(session: ServerSession, context: Context) -> bool:
+    """SEC-42: a guest whose socket was opened before it could have a cookie, from the same address.
+
+    Faye opens its socket while its handshake is still under way, and each of the two gets a cookie of its own.
+    """
+    has_cookie = context.options.browser_cookie_name in context.cookies
+    is_guest = session.user is None and context.user is None and not has_cookie
+    is_early = context.arrived_at <= session.begun_at + HANDSHAKE_OVERLAP
+    return is_guest and is_early and context.peer == session.peer
 
 
 def _has_proof(session: ServerSession, context: Context) -> bool:

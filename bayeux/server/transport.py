@@ -28,6 +28,8 @@ class Context:
     headers: Mapping[str, str] = field(default_factory=dict)
     """Names in lower case; values of a repeated name joined by ``, ``."""
     cookies: Mapping[str, str] = field(default_factory=dict)
+    arrived_at: float = 0.0
+    """On the server's clock."""
     peer: str = ""
     """The client's address, behind trusted proxies the one they tell."""
     path: str = ""

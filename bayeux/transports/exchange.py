@@ -34,6 +34,7 @@ class HttpExchange:
         self.context = Context(
             transport=transport,
             options=rules.options,
+            arrived_at=mount.server.clock(),
             headers=headers,
             cookies=cookies,
             peer=client.peer,

@@ -16,7 +16,7 @@ from enum import Enum
 ANY = "any"
 NULL = "null"
 LONGEST = 300  # a host name has at most 253 characters
-_ORIGIN = re.compile(r"(https?)://([a-z0-9.\-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?")
+_ORIGIN = re.compile(r"(https?)://([a-z0-9_\-]+(?:\.[a-z0-9_\-]+)*|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?")
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 _USUAL_HEADERS = ("Accept", "Authorization", "Content-Type", "Pragma", "X-Requested-With")
 

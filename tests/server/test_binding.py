@@ -73,12 +73,34 @@ async def test_who_may_continue_a_session_on_a_socket(rebind: Any, has_cookie: b
     async with still_server(ManualClock(), Options(ws_rebind=rebind)) as server:
         polls = Peer(server).handshake()
         browser = polls.browser if has_cookie else "another"
-        socket = Peer(server, "websocket", browser=browser)
+        socket = Peer(server, "websocket", browser=browser, arrived_at=server.clock() + 60)
         socket.client_id = polls.client_id
         reply = socket.ask("/meta/connect")[0]
         assert reply["successful"] is is_bound
         if not is_bound:
             assert reply["error"] == UNKNOWN
+
+
+@pytest.mark.spec("SEC-42", "WS-30")
+@pytest.mark.parametrize(
+    ("circumstances", "is_bound"),
+    [
+        ({}, True),
+        ({"arrived_at": 1002.0}, True),
+        ({"arrived_at": 1002.1}, False),
+        ({"peer": "10.0.0.2"}, False),
+        ({"cookies": {"BAYEUX_BROWSER": "another1"}, "browser": "another1"}, False),
+    ],
+)
+async def test_a_guest_may_use_the_socket_it_opened_before_it_had_a_cookie(
+    circumstances: dict[str, Any], is_bound: bool
+) -> None:
+    """Faye's socket is opened while its handshake by POST is still under way."""
+    async with still_server(ManualClock(1000.0)) as server:
+        guest = Peer(server).handshake()
+        socket = Peer(server, "websocket", **{"arrived_at": 999.0, "browser": "of-the-101", **circumstances})
+        socket.client_id = guest.client_id
+        assert socket.ask("/meta/connect")[0]["successful"] is is_bound
 
 
 @pytest.mark.spec("WS-30")

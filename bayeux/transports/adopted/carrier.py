@@ -14,6 +14,7 @@ import asyncio
 import socket
 from asyncio.trsock import TransportSocket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
@@ -144,7 +145,8 @@ class AsyncioCarrier(asyncio.BufferedProtocol):
 
     def finish(self) -> None:
         """See Carrier."""
-        self._transport.write_eof()
+        with suppress(OSError):  # the peer has just gone, which is told by its own event
+            self._transport.write_eof()
 
     def close(self) -> None:
         """See Carrier."""
