@@ -57,6 +57,8 @@ HANDSHAKE = {"id": "1", "channel": "/meta/handshake"}
         ("http://a.b.wide.example", ALLOWED),
         ("https://wide.example", FOREIGN),
         ("https://evilwide.example", FOREIGN),
+        ("https://.wide.example", FOREIGN),
+        ("https://a..wide.example", FOREIGN),
         ("https://a.wide.example:8443", FOREIGN),
         ("https://a.wide.example.evil.example", FOREIGN),
         ("https://a.tls.example:8443", ALLOWED),

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 GiveBack = Callable[[IOStream, Any], None]
 """Takes a stream and the peer's address, as ``HTTPServer.handle_stream`` does."""
 
-LINGER = 2.0  # seconds for a refused peer to read the answer before the close resets the connection
+LINGER = 1.0  # seconds for a refused peer to read the answer before the close resets the connection
 
 
 class Stage(Enum):
