@@ -6,6 +6,7 @@ mark and invalid UTF-8. The nesting bound is ours.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import orjson
@@ -15,9 +16,13 @@ from bayeux.protocol.errors import MalformedBody
 Json = Any
 """A decoded JSON value: ``None``, ``bool``, ``int``, ``float``, ``str``, ``list`` or ``dict``."""
 
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
+_SQUARE = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
-def decode(text: bytes | bytearray | memoryview | str, max_depth: int) -> Json:
-    """Decode one JSON document nested at most ``max_depth`` deep (SEC-L12; 0 = unlimited).
+
+def decode(text: bytes | str, max_depth: int) -> Json:
+    """Decode one JSON document nested at most ``max_depth`` deep (SEC-L12; 0 = orjson's own bound).
 
     Raises MalformedBody; its text never repeats the input.
     """
@@ -25,21 +30,21 @@ def decode(text: bytes | bytearray | memoryview | str, max_depth: int) -> Json:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise MalformedBody("not JSON") from error
-    if max_depth and depth(value, max_depth) > max_depth:
+    if max_depth and _is_deeper_than(max_depth, text.encode() if isinstance(text, str) else text):
         raise MalformedBody(f"nested deeper than {max_depth}")
     return value
 
 
-def depth(value: Json, enough: int) -> int:
-    """How deep ``value`` is nested; counting stops just beyond ``enough``. A scalar has depth 0."""
-    level, depth_so_far = [value], 0
-    while depth_so_far <= enough:
-        level = [item for item in level if isinstance(item, (dict, list))]
-        if not level:
-            break
-        depth_so_far += 1
-        level = [inner for item in level for inner in (item.values() if isinstance(item, dict) else item)]
-    return depth_so_far
+def _is_deeper_than(bound: int, text: bytes) -> bool:
+    """Whether valid JSON is nested deeper; each round takes the innermost brackets away, at C speed (SEC-92)."""
+    if text.count(b"[") + text.count(b"{") <= bound:
+        return False
+    brackets = _STRING.sub(b"", text).translate(_SQUARE, _NO_BRACKETS)
+    for _ in range(bound):
+        if not brackets:
+            return False
+        brackets = brackets.replace(b"[]", b"")
+    return bool(brackets)
 
 
 def encode(value: Json) -> bytes:

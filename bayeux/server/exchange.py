@@ -129,39 +129,48 @@ class Exchange:
 
     def _process(self, message: Message) -> Steps[None]:
         """Any message but a handshake."""
-        server, session = self._server, self._session
-        yield from self._extend(session, message)
+        session = self._session
         if session is None or message.client_id != session.client_id:
+            yield from self._extend(session, message)
             yield from self._process_without_session(message)
-            return
+        elif message.request is Request.CONNECT and not session.is_over:
+            yield from self._process_connect(session, message)
+        else:
+            yield from self._process_for(session, message)
+
+    def _process_connect(self, session: ServerSession, message: Message) -> Steps[None]:
+        """The expiry clock stands still meanwhile, and runs again whatever comes of it (SES-5, SES-7)."""
+        session.stop_clock()
+        try:
+            yield from self._process_for(session, message)
+        finally:
+            if not session.is_over:
+                session.ensure_clock(self._server.clock())
+                self._server.watch(session)
+        if self._is_held or session.queue.messages:
+            session.message_bucket.tokens += 1  # our events made the client come back, not its own haste
+
+    def _process_for(self, session: ServerSession, message: Message) -> Steps[None]:
+        """A message of this exchange's own session."""
+        server = self._server
+        yield from self._extend(session, message)
         if session.is_over:
             self._bid_farewell(session, message)
             return
         self._charge(session)
-        is_connect = message.request is Request.CONNECT
-        if is_connect:
-            session.stop_clock()
-        try:
-            yield from self._authorise(message, session)
-            yield from self._listen_to_meta(message, session)
-            effects = receive(session, message, self._arrival(session))
-            for effect in effects:
-                if isinstance(effect, Publish):
-                    yield from publication.publish(server, message, session)
-                elif isinstance(effect, Reply):
-                    self._has_connect_reply = self._has_connect_reply or is_connect
-                    self._reply(effect.fields)
-                elif isinstance(effect, Hold):
-                    self._is_held = True
-                    attachment.hold(server, session, self._transport)
-                else:
-                    server.perform(session, effect, message)
-        finally:
-            if is_connect and not session.is_over:
-                session.ensure_clock(server.clock())
-                server.watch(session)
-        if is_connect and (self._is_held or session.queue.messages):
-            session.message_bucket.tokens += 1  # our events made the client come back, not its own haste
+        yield from self._authorise(message, session)
+        yield from self._listen_to_meta(message, session)
+        for effect in receive(session, message, self._arrival(session)):
+            if isinstance(effect, Publish):
+                yield from publication.publish(server, message, session)
+            elif isinstance(effect, Reply):
+                self._has_connect_reply = self._has_connect_reply or message.request is Request.CONNECT
+                self._reply(effect.fields)
+            elif isinstance(effect, Hold):
+                self._is_held = True
+                attachment.hold(server, session, self._transport)
+            else:
+                server.perform(session, effect, message)
 
     def _process_without_session(self, message: Message) -> Steps[None]:
         """PUB-2: an anonymous publish where that is allowed, else 402."""
