@@ -41,6 +41,8 @@ class Context:
     """Value of the browser cookie; on a socket whose upgrade had none, the one the 101 answer set (WS-32)."""
     user: str | None = None
     """Who the mount's ``identify`` says this request is authenticated as."""
+    answer_headers: dict[str, str] = field(default_factory=dict)
+    """Further headers of the answer to this request or upgrade; ``identify`` may set some."""
 
 
 class Transport(Protocol):

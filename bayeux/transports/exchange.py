@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import secrets
 
+from bayeux.protocol.errors import Unavailable
 from bayeux.server.transport import Context
 from bayeux.transports.adopted.connection import Connection
 from bayeux.transports.adopted.http import JSON, PLAIN, HttpRequest, connection_line, response
@@ -56,17 +57,28 @@ class HttpExchange:
         """Write the answer; its size in bytes. ``extra`` are further header lines."""
         # DSC-11: who comes back on a new connection may come to another node.
         keep_alive = self._keep_alive and not self.mount.server.is_draining
-        lines = self._headers + connection_line(self._version, keep_alive) + extra
+        lines = self._headers + connection_line(self._version, keep_alive) + self.further_headers() + extra
         data = response(status, body, lines, content_type=content_type, is_head=self._is_head)
         self.connection.answer(data, keep_alive=keep_alive)
         return len(data)
+
+    def further_headers(self) -> bytes:
+        """The header lines that whoever identified the user asked for."""
+        lines = [f"{name}: {value}\r\n" for name, value in self.context.answer_headers.items()]
+        return "".join(lines).encode("latin-1")
 
     def refuse(self, status: int, text: str, extra: bytes = b"") -> None:
         """Answer with a short text of ours; nothing of the request is repeated in it (SEC-22)."""
         self.answer(status, text.encode(), extra, content_type=PLAIN)
 
     def fail(self, error: BaseException) -> None:
-        """Something of ours raised: the trace goes to the log, its number to the client (SEC-21)."""
+        """Something of ours raised: the trace goes to the log, its number to the client (SEC-21).
+
+        ``Unavailable`` is no fault: the client may try again soon.
+        """
+        if isinstance(error, Unavailable):
+            self.refuse(503, "Try again", b"Retry-After: 1\r\n")
+            return
         number = secrets.token_hex(4)
         log.error("error %s: a request could not be answered", number, exc_info=error)
         self.refuse(500, f"Internal error {number}")

@@ -17,7 +17,9 @@ from bayeux.transports.origin import IsAllowed, Origins
 from bayeux.transports.proxy import Proxies
 
 Identify = Callable[[Context], "str | None | Awaitable[str | None]"]
-"""Who this HTTP request or WebSocket upgrade is authenticated as; None = nobody."""
+"""Who this HTTP request or WebSocket upgrade is authenticated as; None = nobody.
+
+May set ``context.answer_headers``, and raise ``Unavailable`` where it cannot tell now: 503."""
 
 TransportName = Literal["websocket", "long-polling"]
 
@@ -37,7 +39,7 @@ class Mount:
     Args:
         overrides: options of this mount; ``long_polling`` and ``websocket`` those of one transport here.
         identify: asked once for each request and each upgrade, after the origin was allowed. May be awaitable.
-            If it raises, the request gets 500.
+            If it raises anything but ``Unavailable``, the request gets 500.
         is_origin_allowed: asked for origins that ``allowed_origins`` does not list (CORS-1).
 
     Raises ValueError for a path that is not one, and for options that do not exist or contradict each other.

@@ -284,6 +284,7 @@ def start(exchange: HttpExchange, request: HttpRequest) -> None:
     if context.browser is None:
         context.browser = new_browser(exchange.mount.server.random_bytes)
         lines += set_cookie(context.browser, options, secure=context.secure)
+    lines += exchange.further_headers()
     key = frames.accept_key(headers["sec-websocket-key"])
     _open(exchange.connection, exchange, key, lines)
 

@@ -20,15 +20,18 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from bayeux.protocol.errors import Unavailable
 from bayeux.server.transport import Context
-from gateway.auth.http_sessions import COOKIE, HttpSession, HttpSessions
-from gateway.auth.passwords import Passwords
+from gateway.auth.http_sessions import COOKIE, HttpSession, HttpSessions, cookie_line
+from gateway.auth.passwords import Passwords, PasswordsBusy
 from gateway.auth.throttle import Throttle, TooManyFailures
 from gateway.auth.tokens import TokenRefused, Tokens
 from gateway.config.model import Auth
 
 log = logging.getLogger(__name__)
 
+API = "/api/v2/"
+"""Below it whoever shows credentials is given a session (AG-10)."""
 _VERIFIED_KEPT = 4096
 
 
@@ -89,7 +92,10 @@ class Agents:
         self._passwords.close()
 
     def identify(self, context: Context) -> str | Awaitable[str | None] | None:
-        """Who sends this Bayeux request or upgrade; None for nobody we know, whatever the reason."""
+        """Who sends this Bayeux request or upgrade; None for nobody we know, whatever the reason.
+
+        What it gives or awaits raises Unavailable when too many passwords are being checked.
+        """
         shown = Credentials(
             authorization=context.headers.get("authorization", ""),
             cookie=context.cookies.get(COOKIE, ""),
@@ -97,9 +103,28 @@ class Agents:
             is_secure=context.secure,
         )
         try:
-            return self.who(shown)
+            found = self.who(shown)
         except TooManyFailures:
             return None
+        if found is None or isinstance(found, str):
+            return self._welcome(found, context)
+        return self._welcome_later(found, context)
+
+    async def _welcome_later(self, found: Awaitable[str | None], context: Context) -> str | None:
+        try:
+            return self._welcome(await found, context)
+        except PasswordsBusy:
+            raise Unavailable from None
+
+    def _welcome(self, user: str | None, context: Context) -> str | None:
+        """AG-10: who signs in with a request below the API gets an HTTP session, also where the request is Bayeux."""
+        if user is None or not context.path.startswith(API) or "authorization" not in context.headers:
+            return user
+        session = self.session_of(context.cookies.get(COOKIE, ""))
+        if session is None or session.user != user:
+            value, _ = self.begin_session(user)
+            context.answer_headers["Set-Cookie"] = cookie_line(value, secure=context.secure)
+        return user
 
     def who(self, shown: Credentials) -> str | Awaitable[str | None] | None:
         """The user; only a password that was not seen before has to be awaited.

@@ -17,6 +17,11 @@ from dataclasses import dataclass, field
 COOKIE = "JSESSIONID"
 
 
+def cookie_line(value: str, *, secure: bool) -> str:
+    """The ``Set-Cookie`` of a session (AG-10)."""
+    return f"{COOKIE}={value}; Path=/; HttpOnly; SameSite=Lax" + ("; Secure" if secure else "")
+
+
 @dataclass(slots=True)
 class HttpSession:
     """One signed-in browser or program."""

@@ -11,7 +11,7 @@ import uuid
 import gateway
 from bayeux.transports.proxy import Proxies
 from gateway.auth.agents import Agents, Credentials
-from gateway.auth.http_sessions import COOKIE, HttpSession
+from gateway.auth.http_sessions import COOKIE, HttpSession, cookie_line
 from gateway.auth.passwords import PasswordsBusy
 from gateway.auth.throttle import TooManyFailures
 from gateway.config.model import User
@@ -66,7 +66,7 @@ class AgentHandler(JsonHandler):
         if session is not None and session.user == user:
             return session
         value, session = self._agents.begin_session(user)
-        self.set_cookie(COOKIE, value, path="/", httponly=True, samesite="Lax", secure=self._client.secure)
+        self.set_header("Set-Cookie", cookie_line(value, secure=self._client.secure))
         return session
 
 

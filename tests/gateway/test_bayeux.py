@@ -1,6 +1,7 @@
 """The gateway's Bayeux endpoints: who may do what there, and who gets what."""
 
 import asyncio
+import base64
 import json
 import re
 import time
@@ -304,3 +305,23 @@ async def test_a_drain_sends_clients_away_and_lets_nobody_in(serve: Serve, trans
         assert served.gateway.server.is_draining
         with pytest.raises(OSError):
             await served.get("/health/live")
+
+
+@pytest.mark.spec("AG-10")
+async def test_signing_in_with_a_bayeux_request_sets_the_session_cookie(serve: Serve) -> None:
+    """Later requests need only the cookie."""
+    served = await serve()
+    handshake = '[{"channel":"/meta/handshake","version":"1.0"}]'
+
+    async def post(path: str, **headers: str) -> Any:
+        headers["Content-Type"] = "application/json"
+        return await served.get(path, method="POST", body=handshake, headers=headers)
+
+    basic = "Basic " + base64.b64encode(b"Agent1:Agent1").decode()
+    signed_in = await post("/api/v2/notifications", Authorization=basic)
+    [cookie] = [line for line in signed_in.headers.get_list("Set-Cookie") if line.startswith("JSESSIONID=")]
+    assert cookie.endswith("; Path=/; HttpOnly; SameSite=Lax")
+    later = await post("/api/v2/notifications", Cookie=cookie.partition(";")[0])
+    assert json.loads(later.body)[0]["successful"] is True
+    elsewhere = await post("/cometd", Authorization=basic)
+    assert not any(line.startswith("JSESSIONID=") for line in elsewhere.headers.get_list("Set-Cookie"))
