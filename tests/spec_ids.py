@@ -18,7 +18,7 @@ SEARCHED = ("bayeux", "channels", "gateway", "tests", "docs")
 SUFFIXES = (".py", ".md", ".mjs", ".js")
 SKIPPED = ("node_modules", "vendor")
 
-LOOK_ALIKE = frozenset({"CP", "ISO", "KOI", "RFC", "SHA", "UCS", "UTF", "WINDOWS"})
+LOOK_ALIKE = frozenset({"CP", "ISO", "KOI", "RFC", "SHA", "SSH", "UCS", "UTF", "WINDOWS"})
 """``UTF-8`` and the like have the shape of an id and are none."""
 
 PREFIX = r"(?<![A-Za-z0-9_-])([A-Z]{2,5}|Q)-(L?)"

@@ -155,7 +155,7 @@ def test_any_json_value_is_data_and_none_is_null(data: Any) -> None:
     assert event_of(Message({"channel": "/a"}, OPTIONS), OPTIONS)["data"] is None
 
 
-@pytest.mark.spec("EXT-3", "XT-2", "SEC-43")
+@pytest.mark.spec("EXT-3", "SEC-43")
 def test_ext_is_forwarded_as_far_as_the_options_say() -> None:
     message = Message({"channel": "/a", "ext": {"binary": {}, "token": "t"}}, OPTIONS)
     assert event_of(message, OPTIONS)["ext"] == {"binary": {}, "token": "t"}

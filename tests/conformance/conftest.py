@@ -1,0 +1,175 @@
+"""Where the cases find a server, and the clients that talk to it."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import uuid
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from tests.conformance.conversation import Browser, Client, LongPolling, Socket
+from tests.conformance.own_server import DOORS, OwnServer
+from tests.conformance.profiles import PROFILES, Profile
+from tests.support.wire import Endpoint
+
+TRANSPORTS = ("long-polling", "websocket")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("conformance")
+    group.addoption(
+        "--bayeux-url",
+        action="append",
+        metavar="[PROFILE=]URL",
+        help="run the conformance cases against this server instead of ours; default profile: default",
+    )
+    group.addoption("--bayeux-door", action="append", choices=DOORS, help="of our server, only this door")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "profile(name): the set-up a conformance case needs; see profiles.py")
+
+
+def external_urls(config: pytest.Config) -> dict[str, str]:
+    given = config.getoption("--bayeux-url", default=None) or os.environ.get("CONFORMANCE_URL", "").split()
+    urls = {}
+    for each in given:
+        name, is_named, url = each.partition("=")
+        if is_named and name in PROFILES:
+            urls[name] = url
+        else:
+            urls["default"] = each
+    return urls
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "target" in metafunc.fixturenames:
+        doors = metafunc.config.getoption("--bayeux-door", default=None) or DOORS
+        targets = ["external"] if external_urls(metafunc.config) else list(doors)
+        metafunc.parametrize("target", targets, indirect=True, scope="session")
+
+
+class Target:
+    """The server under test: one URL a profile."""
+
+    def __init__(self, name: str, urls: dict[str, str]) -> None:
+        self.name = name
+        self.urls = urls
+
+    @property
+    def is_ours(self) -> bool:
+        """False for a server named on the command line."""
+        return self.name in DOORS
+
+    @property
+    def is_tls(self) -> bool:
+        return Endpoint.of(next(iter(self.urls.values()))).tls
+
+    def url(self, profile: str) -> str:
+        """The URL of a profile; skips the test if this server does not offer it."""
+        if profile not in self.urls:
+            pytest.skip(f"no URL given for the profile {profile}")
+        return self.urls[profile]
+
+
+@pytest.fixture(scope="session")
+def target(request: pytest.FixtureRequest) -> Iterator[Target]:
+    """A server, ours through each door in turn, or the one named on the command line."""
+    if request.param == "external":
+        yield Target("external", external_urls(request.config))
+        return
+    with OwnServer(request.param) as server:
+        yield Target(request.param, server.urls)
+
+
+@pytest.fixture
+def profile_name(request: pytest.FixtureRequest) -> str:
+    mark = request.node.get_closest_marker("profile")
+    return mark.args[0] if mark else "default"
+
+
+@pytest.fixture
+def profile(profile_name: str) -> Profile:
+    """The set-up of the server under test."""
+    return PROFILES[profile_name]
+
+
+@pytest.fixture
+def url(target: Target, profile_name: str) -> str:
+    """The Bayeux endpoint of that server."""
+    return target.url(profile_name)
+
+
+class Guests:
+    """Makes clients of one server, each a browser of its own unless told, and sees them out."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._clients: list[Client] = []
+        self._secrets: set[str] = set()
+
+    def long_polling(self, browser: Browser | None = None) -> LongPolling:
+        client = LongPolling(self.url, browser)
+        self._welcome(client)
+        return client
+
+    async def websocket(self, browser: Browser | None = None, headers: dict[str, str] | None = None) -> Socket:
+        client = Socket(self.url, browser)
+        self._welcome(client)
+        return await client.open((headers or {}).items())
+
+    def _welcome(self, client: Client) -> None:
+        client.secrets = self._secrets
+        self._clients.append(client)
+
+    async def by(self, transport: str) -> Client:
+        """A client over the transport of that name."""
+        return self.long_polling() if transport == "long-polling" else await self.websocket()
+
+    async def leave(self) -> None:
+        await asyncio.gather(*(client.close() for client in self._clients))
+
+
+@pytest.fixture
+async def guests(url: str) -> AsyncIterator[Guests]:
+    """Makes clients; for cases that need others than ``newcomer``, ``alice`` and ``bob``."""
+    party = Guests(url)
+    yield party
+    await party.leave()
+
+
+@pytest.fixture(params=TRANSPORTS)
+def transport(request: pytest.FixtureRequest) -> str:
+    """Each transport in turn."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+async def newcomer(guests: Guests, transport: str) -> Client:
+    """A client without a session, over each transport in turn."""
+    return await guests.by(transport)
+
+
+@pytest.fixture
+async def alice(guests: Guests, transport: str) -> Client:
+    """A client with a session that has done its first connect, over each transport in turn."""
+    return await (await guests.by(transport)).ready()
+
+
+@pytest.fixture
+async def bob(guests: Guests, transport: str) -> Client:
+    """Another one."""
+    return await (await guests.by(transport)).ready()
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def channel() -> str:
+    """The name of a channel nobody else uses."""
+    return f"/conformance/{uuid.uuid4().hex[:8]}-{next(_numbers)}"
