@@ -24,12 +24,12 @@ def milliseconds(seconds: float) -> int:
     return round(seconds * 1000)
 
 
-def retry(options: Options, interval: float) -> Advice:
+def retry(options: Options, interval: float, timeout: float) -> Advice:
     """The normal advice: always all its keys, since clients replace what they had (ADV-1, ADV-5)."""
     advice: Advice = {
         "reconnect": "retry",
         "interval": milliseconds(interval),
-        "timeout": milliseconds(options.timeout),
+        "timeout": milliseconds(timeout),
     }
     if options.handshake_reconnect:
         advice["maxInterval"] = milliseconds(options.max_interval)

@@ -15,8 +15,9 @@ from functools import lru_cache
 
 from bayeux.protocol.errors import ChannelInvalid
 
-MAX_LENGTH = 512
-MAX_SEGMENTS = 32
+# Bounds of the grammar; what clients may use is an option below them (CH-5).
+MAX_LENGTH = 2048
+MAX_SEGMENTS = 128
 
 META_HANDSHAKE = "/meta/handshake"
 META_CONNECT = "/meta/connect"

@@ -20,8 +20,8 @@ class DeliveryQueue:
     """First in, first out, bounded in messages and in bytes.
 
     Args:
-        max_messages: 0 = unlimited.
-        max_bytes: of JSON; 0 = unlimited.
+        max_messages: 0 or less = unlimited.
+        max_bytes: of JSON; 0 or less = unlimited.
     """
 
     __slots__ = ("bytes", "max_bytes", "max_messages", "messages")
@@ -29,8 +29,8 @@ class DeliveryQueue:
     def __init__(self, max_messages: int, max_bytes: int) -> None:
         self.messages: list[EncodedMessage] = []
         self.bytes = 0
-        self.max_messages = max_messages or sys.maxsize
-        self.max_bytes = max_bytes or sys.maxsize
+        self.max_messages = max_messages if max_messages > 0 else sys.maxsize
+        self.max_bytes = max_bytes if max_bytes > 0 else sys.maxsize
 
     def __len__(self) -> int:
         return len(self.messages)
@@ -49,14 +49,23 @@ class DeliveryQueue:
         self.bytes += message.size
 
     def drop_oldest_for(self, message: EncodedMessage) -> int:
-        """Make room for ``message`` by dropping from the front; how many were dropped."""
+        """Make room for ``message`` by dropping from the front; how many were dropped.
+
+        None, if it would not fit into an empty queue either.
+        """
         dropped = 0
+        if message.size > self.max_bytes:
+            return dropped
         while self.messages and (len(self.messages) >= self.max_messages or self.bytes + message.size > self.max_bytes):
             self.bytes -= self.messages.pop(0).size
             dropped += 1
         return dropped
 
+    def close(self) -> None:
+        """Take nothing from here on: its session has ended (DEL-7)."""
+        self.max_messages = 0
+
     def clear(self) -> None:
-        """Forget everything: it was taken, or its session has ended."""
+        """Forget everything: it was taken."""
         self.messages.clear()
         self.bytes = 0

@@ -54,8 +54,6 @@ class Reply:
 class Hold:
     """Do not answer the connect being processed; it is the session's ``held`` from here on."""
 
-    until: float
-
 
 @dataclass(frozen=True, slots=True)
 class Dismiss:

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 # Faye's client parses the error with this alphabet, aiocometd splits it at its colons.
 _OUTSIDE_ERROR_ALPHABET = re.compile(r"[^A-Za-z0-9 \-_!~()$@/*.]")
-# SEC-22: an error never carries more of the input than this.
+# SEC-22: an error never carries more of the input than this, all its arguments together.
 MAX_ARGUMENT_LENGTH = 64
 
 
@@ -28,6 +28,7 @@ class ProtocolError(BayeuxError):
 
     Args:
         arguments: what the error is about, in the wire order; cut and cleaned here.
+        instead: fields that a policy wants in the reply in place of the standard ones (HS-7).
     """
 
     code: ClassVar[int]
@@ -37,17 +38,16 @@ class ProtocolError(BayeuxError):
     is_final: ClassVar[bool] = False
     """A handshake refused like this must not be tried again."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str, instead: Mapping[str, Any] | None = None) -> None:
         super().__init__(*arguments)
         self.arguments = arguments
-        self.instead: Mapping[str, Any] = {}
-        """Fields that a policy wants in the reply in place of the standard ones (HS-7)."""
+        self.instead: Mapping[str, Any] = instead or {}
 
     @property
     def wire(self) -> str:
         """``CODE:ARGS:TEXT``, in the alphabet every known client can parse."""
-        cleaned = (_OUTSIDE_ERROR_ALPHABET.sub("_", a[:MAX_ARGUMENT_LENGTH]) for a in self.arguments)
-        return f"{self.code}:{','.join(cleaned)}:{self.text}"
+        cleaned = [_OUTSIDE_ERROR_ALPHABET.sub("_", a[:MAX_ARGUMENT_LENGTH]) for a in self.arguments[:8]]
+        return f"{self.code}:{','.join(cleaned)[:MAX_ARGUMENT_LENGTH]}:{self.text}"
 
 
 class VersionUnsupported(ProtocolError):

@@ -16,13 +16,15 @@ from bayeux.protocol.errors import MalformedBody
 Json = Any
 """A decoded JSON value: ``None``, ``bool``, ``int``, ``float``, ``str``, ``list`` or ``dict``."""
 
+DEEPEST = 250  # orjson decodes 1024 levels and encodes 254
+
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
 _SQUARE = bytes.maketrans(b"{}", b"[]")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 def decode(text: bytes | str, max_depth: int) -> Json:
-    """Decode one JSON document nested at most ``max_depth`` deep (SEC-L12; 0 = orjson's own bound).
+    """Decode one JSON document nested at most ``max_depth`` deep (SEC-L12; 0 = as deep as can be encoded again).
 
     Raises MalformedBody; its text never repeats the input.
     """
@@ -30,7 +32,7 @@ def decode(text: bytes | str, max_depth: int) -> Json:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise MalformedBody("not JSON") from error
-    if max_depth and _is_deeper_than(max_depth, text.encode() if isinstance(text, str) else text):
+    if _is_deeper_than(max_depth or DEEPEST, text.encode() if isinstance(text, str) else text):
         raise MalformedBody(f"nested deeper than {max_depth}")
     return value
 

@@ -16,14 +16,17 @@ from bayeux.protocol import json
 from bayeux.protocol.channel import ChannelName, Kind, parse_channel
 from bayeux.protocol.errors import (
     ChannelCreateDenied,
+    ChannelInvalid,
     ChannelMissing,
     FieldInvalid,
     MalformedBody,
     MessageIdInvalid,
     MessageTooLarge,
     ProtocolError,
+    SubscribeDenied,
     SubscriptionInvalid,
     SubscriptionMissing,
+    UnsubscribeFailed,
 )
 from bayeux.protocol.options import Options
 
@@ -95,7 +98,7 @@ class Message:
         self.fields = fields
         self.context: Any = None
         """The ``Context`` of the request that brought it; None for calls of the application (MSGX-3)."""
-        self.channel = _channel(fields)
+        self.channel = _channel(fields, options)
         self.id = _id(fields)
         self.request = _request(self.channel)
         _check_types(fields, self.request)
@@ -142,15 +145,20 @@ class Message:
         return reply_to(self.fields)
 
 
-def is_handshake(fields: Fields) -> bool:
-    """Whether a message, valid or not, is meant as a handshake (HS-9)."""
+def asks_for(request: Request, fields: Fields) -> bool:
+    """Whether a message, valid or not, is meant as this meta request (HS-9)."""
     channel = fields.get("channel")
-    if not isinstance(channel, str) or not channel.startswith(names.META_HANDSHAKE):
+    if not isinstance(channel, str) or not channel.startswith(request.value):
         return False
     try:
-        return parse_channel(channel).text == names.META_HANDSHAKE
+        return parse_channel(channel).text == request.value
     except ProtocolError:
         return False
+
+
+def is_handshake(fields: Fields) -> bool:
+    """Whether a message, valid or not, is meant as a handshake (HS-9)."""
+    return asks_for(Request.HANDSHAKE, fields)
 
 
 def oversized(envelope: Sequence[Fields], options: Options) -> frozenset[int]:
@@ -217,20 +225,23 @@ def event_of(message: Message, options: Options) -> Fields:
     return event
 
 
-def subscriptions_of(message: Message) -> list[ChannelName]:
+def subscriptions_of(message: Message, options: Options) -> list[ChannelName]:
     """The channels and patterns a subscribe or unsubscribe names (SUB-1, SUB-2).
 
-    Raises SubscriptionMissing, SubscriptionInvalid; then none of them may take effect.
+    Raises SubscriptionMissing, SubscriptionInvalid; SubscribeDenied or UnsubscribeFailed for more than a
+    session may have, which are not even looked at (SEC-L14). Then none of them may take effect.
     """
     wanted = message.fields.get("subscription")
     if wanted is None or wanted == []:
         raise SubscriptionMissing
     if isinstance(wanted, str):
         wanted = [wanted]
+    if isinstance(wanted, list) and 0 < options.max_subscriptions_per_session < len(wanted):
+        raise SubscribeDenied("limit") if message.request is Request.SUBSCRIBE else UnsubscribeFailed
     if not isinstance(wanted, list) or not all(isinstance(each, str) for each in wanted):
         raise SubscriptionInvalid
     try:
-        channels = [parse_channel(each) for each in wanted]
+        channels = [_bounded(parse_channel(each), options) for each in wanted]
     except ProtocolError:
         raise SubscriptionInvalid from None
     if any(channel.is_template for channel in channels):  # CH-6
@@ -238,13 +249,21 @@ def subscriptions_of(message: Message) -> list[ChannelName]:
     return channels
 
 
-def _channel(fields: Fields) -> ChannelName:
+def _bounded(channel: ChannelName, options: Options) -> ChannelName:
+    """CH-5."""
+    text = channel.text
+    if len(text) > options.max_channel_length or text.count("/") > options.max_channel_segments:
+        raise ChannelInvalid
+    return channel
+
+
+def _channel(fields: Fields, options: Options) -> ChannelName:
     given = fields.get("channel")
     if given is None:
         raise ChannelMissing
     if not isinstance(given, str):
         raise FieldInvalid("channel")
-    return parse_channel(given)
+    return _bounded(parse_channel(given), options)
 
 
 def _id(fields: Fields) -> MessageId | None:

@@ -15,6 +15,15 @@ from typing import Any, Literal
 
 KIB = 1024
 
+# CometD's word for "unlimited", and a cookie's for "until the browser closes".
+_MAY_BE_MINUS_ONE = (
+    "max_queue",
+    "max_queue_bytes",
+    "max_sessions_per_browser",
+    "http2_max_sessions_per_browser",
+    "browser_cookie_max_age",
+)
+
 
 def option(default: Any, text: str) -> Any:
     """A field whose ``metadata["doc"]`` is shown by ``config docs`` of the gateway."""
@@ -47,8 +56,8 @@ class Options:
     forward_ext: bool | tuple[str, ...] = option(True, "`ext` keys of a publish that reach subscribers (EXT-3).")
     forward_unknown_fields: bool = option(True, "Application fields of a publish reach subscribers (PUB-9).")
     private_prefixes: tuple[str, ...] = option((), "Channels that are one name with an audience a user (SEC-44).")
-    max_queue: int = option(1000, "Events that may wait for a session; 0 = unlimited (SEC-L16).")
-    max_queue_bytes: int = option(1024 * KIB, "Bytes of them; 0 = unlimited (SEC-L16).")
+    max_queue: int = option(1000, "Events that may wait for a session; 0 or -1 = unlimited (SEC-L16).")
+    max_queue_bytes: int = option(1024 * KIB, "Bytes of them; 0 or -1 = unlimited (SEC-L16).")
     queue_overflow: Literal["call", "drop_new", "drop_old", "disconnect"] = option(
         "disconnect", "What a full queue does when no listener decides (Q-2)."
     )
@@ -63,7 +72,9 @@ class Options:
     ws_max_message_size: int = option(256 * KIB, "Bytes of a WebSocket message; 0 = unlimited (SEC-L7, WS-19).")
     max_bayeux_message_size: int = option(64 * KIB, "Bytes of one Bayeux message; 0 = unlimited (SEC-L8).")
     max_batch_messages: int = option(100, "Messages in one body or frame; 0 = unlimited (SEC-L11).")
-    max_json_depth: int = option(32, "Nesting of JSON; 0 = orjson's own bound (SEC-L12).")
+    max_channel_length: int = option(512, "Characters of a channel name (SEC-L13, CH-5).")
+    max_channel_segments: int = option(32, "Segments of a channel name (SEC-L13, CH-5).")
+    max_json_depth: int = option(32, "Nesting of JSON; 0 = as deep as can be encoded again (SEC-L12).")
     max_ext_size: int = option(8 * KIB, "Bytes of a message's `ext`; 0 = unlimited (SEC-L13).")
     session_message_rate: float = option(50.0, "Messages a second of one session; 0 = unlimited (SEC-L19).")
     session_message_burst: int = option(100, "Messages a session may send at once (SEC-L19).")
@@ -118,7 +129,11 @@ class Options:
     def __post_init__(self) -> None:
         if self.duplicate_meta_connect_http_code < 400 or self.duplicate_meta_connect_http_code == 408:
             raise ValueError("duplicate_meta_connect_http_code must be 400 or more and not 408 (CN-10)")
-        if self.max_message_size and self.max_queue_bytes and self.max_message_size > self.max_queue_bytes:
+        for each in dataclasses.fields(self):
+            value = getattr(self, each.name)
+            if isinstance(value, (int, float)) and value < 0 and each.name not in _MAY_BE_MINUS_ONE:
+                raise ValueError(f"{each.name} may not be negative")
+        if 0 < self.max_queue_bytes < self.max_message_size:
             raise ValueError("max_message_size is above max_queue_bytes: one message could not be queued")
         if self.ws_ping_interval and self.ws_ping_timeout > self.ws_ping_interval:
             raise ValueError("ws_ping_timeout is above ws_ping_interval: pings would overlap")

@@ -173,7 +173,8 @@ class BayeuxSession:
         given = message.advice
         interval = self._client_interval(given)
         timeout = self._client_timeout(given)
-        held = HeldConnect(message.reply(), arrival.now + timeout, bool(given), interval, arrival.transport)
+        wants_advice = message.fields.get("advice") is not None
+        held = HeldConnect(message.reply(), arrival.now + timeout, wants_advice, interval, arrival.transport)
         if arrival.leaving is not None:
             effects.append(Reply(self._connect_reply(held, arrival.now, leaving=arrival.leaving)))
         elif self.state is State.HANDSHAKEN or timeout <= 0 or not arrival.alone or self._has_events_for(arrival):
@@ -183,7 +184,7 @@ class BayeuxSession:
         else:
             self.held = held
             self.expires_at = NEVER
-            effects.append(Hold(held.until))
+            effects.append(Hold())
         return effects
 
     def subscribe(self, message: Message, arrival: Arrival) -> list[Effect]:
@@ -191,8 +192,8 @@ class BayeuxSession:
 
         Raises SubscribeDenied above ``max_subscriptions_per_session``.
         """
-        self._touch(arrival.now)
-        wanted = {name.text: name for name in subscriptions_of(message) if name.kind is Kind.BROADCAST}  # SUB-6
+        channels = subscriptions_of(message, self.options)
+        wanted = {name.text: name for name in channels if name.kind is Kind.BROADCAST}  # SUB-6
         fresh = [name for text, name in wanted.items() if text not in self.subscriptions]
         bound = self.options.max_subscriptions_per_session
         if bound and len(self.subscriptions) + len(fresh) > bound:
@@ -205,8 +206,7 @@ class BayeuxSession:
 
         Raises UnsubscribeFailed for a meta channel.
         """
-        self._touch(arrival.now)
-        names = subscriptions_of(message)
+        names = subscriptions_of(message, self.options)
         if any(name.kind is Kind.META for name in names):
             raise UnsubscribeFailed
         leaving = [name for name in dict.fromkeys(names) if name.text in self.subscriptions]
@@ -215,7 +215,6 @@ class BayeuxSession:
 
     def publish(self, message: Message, arrival: Arrival) -> list[Effect]:
         """Pass a message on; the reply says only that it was taken (PUB-1, PUB-13)."""
-        self._touch(arrival.now)
         return [Publish(), Reply(_success(message))]
 
     def take_leave(self, message: Message, arrival: Arrival) -> list[Effect]:
@@ -280,7 +279,8 @@ class BayeuxSession:
         """When something must happen to it if nothing else does."""
         return self.expires_at if self.held is None else self.held.until
 
-    def _touch(self, now: float) -> None:
+    def touch(self, now: float) -> None:
+        """Its client showed itself by a message that is no connect (SES-5)."""
         if self.expires_at != NEVER:
             self.expires_at = max(self.expires_at, now + self._max_interval)
 
@@ -329,9 +329,7 @@ class BayeuxSession:
 
     def _advise(self, interval: float, transport: str) -> Advice:
         self.advised = (interval, self._timeout, transport)
-        advice = advices.retry(self.options, interval)
-        advice["timeout"] = advices.milliseconds(self._timeout)
-        return advice
+        return advices.retry(self.options, interval, self._timeout)
 
     def _connect_reply(self, held: HeldConnect, now: float, leaving: float | None = None) -> Fields:
         """A successful connect reply, with the advice that ADV-4 asks for; starts the expiry clock."""

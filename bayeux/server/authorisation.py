@@ -7,12 +7,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bayeux.protocol import advice as advices
-from bayeux.protocol.channel import ChannelName
-from bayeux.protocol.errors import HandshakeDenied, ProtocolError
-from bayeux.protocol.message import Message
+from bayeux.protocol.channel import META_CHANNELS, ChannelName, Kind
+from bayeux.protocol.errors import (
+    ChannelCreateDenied,
+    ChannelInvalid,
+    CreateDenied,
+    HandshakeDenied,
+    ProtocolError,
+    PublishDenied,
+    SubscribeDenied,
+)
+from bayeux.protocol.message import Message, subscriptions_of
 from bayeux.server.channels import Channels
 from bayeux.server.security import (
     DENIED_BY_NOT_GRANTING,
@@ -26,7 +34,75 @@ from bayeux.server.security import (
 from bayeux.server.sessions import ServerSession
 from bayeux.server.steps import Steps, ask
 
+if TYPE_CHECKING:
+    from bayeux.server.server import BayeuxServer
+
 log = logging.getLogger(__name__)
+
+
+def authorise_subscribe(server: BayeuxServer, message: Message, session: ServerSession) -> Steps[None]:
+    """Let it pass only if every channel of the request is granted: none takes effect before (SUB-3…6).
+
+    Raises ProtocolError.
+    """
+    channels = subscriptions_of(message, session.options)
+    is_array = isinstance(message.fields["subscription"], list)
+    for channel in channels:
+        about = (channel.text,) if is_array else ()
+        if channel.kind is Kind.SERVICE:
+            continue
+        if channel.kind is Kind.META:
+            error = SubscribeDenied if channel.text in META_CHANNELS else CreateDenied
+            raise error(DENIED_BY_POLICY, *about)
+        if not server.is_private(channel):
+            yield from _authorise_create(server, channel, session, message, CreateDenied, about)
+        decision = yield from decide(server.policy.can_subscribe, server, session, channel, message)
+        if isinstance(decision, Denied):
+            raise refusal(SubscribeDenied, decision, *about)
+        denied = yield from _consult(server.channels, Operation.SUBSCRIBE, channel, session, message)
+        if denied is not None:
+            raise refusal(SubscribeDenied, denied, *about)
+
+
+def authorise_publish(server: BayeuxServer, message: Message, session: ServerSession | None) -> Steps[None]:
+    """PUB-5, PUB-6; private names are the application's to address, whatever the policy says (SEC-44).
+
+    Raises ProtocolError.
+    """
+    channel = message.channel
+    if channel.is_wild or channel.is_template:
+        raise ChannelInvalid
+    if server.is_private(channel):
+        raise PublishDenied(DENIED_BY_POLICY)
+    yield from _authorise_create(server, channel, session, message, ChannelCreateDenied, ())
+    decision = yield from decide(server.policy.can_publish, server, session, channel, message)
+    if isinstance(decision, Denied):
+        raise refusal(PublishDenied, decision)
+    denied = yield from _consult(server.channels, Operation.PUBLISH, channel, session, message)
+    if denied is not None:
+        raise refusal(PublishDenied, denied)
+
+
+def _authorise_create(
+    server: BayeuxServer,
+    channel: ChannelName,
+    session: ServerSession | None,
+    message: Message,
+    error: type[ProtocolError],
+    about: tuple[str, ...],
+) -> Steps[None]:
+    """CH-30: only a channel that does not exist needs it."""
+    if server.channels.get(channel.text) is not None:
+        return
+    bound = server.options.max_channels
+    if bound and len(server.channels) >= bound:
+        raise error("limit", *about)
+    decision = yield from decide(server.policy.can_create, server, session, channel, message)
+    if isinstance(decision, Denied):
+        raise refusal(error, decision, *about)
+    denied = yield from _consult(server.channels, Operation.CREATE, channel, session, message)
+    if denied is not None:
+        raise refusal(error, denied, *about)
 
 
 def decide(question: Callable[..., Any], *arguments: Any) -> Steps[Granted | Denied]:
@@ -44,7 +120,6 @@ def decide(question: Callable[..., Any], *arguments: Any) -> Steps[Granted | Den
 def refusal(error: type[ProtocolError], denied: Denied, *about: str) -> ProtocolError:
     """The error of a denial, with the words of whoever denied (HS-7)."""
     is_handshake = error is HandshakeDenied
-    refused = error() if is_handshake else error(denied.reason, *about)
     instead: dict[str, Any] = {}
     if denied.error is not None:
         instead["error"] = denied.error
@@ -52,11 +127,10 @@ def refusal(error: type[ProtocolError], denied: Denied, *about: str) -> Protocol
         instead["advice"] = {**advices.STOP, **denied.advice} if is_handshake else dict(denied.advice)
     if denied.ext is not None:
         instead["ext"] = dict(denied.ext)
-    refused.instead = instead
-    return refused
+    return error(instead=instead) if is_handshake else error(denied.reason, *about, instead=instead)
 
 
-def consult(
+def _consult(
     channels: Channels, operation: Operation, name: ChannelName, session: ServerSession | None, message: Message
 ) -> Steps[Denied | None]:
     """Ask the authorizers of all channels that match; None if they let it pass (AUZ-5)."""

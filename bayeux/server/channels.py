@@ -90,20 +90,19 @@ class Channels:
         """Have ``initializer`` configure every channel created later that ``pattern`` matches (SRV-3)."""
         self._initializers.append((pattern.text, initializer))
 
-    def create_if_absent(self, name: ChannelName, *initializers: Initializer) -> ServerChannel:
-        """The channel of that name, made and configured exactly once before anyone sees it (CH-30)."""
+    def create_if_absent(self, name: ChannelName) -> ServerChannel:
+        """The channel of that name, made and configured exactly once before any client sees it (CH-30)."""
         channel = self._by_name.get(name.text)
         if channel is not None:
             channel.idle_sweeps = 0
             return channel
-        channel = ServerChannel(name)
-        registered = [each for pattern, each in self._initializers if pattern in name.patterns]
-        for initializer in (*initializers, *registered):
-            try:
-                initializer(channel)
-            except Exception:
-                log.exception("an initializer of a channel raised")
-        self._by_name[name.text] = channel
+        channel = self._by_name[name.text] = ServerChannel(name)
+        for pattern, initializer in self._initializers:
+            if pattern in name.patterns:
+                try:
+                    initializer(channel)
+                except Exception:
+                    log.exception("an initializer of a channel raised")
         tell(self._listeners.channel_added, channel)
         return channel
 

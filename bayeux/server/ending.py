@@ -45,7 +45,7 @@ def kick(server: BayeuxServer, session: ServerSession) -> None:
     if session.is_over:
         return
     session.queue.put_beyond_bounds(_FAREWELL)
-    socket = session.transport
+    socket = session.transport if session.may_push else None  # WS-13
     let_happen(server, session, Happening.KICK)
     if session.queue.messages and socket is not None and socket.writable and not socket.closed:
         socket.send(server.take(session, socket), ())
@@ -79,15 +79,22 @@ def end(server: BayeuxServer, session: ServerSession, reason: EndReason) -> None
     session.subscriptions.clear()
     if session.hooks is not None:
         tell(session.hooks.removed, session, reason)
+    session.queue.close()
     if reason is not EndReason.KICKED:
         session.queue.clear()
-    socket = session.transport
+    # A session that is over has no way to a socket that may soon be somebody else's.
+    socket, session.transport = session.transport, None
     if socket is None or socket.closed:
         return
     if reason in _AT_ONCE:
         socket.close(*_AT_ONCE[reason])
     else:
-        server.call_later(LINGER, lambda: _close_unless_used(socket))
+        close_soon(server, socket)
+
+
+def close_soon(server: BayeuxServer, socket: Transport) -> None:
+    """Close a socket whose client was told that it is over, unless the client does so first (DSC-8)."""
+    server.call_later(LINGER, lambda: _close_unless_used(socket))
 
 
 def log_fields(session: ServerSession) -> dict[str, Any]:

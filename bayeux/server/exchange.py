@@ -9,27 +9,26 @@ Source: sections 4…11 of the Bayeux reference.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bayeux.protocol import advice as advices
-from bayeux.protocol.channel import META_CHANNELS, ChannelName, Kind
+from bayeux.protocol.channel import Kind
 from bayeux.protocol.client_id import new_client_id
 from bayeux.protocol.effects import Hold, Publish, Reply
 from bayeux.protocol.encoded import NOTHING, Batch
 from bayeux.protocol.errors import (
-    ChannelCreateDenied,
-    ChannelInvalid,
-    CreateDenied,
     HandshakeDenied,
+    HandshakeFailed,
     InternalError,
     MessageDeleted,
     ProtocolError,
-    PublishDenied,
     RateLimited,
     SessionUnknown,
-    SubscribeDenied,
+    SubscribeFailed,
+    UnsubscribeFailed,
 )
 from bayeux.protocol.message import (
     Fields,
@@ -38,15 +37,14 @@ from bayeux.protocol.message import (
     failed,
     oversized,
     reply_to,
-    subscriptions_of,
     too_large,
 )
 from bayeux.protocol.session import Arrival
 from bayeux.protocol.transitions import Happening, receive
 from bayeux.server import attachment, ending, publication
-from bayeux.server.authorisation import consult, decide, refusal
+from bayeux.server.authorisation import authorise_publish, authorise_subscribe, decide, refusal
 from bayeux.server.extension import STOP
-from bayeux.server.security import DENIED_BY_POLICY, Denied, Operation
+from bayeux.server.security import Denied
 from bayeux.server.sessions import ServerSession
 from bayeux.server.steps import Steps, ask
 from bayeux.server.transport import Context, Transport
@@ -55,6 +53,9 @@ if TYPE_CHECKING:
     from bayeux.server.server import BayeuxServer
 
 log = logging.getLogger(__name__)
+
+
+_ENDED_MEANWHILE = {Request.SUBSCRIBE: SubscribeFailed, Request.UNSUBSCRIBE: UnsubscribeFailed}
 
 
 class Exchange:
@@ -95,9 +96,15 @@ class Exchange:
         try:
             for position, fields in enumerate(self._messages):
                 yield from self._answer(fields, position in too_big)
+        except asyncio.CancelledError:
+            if not self._transport.closed:
+                self._transport.dismiss(503)  # the server stops while a hook is awaited
+            raise
         finally:
             if session is not None:
                 session.batches -= 1
+                if session.queue.messages and not session.is_over:
+                    self._server.flusher.mark(session)  # BAT-4: what this answer does not carry
         self._finish()
 
     # One message ---------------------------------------------------------------------------------
@@ -108,6 +115,8 @@ class Exchange:
         started = server.clock()
         request: Request | None = None
         try:
+            if self._session is not None and not self._session.is_over:
+                self._charge(self._session)
             message = Message(fields, self._context.options)
             message.context = self._context
             request = message.request
@@ -131,7 +140,7 @@ class Exchange:
         """Any message but a handshake."""
         session = self._session
         if session is None or message.client_id != session.client_id:
-            yield from self._extend(session, message)
+            yield from self._extend(None, message)
             yield from self._process_without_session(message)
         elif message.request is Request.CONNECT and not session.is_over:
             yield from self._process_connect(session, message)
@@ -147,24 +156,32 @@ class Exchange:
             if not session.is_over:
                 session.ensure_clock(self._server.clock())
                 self._server.watch(session)
-        if self._is_held or session.queue.messages:
+        if self._has_connect_reply and session.queue.messages:
             session.message_bucket.tokens += 1  # our events made the client come back, not its own haste
 
     def _process_for(self, session: ServerSession, message: Message) -> Steps[None]:
         """A message of this exchange's own session."""
-        server = self._server
+        server, request = self._server, message.request
+        if request is not Request.CONNECT:
+            session.touch(server.clock())
         yield from self._extend(session, message)
         if session.is_over:
             self._bid_farewell(session, message)
             return
-        self._charge(session)
-        yield from self._authorise(message, session)
+        if request is Request.SUBSCRIBE:
+            yield from authorise_subscribe(server, message, session)
+        elif request is Request.PUBLISH:
+            yield from authorise_publish(server, message, session)
         yield from self._listen_to_meta(message, session)
+        if session.is_over and request in _ENDED_MEANWHILE:
+            raise _ENDED_MEANWHILE[request]
+        if self._transport.closed and request is Request.CONNECT:
+            return  # the client left while a hook was awaited: there is nothing to hold
         for effect in receive(session, message, self._arrival(session)):
             if isinstance(effect, Publish):
                 yield from publication.publish(server, message, session)
             elif isinstance(effect, Reply):
-                self._has_connect_reply = self._has_connect_reply or message.request is Request.CONNECT
+                self._has_connect_reply = self._has_connect_reply or request is Request.CONNECT
                 self._reply(effect.fields)
             elif isinstance(effect, Hold):
                 self._is_held = True
@@ -177,7 +194,8 @@ class Exchange:
         is_publish = message.request is Request.PUBLISH and message.client_id is None
         if not (is_publish and self._context.options.allow_anonymous_publish):
             raise SessionUnknown
-        yield from self._authorise_publish(message, None)
+        self._server.admission.admit_anonymous(self._context)
+        yield from authorise_publish(self._server, message, None)
         yield from publication.publish(self._server, message, None)
         reply = message.reply()
         reply["successful"] = True
@@ -188,9 +206,7 @@ class Exchange:
         if not self._server.sessions.was_kicked(session):
             raise SessionUnknown
         if message.request is not Request.CONNECT:
-            error = SessionUnknown()
-            error.instead = {"advice": dict(advices.STOP)}
-            raise error
+            raise SessionUnknown(instead={"advice": dict(advices.STOP)})
         for effect in receive(session, message, self._arrival(session)):
             if isinstance(effect, Reply):
                 self._reply(effect.fields)
@@ -212,6 +228,9 @@ class Exchange:
         for effect in receive(session, message, self._arrival(session)):
             if isinstance(effect, Reply):
                 server.begin(session, self._transport, message)
+                if session.is_over:  # a listener kicked it: its client has no id to come back with
+                    server.sessions.forget_kicked(session)
+                    raise HandshakeFailed
                 if decision.ext:
                     effect.fields["ext"] = dict(decision.ext)
                 self._session = session
@@ -255,70 +274,6 @@ class Exchange:
             ending.let_happen(server, session, Happening.FLOOD)
         raise RateLimited(f"{options.session_message_rate:g} a second")
 
-    def _authorise(self, message: Message, session: ServerSession) -> Steps[None]:
-        if message.request is Request.SUBSCRIBE:
-            yield from self._authorise_subscribe(message, session)
-        elif message.request is Request.PUBLISH:
-            yield from self._authorise_publish(message, session)
-
-    def _authorise_subscribe(self, message: Message, session: ServerSession) -> Steps[None]:
-        """Every channel of the request must be granted before any takes effect (SUB-3…6)."""
-        server = self._server
-        channels = subscriptions_of(message)
-        is_array = isinstance(message.fields["subscription"], list)
-        for channel in channels:
-            about = (channel.text,) if is_array else ()
-            if channel.kind is Kind.SERVICE:
-                continue
-            if channel.kind is Kind.META:
-                error = SubscribeDenied if channel.text in META_CHANNELS else CreateDenied
-                raise error(DENIED_BY_POLICY, *about)
-            if not server.is_private(channel):
-                yield from self._authorise_create(channel, session, message, CreateDenied, about)
-            decision = yield from decide(server.policy.can_subscribe, server, session, channel, message)
-            if isinstance(decision, Denied):
-                raise refusal(SubscribeDenied, decision, *about)
-            denied = yield from consult(server.channels, Operation.SUBSCRIBE, channel, session, message)
-            if denied is not None:
-                raise refusal(SubscribeDenied, denied, *about)
-
-    def _authorise_publish(self, message: Message, session: ServerSession | None) -> Steps[None]:
-        """PUB-5, PUB-6; private names are the application's to address, whatever the policy says (SEC-44)."""
-        server, channel = self._server, message.channel
-        if channel.is_wild or channel.is_template:
-            raise ChannelInvalid
-        if server.is_private(channel):
-            raise PublishDenied(DENIED_BY_POLICY)
-        yield from self._authorise_create(channel, session, message, ChannelCreateDenied, ())
-        decision = yield from decide(server.policy.can_publish, server, session, channel, message)
-        if isinstance(decision, Denied):
-            raise refusal(PublishDenied, decision)
-        denied = yield from consult(server.channels, Operation.PUBLISH, channel, session, message)
-        if denied is not None:
-            raise refusal(PublishDenied, denied)
-
-    def _authorise_create(
-        self,
-        channel: ChannelName,
-        session: ServerSession | None,
-        message: Message,
-        error: type[ProtocolError],
-        about: tuple[str, ...],
-    ) -> Steps[None]:
-        """CH-30: only a channel that does not exist needs it."""
-        server = self._server
-        if server.channels.get(channel.text) is not None:
-            return
-        bound = self._context.options.max_channels
-        if bound and len(server.channels) >= bound:
-            raise error("limit", *about)
-        decision = yield from decide(server.policy.can_create, server, session, channel, message)
-        if isinstance(decision, Denied):
-            raise refusal(error, decision, *about)
-        denied = yield from consult(server.channels, Operation.CREATE, channel, session, message)
-        if denied is not None:
-            raise refusal(error, denied, *about)
-
     # What goes back --------------------------------------------------------------------------------
 
     def _arrival(self, session: ServerSession) -> Arrival:
@@ -348,12 +303,10 @@ class Exchange:
 
     def _finish(self) -> None:
         """Answer: the events first, then the replies (BAT-5, BAT-6)."""
-        server, session, transport = self._server, self._session, self._transport
+        session, transport = self._session, self._transport
         if not self._is_held and not transport.closed:
             events = NOTHING if session is None else self._events(session)
             transport.send(events, self._replies)
-        if session is not None and session.queue.messages and not session.is_over:
-            server.flusher.mark(session)  # BAT-4: what this answer might not carry
 
     def _events(self, session: ServerSession) -> Batch:
         """What of the session's events leaves with this answer (DEL-1…3, HS-11)."""
@@ -362,6 +315,8 @@ class Exchange:
             if not server.sessions.was_kicked(session):
                 return NOTHING
             server.sessions.forget_kicked(session)
+            if transport.streaming:
+                ending.close_soon(server, transport)
             return server.take(session, transport)
         if self._is_handshake or (session.connect_only and not self._has_connect_reply):
             return NOTHING

@@ -19,6 +19,7 @@ from bayeux.protocol.message import Fields
 from bayeux.protocol.transitions import Happening
 from bayeux.server.ending import let_happen
 from bayeux.server.extension import STOP
+from bayeux.server.listeners import QueueFull
 
 if TYPE_CHECKING:
     from bayeux.server.server import BayeuxServer
@@ -50,7 +51,7 @@ def deliver(server: BayeuxServer, message: EncodedMessage, event: Fields, sessio
 def _own_copy(session: ServerSession, message: EncodedMessage, event: Fields) -> EncodedMessage | None:
     """What the session's own hooks leave of an event; the shared bytes where they changed nothing (EXN-8)."""
     assert session.hooks is not None
-    mine = dict(event)
+    mine: Fields = json.decode(message.json, 0)  # all of it: what a hook changes deep inside is seen by nobody else
     for extension in reversed(session.hooks.extensions):
         try:
             if extension.outgoing(session, mine) is STOP:
@@ -63,7 +64,13 @@ def _own_copy(session: ServerSession, message: EncodedMessage, event: Fields) ->
                 return None
         except Exception:
             log.exception("a session's message listener raised")
-    return message if mine == event else EncodedMessage(message.channel, json.encode(mine))
+    if mine == event:
+        return message
+    try:
+        return EncodedMessage(message.channel, json.encode(mine), message.accepted_at)
+    except TypeError:
+        log.exception("a session's hook left what JSON cannot say")
+        return None
 
 
 def _make_room(server: BayeuxServer, session: ServerSession, message: EncodedMessage) -> bool:
@@ -73,7 +80,7 @@ def _make_room(server: BayeuxServer, session: ServerSession, message: EncodedMes
     listeners = server.listeners.queue_full
     policy = session.options.queue_overflow
     if listeners:
-        is_wanted = all(listener(session, message) for listener in tuple(listeners))
+        is_wanted = _is_wanted(listeners, session, message) and not session.is_over
     elif policy == "drop_old":
         server.counters.messages_dropped["overflow"] += session.queue.drop_oldest_for(message)
         is_wanted = session.queue.put(message)
@@ -89,3 +96,12 @@ def _make_room(server: BayeuxServer, session: ServerSession, message: EncodedMes
         server.counters.rejected["SEC-L16"] += 1
         let_happen(server, session, Happening.OVERFLOW)
     return False
+
+
+def _is_wanted(listeners: list[QueueFull], session: ServerSession, message: EncodedMessage) -> bool:
+    """What the listeners say; one that raises says no (BER-2)."""
+    try:
+        return all(listener(session, message) for listener in tuple(listeners))
+    except Exception:
+        log.exception("a queue listener raised")
+        return False

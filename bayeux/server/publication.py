@@ -31,15 +31,19 @@ def publish(server: BayeuxServer, message: Message, sender: ServerSession | None
 
     Raises MessageDeleted if a listener vetoes.
     """
-    name = message.channel
-    channel = server.channels.create_if_absent(name)
-    matching = server.channels.matching(name)
-    yield from listen(matching, sender, message)
+    name, channels = message.channel, server.channels
+    if name.kind is Kind.BROADCAST:
+        channels.create_if_absent(name)
+    yield from listen(channels.matching(name), sender, message)
     if name.kind is not Kind.BROADCAST:
         return 0
     options = server.options if message.context is None else message.context.options
-    sessions = server.channels.subscribers(matching)
-    if sender is not None and not (options.broadcast_to_publisher and channel.broadcast_to_publisher):
+    channel = channels.create_if_absent(name)  # again: it may have been swept while a listener was awaited
+    sessions = channels.subscribers(channels.matching(name))
+    is_echoed = sender is None or (
+        options.broadcast_to_publisher and channel.broadcast_to_publisher and sender.broadcast_to_publisher
+    )
+    if not is_echoed:
         sessions = [session for session in sessions if session is not sender]
     return spread(server, event_of(message, options), sessions)
 

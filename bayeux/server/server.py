@@ -21,8 +21,8 @@ from bayeux.protocol.channel import ChannelName, Kind, parse_channel
 from bayeux.protocol.client_id import RandomBytes, new_client_id
 from bayeux.protocol.effects import Dismiss, Effect, End, Release, Subscribe, Unsubscribe
 from bayeux.protocol.encoded import NOTHING, Batch
-from bayeux.protocol.errors import BatchTooLarge, ChannelInvalid, HandshakeNotAlone
-from bayeux.protocol.message import Fields, Message, is_handshake
+from bayeux.protocol.errors import BatchTooLarge, ChannelInvalid, HandshakeNotAlone, InternalError
+from bayeux.protocol.message import Fields, Message, Request, asks_for, failed, is_handshake, reply_to
 from bayeux.protocol.options import Options
 from bayeux.protocol.session import NEVER
 from bayeux.protocol.transitions import Happening
@@ -43,6 +43,7 @@ from bayeux.server.transport import Context, Transport
 
 log = logging.getLogger(__name__)
 
+MAX_NESTED_PUBLISHES = 100  # LST-9
 SHUTDOWN_SPREAD = 5.0  # DSC-11: clients come back within this time, not all at once
 
 
@@ -79,6 +80,7 @@ class BayeuxServer:
         self.deadlines = Deadlines(clock)
         self.is_draining = False
         self._binding = Binding(self.sessions)
+        self._nested = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._sweep_timer: asyncio.TimerHandle | None = None
@@ -140,7 +142,13 @@ class BayeuxServer:
             raise ChannelInvalid
         message = Message.of_application(name, data, ext)
         json.encode(message.fields)
-        return run(publication.publish_unless_vetoed(self, message), self._create_task)
+        if self._nested >= MAX_NESTED_PUBLISHES:
+            raise RecursionError("publishes nested too deep: does a listener publish to its own channel?")
+        self._nested += 1
+        try:
+            return run(publication.publish_unless_vetoed(self, message), self._create_task)
+        finally:
+            self._nested -= 1
 
     def deliver(self, session: ServerSession, channel: str, data: json.Json, *, ext: Fields | None = None) -> bool:
         """Send to one client, subscribed or not (DEL-6); False if it is gone (DEL-7) or did not take it."""
@@ -161,7 +169,12 @@ class BayeuxServer:
         return publication.address(self, name, data, ext, own)
 
     def on(self, channel: str, listener: MessageListener) -> Callable[[], None]:
-        """Hear each message on a channel or pattern before its subscribers; returns how to stop it."""
+        """Hear each message on a channel or pattern before its subscribers; returns how to stop it.
+
+        Raises ChannelInvalid, also for a template.
+        """
+        if parse_channel(channel).is_template:
+            raise ChannelInvalid
         heard = self.channel(channel)
         heard.add_listener(listener)
         return lambda: heard.listeners.remove(listener)
@@ -260,13 +273,18 @@ class BayeuxServer:
         extensions = list(self.extensions)
         if session is not None and session.hooks is not None:
             extensions = [*session.hooks.extensions, *extensions]
+        plain = reply_to(fields) if extensions else fields
         for extension in reversed(extensions):
             try:
                 if extension.outgoing_meta(session, fields) is STOP:
                     return None
             except Exception:
                 log.exception("an outgoing extension raised")
-        return json.encode(fields)
+        try:
+            return json.encode(fields)
+        except TypeError:
+            log.exception("an outgoing extension left what JSON cannot say")
+            return json.encode(failed(plain, InternalError()))
 
     def take(self, session: ServerSession, transport: Transport) -> Batch:
         """What the session has waiting, to be written to ``transport`` now."""
@@ -283,6 +301,7 @@ class BayeuxServer:
             if session.may_push and socket.writable and not socket.closed:
                 socket.send(self.take(session, socket), ())
         elif session.held is not None:
+            session.message_bucket.tokens += 1  # SEC-L19: it comes back because of our events, not in haste
             self.release(session)
 
     def release(self, session: ServerSession) -> None:
@@ -309,7 +328,7 @@ class BayeuxServer:
         return int.from_bytes(self.random_bytes(2), "big") / 65535
 
     def call_later(self, seconds: float, function: Callable[[], None]) -> None:
-        """Have something done later, unless the server has stopped by then."""
+        """Have something done on the loop later."""
         if self._loop is not None:
             self._loop.call_later(seconds, function)
 
@@ -321,7 +340,7 @@ class BayeuxServer:
         named = client_id if isinstance(client_id, str) else None
         session = self._binding.find(named, transport, context)
         if session is not None:
-            attachment.attach(self, session, transport, is_connect=fields.get("channel") == "/meta/connect")
+            attachment.attach(self, session, transport, is_connect=asks_for(Request.CONNECT, fields))
         return session
 
     def _answer_held(self, session: ServerSession, fields: Fields) -> None:
@@ -333,14 +352,18 @@ class BayeuxServer:
         held_by.send(events, () if reply is None else (reply,))
 
     def _subscribe(self, session: ServerSession, name: ChannelName, message: Message | None) -> None:
-        if self.is_private(name) and not name.is_wild:
+        if self.is_private(name):
             return  # SEC-44: a private name has no list of subscribers that anyone could walk
         channel = self.channels.create_if_absent(name)
+        if session.is_over:
+            return  # a listener ended it: nobody would ever take it out again
         channel.subscribers[session] = None
         tell(self.listeners.subscribed, session, channel, message)
 
     def _on_batch(self, batch: Batch) -> None:
-        self.counters.delivery_seconds.observe(self.clock() - batch.messages[0].accepted_at)
+        accepted_at = batch.messages[0].accepted_at
+        if accepted_at:
+            self.counters.delivery_seconds.observe(self.clock() - accepted_at)
 
     def _sweep(self) -> None:
         self.channels.sweep()

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from bayeux.protocol.options import Options
-from bayeux.protocol.session import NEVER, BayeuxSession
+from bayeux.protocol.session import NEVER, BayeuxSession, State
 from bayeux.server.listeners import Delivered, SessionRemoved
 from bayeux.server.rates import TokenBucket
 from bayeux.server.transport import Context, Transport
@@ -37,7 +37,9 @@ class ServerSession(BayeuxSession):
 
     __slots__ = (
         "_attributes",
+        "_user",
         "begun_at",
+        "broadcast_to_publisher",
         "browser",
         "held_by",
         "hooks",
@@ -48,20 +50,20 @@ class ServerSession(BayeuxSession):
         "refused_in_a_row",
         "server",
         "transport",
-        "user",
         "user_agent",
     )
 
     def __init__(self, client_id: str, options: Options, server: BayeuxServer, context: Context, now: float) -> None:
         super().__init__(client_id, options)
         self.server = server
-        self.user: str | None = context.user
-        """Whose private messages it gets (SEC-44); the policy may name another at the handshake."""
+        self._user = context.user
         self.browser: str | None = context.browser
         """The browser cookie that proves it over HTTP (COOK-3)."""
         self.peer = context.peer
         self.user_agent = context.headers.get("user-agent", "")  # HS-15
         self.begun_at = now
+        self.broadcast_to_publisher = True
+        """Whether it gets its own events (PUB-11)."""
         self.transport: Transport | None = None
         """The socket its events are pushed to; None while it polls."""
         self.held_by: Transport | None = None
@@ -74,6 +76,18 @@ class ServerSession(BayeuxSession):
         self.message_bucket = TokenBucket(options.session_message_burst, now)
         self.refused_in_a_row = 0
         self._attributes: dict[str, Any] | None = None
+
+    @property
+    def user(self) -> str | None:
+        """Whose private messages it gets (SEC-44)."""
+        return self._user
+
+    @user.setter
+    def user(self, user: str) -> None:
+        """Only while the handshake is going on: a session never changes hands."""
+        if self.state is not State.NEW:
+            raise ValueError("the user of a session is settled by its handshake")
+        self._user = user
 
     @property
     def attributes(self) -> dict[str, Any]:

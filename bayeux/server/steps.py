@@ -41,9 +41,17 @@ async def _finish(steps: Steps[Any], awaited: Awaitable[Any]) -> Any:
         try:
             try:
                 answer = await awaited
-            except BaseException as error:  # noqa: BLE001 - the step decides, cancellation included
+            except asyncio.CancelledError as error:
+                awaited = steps.throw(error if _is_cancelled_itself() else RuntimeError("a hook was cancelled"))
+            except BaseException as error:  # noqa: BLE001 - the step decides
                 awaited = steps.throw(error)
             else:
                 awaited = steps.send(answer)
         except StopIteration as end:
             return end.value
+
+
+def _is_cancelled_itself() -> bool:
+    """Not only something that a hook waited for."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0

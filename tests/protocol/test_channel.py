@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bayeux.protocol.channel import Kind, parse_channel
-from bayeux.protocol.errors import ChannelInvalid
+from bayeux.protocol.errors import ChannelInvalid, SubscriptionInvalid
+from bayeux.protocol.message import Message, subscriptions_of
+from bayeux.protocol.options import Options
 
 INVALID = [
     "/", "//a", "/a//b", "", "/a/ /b", "a", "/foo/*/bar", "/**/x", "/foo/*/**", "/a*b", "/é", "/a?b",
@@ -41,20 +43,26 @@ def test_trailing_space_and_one_slash_do_not_count_and_case_does() -> None:
 def test_length_is_bounded(length: int, is_valid: bool) -> None:
     text = "/" + "a" * (length - 1)
     if is_valid:
-        assert parse_channel(text).text == text
+        assert Message({"channel": text}, Options()).channel.text == text
     else:
         with pytest.raises(ChannelInvalid):
-            parse_channel(text)
+            Message({"channel": text}, Options())
+    Message({"channel": text[:2000]}, Options(max_channel_length=2000))
 
 
 @pytest.mark.spec("CH-5", "SEC-1")
 @pytest.mark.parametrize(("segments", "is_valid"), [(31, True), (32, True), (33, False)])
 def test_segments_are_bounded(segments: int, is_valid: bool) -> None:
+    text = "/a" * segments
+    subscribe = {"channel": "/meta/subscribe", "subscription": text}
     if is_valid:
-        parse_channel("/a" * segments)
-    else:
-        with pytest.raises(ChannelInvalid):
-            parse_channel("/a" * segments)
+        assert Message({"channel": text}, Options()).channel.text == text
+        assert subscriptions_of(Message(subscribe, Options()), Options())[0].text == text
+        return
+    with pytest.raises(ChannelInvalid):
+        Message({"channel": text}, Options())
+    with pytest.raises(SubscriptionInvalid):
+        subscriptions_of(Message(subscribe, Options()), Options())
 
 
 @pytest.mark.spec("CH-10")

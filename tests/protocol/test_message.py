@@ -181,7 +181,7 @@ def test_ext_is_forwarded_as_far_as_the_options_say() -> None:
 def test_subscriptions_are_names_or_patterns(subscription: Any, error: str) -> None:
     message = Message({"channel": "/meta/subscribe", "subscription": subscription}, OPTIONS)
     with pytest.raises(ProtocolError) as refused:
-        subscriptions_of(message)
+        subscriptions_of(message, OPTIONS)
     assert refused.value.wire == error
 
 

@@ -16,6 +16,8 @@ from bayeux.protocol.options import Options
         {"duplicate_meta_connect_http_code": 408},
         {"duplicate_meta_connect_http_code": 200},
         {"max_message_size": 2_000_000},
+        {"timeout": -1.0},
+        {"max_batch_messages": -5},
         {"ws_ping_interval": 5.0, "ws_ping_timeout": 20.0},
         {"ws_idle_timeout": 30.0},
         {"browser_cookie_same_site": "None", "browser_cookie_secure": "off"},

@@ -298,6 +298,7 @@ async def test_kick_releases_the_held_connect(name: str) -> None:
 async def test_kick_on_a_socket_without_a_held_connect_is_told_at_once() -> None:
     async with still_server(ManualClock()) as server:
         alice = Peer(server, "websocket").handshake()
+        alice.connect()
         alice.session.disconnect()
         assert alice.socket is not None
         assert alice.socket.sent[-1] == [{"channel": "/meta/disconnect", "successful": True}]

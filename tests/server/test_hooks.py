@@ -297,7 +297,8 @@ async def test_channels_are_configured_once_and_swept_when_nobody_would_miss_the
         alice = Peer(server).handshake()
         alice.subscribe("/w/kept")
         alice.publish("/w/gone", 1)
-        alice.publish("/service/kept", 1)
+        alice.publish("/service/never", 1)
+        server.channel("/service/kept")
         server.on("/listened", lambda *_: None)
         server.channel("/weak").add_listener(lambda *_: None, weak=True)
         for _ in range(2):
