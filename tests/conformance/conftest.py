@@ -116,10 +116,16 @@ class Guests:
         self._welcome(client)
         return client
 
-    async def websocket(self, browser: Browser | None = None, headers: dict[str, str] | None = None) -> Socket:
+    async def websocket(
+        self,
+        browser: Browser | None = None,
+        headers: dict[str, str] | None = None,
+        *,
+        receive_buffer: int | None = None,
+    ) -> Socket:
         client = Socket(self.url, browser)
         self._welcome(client)
-        return await client.open((headers or {}).items())
+        return await client.open((headers or {}).items(), receive_buffer=receive_buffer)
 
     def _welcome(self, client: Client) -> None:
         client.secrets = self._secrets
@@ -164,6 +170,12 @@ async def alice(guests: Guests, transport: str) -> Client:
 async def bob(guests: Guests, transport: str) -> Client:
     """Another one."""
     return await (await guests.by(transport)).ready()
+
+
+@pytest.fixture
+async def carol(guests: Guests) -> Client:
+    """One for cases about a single transport, where hers does not matter."""
+    return await guests.long_polling().ready()
 
 
 _numbers = itertools.count(1)

@@ -318,9 +318,9 @@ class LongPolling(Client):
         self._all: list[HttpConnection] = []
         self._waiting: list[HeldPoll] = []
 
-    async def connection(self) -> HttpConnection:
+    async def connection(self, *, receive_buffer: int | None = None) -> HttpConnection:
         """A new connection, closed at the end."""
-        connection = await HttpConnection.open(self.url)
+        connection = await HttpConnection.open(self.url, receive_buffer=receive_buffer)
         self._all.append(connection)
         return connection
 

@@ -102,7 +102,14 @@ PROFILES: Mapping[str, Profile] = {
     "few-handshakes": Profile(options={"handshake_rate_per_ip": 0.01, "handshake_burst_per_ip": 2}),
     "few-connections": Profile(options={"max_connections": 3}),
     "slow-door": Profile(options={"accept_rate": 3}),
-    "small-buffers": Profile(options={"ws_max_write_buffer": 16 * KIB, "ws_write_timeout": 1000, "max_queue": 100_000}),
+    "small-buffers": Profile(
+        options={
+            "ws_max_write_buffer": 16 * KIB,
+            "ws_write_timeout": 1000,
+            "max_queue": 100_000,
+            "max_queue_bytes": 16 * 1024 * KIB,
+        }
+    ),
     # Choices
     "connect-only": Profile(options={"meta_connect_delivery_only": True}),
     "self-rehandshake": Profile(options={"handshake_reconnect": True}),

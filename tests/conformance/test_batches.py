@@ -60,15 +60,15 @@ async def test_next_message_waits_for_the_hooks_of_the_one_before(alice: Client,
 
 @spec("WS-9", "BAT-1")
 @pytest.mark.profile("hooks")
-async def test_next_frame_waits_for_the_one_before(guests: Guests, bob: Client, channel: str) -> None:
+async def test_next_frame_waits_for_the_one_before(guests: Guests, carol: Client, channel: str) -> None:
     client = await guests.websocket()
     await client.ready()
     waiting = client.message("/service/wait", data={"gate": channel})
     next_one = client.message("/service/conformance/x")
     client.send(waiting)
     client.send(next_one)
-    await bob.barrier()
-    await bob.publish("/service/open", {"gate": channel})
+    await carol.barrier()
+    await carol.publish("/service/open", {"gate": channel})
     assert await client.frame() == [success(waiting)]
     assert await client.frame() == [success(next_one)]
 
@@ -109,13 +109,13 @@ async def test_failing_message_does_not_stop_the_others(alice: Client, bob: Clie
 
 
 @spec("BAT-5", "CN-20")
-async def test_events_stand_before_the_connect_reply(guests: Guests, bob: Client, channel: str) -> None:
+async def test_events_stand_before_the_connect_reply(guests: Guests, carol: Client, channel: str) -> None:
     """Oldest first, whatever the channel."""
     client = guests.long_polling()
     await client.ready()
     await client.subscribe(f"{channel}/*")
     for n in range(3):
-        await bob.publish(f"{channel}/{n}", n)
+        await carol.publish(f"{channel}/{n}", n)
     connect = client.connect_message()
     assert await client.exchange(connect) == [
         *(event(f"{channel}/{n}", n) for n in range(3)),

@@ -164,7 +164,7 @@ class TestTabs:
     """On a server that holds one connect a browser."""
 
     @spec("COOK-10", "COOK-11", "CN-12", "ADV-1")
-    async def test_second_tab_polls(self, guests: Guests, bob: Client, channel: str) -> None:
+    async def test_second_tab_polls(self, guests: Guests, carol: Client, channel: str) -> None:
         """Answered at once and successfully, with the interval to come back after; its events come too."""
         browser = Browser()
         one, two = guests.long_polling(browser), guests.long_polling(browser)
@@ -175,7 +175,7 @@ class TestTabs:
         request = two.connect_message()
         crowded = {"multiple-clients": True, "reconnect": "retry", "interval": 2000, "timeout": 30000}
         assert await two.exchange(request) == [success(request, advice=crowded)]
-        await bob.publish(channel, 1)
+        await carol.publish(channel, 1)
         request = two.connect_message()
         came = await two.exchange(request)
         assert came[0] == event(channel, 1)
@@ -184,7 +184,7 @@ class TestTabs:
 
     @spec("COOK-11", "COOK-10")
     async def test_slot_that_becomes_free_is_taken_by_the_next_poll(
-        self, guests: Guests, bob: Client, channel: str
+        self, guests: Guests, carol: Client, channel: str
     ) -> None:
         """That one is held, and its reply no longer speaks of multiple clients."""
         browser = Browser()
@@ -195,12 +195,12 @@ class TestTabs:
         await two.subscribe(f"{channel}/two")
         first = await one.hold()
         assert (await two.connect())["advice"]["multiple-clients"] is True
-        await bob.publish(f"{channel}/one", 1)
+        await carol.publish(f"{channel}/one", 1)
         assert (await first.messages())[0] == event(f"{channel}/one", 1)
         second = await two.hold()
         assert not second.is_over
         assert (await one.connect())["advice"]["multiple-clients"] is True
-        await bob.publish(f"{channel}/two", 2)
+        await carol.publish(f"{channel}/two", 2)
         came = await second.messages()
         assert came == [event(f"{channel}/two", 2), success(second.request, advice=RETRY)]
 
@@ -230,7 +230,7 @@ class TestTabs:
 
     @spec("COOK-13", "CN-10")
     async def test_second_connect_of_the_same_session_is_not_a_second_tab(
-        self, guests: Guests, bob: Client, channel: str
+        self, guests: Guests, carol: Client, channel: str
     ) -> None:
         """The old slot is released first; the replacing connect is held."""
         client = guests.long_polling()
@@ -240,7 +240,7 @@ class TestTabs:
         second = await client.hold()
         assert (await first.answer).status == 500
         assert not second.is_over
-        await bob.publish(channel, 1)
+        await carol.publish(channel, 1)
         assert await second.messages() == [event(channel, 1), success(second.request)]
 
     @spec("COOK-10", "CN-12")

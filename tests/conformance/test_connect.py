@@ -85,19 +85,19 @@ class TestWhenToAnswer:
             assert reply["advice"] == {"reconnect": "retry", "interval": 0, "timeout": profile["timeout"]}
 
     @spec("CN-3", "CN-20", "BAT-5", "DEL-1")
-    async def test_event_ends_the_hold_of_a_poll(self, guests: Guests, bob: Client, channel: str) -> None:
+    async def test_event_ends_the_hold_of_a_poll(self, guests: Guests, carol: Client, channel: str) -> None:
         """The event comes first, the reply last."""
         client = guests.long_polling()
         await client.ready()
         await client.subscribe(channel)
         held = await client.hold()
-        await bob.publish(channel, {"n": 1})
+        await carol.publish(channel, {"n": 1})
         assert await held.messages() == [event(channel, {"n": 1}), success(held.request)]
 
     @spec("WS-10", "CN-3", "CN-8")
     @pytest.mark.profile("quick")
     async def test_event_does_not_end_the_hold_on_a_socket(
-        self, guests: Guests, bob: Client, channel: str, profile: Profile
+        self, guests: Guests, carol: Client, channel: str, profile: Profile
     ) -> None:
         """It is pushed at once; the reply comes when the timeout has passed."""
         client = await guests.websocket()
@@ -105,8 +105,8 @@ class TestWhenToAnswer:
         await client.subscribe(channel)
         clock = Clock()
         held = await client.hold()
-        await bob.publish(channel, 1)
-        await bob.publish(channel, 2)
+        await carol.publish(channel, 1)
+        await carol.publish(channel, 2)
         assert await client.events() == [event(channel, 1), event(channel, 2)]
         assert not held.is_over
         assert await held.messages() == [success(held.request)]
@@ -114,20 +114,20 @@ class TestWhenToAnswer:
 
     @spec("CN-4", "DEL-1")
     async def test_queued_event_is_taken_by_the_next_connect_at_once(
-        self, guests: Guests, bob: Client, channel: str
+        self, guests: Guests, carol: Client, channel: str
     ) -> None:
         client = guests.long_polling()
         await client.ready()
         await client.subscribe(channel)
-        await bob.publish(channel, 1)
-        await bob.publish(channel, 2)
+        await carol.publish(channel, 1)
+        await carol.publish(channel, 2)
         request = client.connect_message()
         assert await client.exchange(request) == [event(channel, 1), event(channel, 2), success(request)]
 
     @spec("CN-4", "BAT-4", "DEL-2")
     @pytest.mark.profile("hooks")
     async def test_request_being_processed_takes_the_events_and_the_connect_is_held(
-        self, guests: Guests, bob: Client, channel: str
+        self, guests: Guests, carol: Client, channel: str
     ) -> None:
         client = guests.long_polling()
         await client.ready()
@@ -135,23 +135,23 @@ class TestWhenToAnswer:
         slow = await client.warm_connection()
         waiting = client.message("/service/wait", data={"gate": channel})
         client.write(slow, [waiting])
-        await bob.publish("/service/conformance/barrier")
-        await bob.publish(channel, 1)
+        await carol.publish("/service/conformance/barrier")
+        await carol.publish(channel, 1)
         request = client.connect_message()
         poll = await client.poll_connection()
         client.write(poll, [request])
-        await bob.publish("/service/conformance/barrier")
-        await bob.publish(channel, 2)
-        await bob.publish("/service/open", {"gate": channel})
+        await carol.publish("/service/conformance/barrier")
+        await carol.publish(channel, 2)
+        await carol.publish("/service/open", {"gate": channel})
         answer = await slow.reply()
         assert answer.json == [event(channel, 1), event(channel, 2), success(waiting)]
-        await bob.publish(channel, 3)
+        await carol.publish(channel, 3)
         assert (await poll.reply()).json == [event(channel, 3), success(request)]
 
     @spec("BAT-4", "DEL-2")
     @pytest.mark.profile("hooks")
     async def test_held_connect_is_not_woken_while_another_request_is_processed(
-        self, guests: Guests, bob: Client, channel: str
+        self, guests: Guests, carol: Client, channel: str
     ) -> None:
         client = guests.long_polling()
         await client.ready()
@@ -160,12 +160,12 @@ class TestWhenToAnswer:
         slow = await client.warm_connection()
         waiting = client.message("/service/wait", data={"gate": channel})
         client.write(slow, [waiting])
-        await bob.publish("/service/conformance/barrier")
-        await bob.publish(channel, 1)
+        await carol.publish("/service/conformance/barrier")
+        await carol.publish(channel, 1)
         assert not held.is_over
-        await bob.publish("/service/open", {"gate": channel})
+        await carol.publish("/service/open", {"gate": channel})
         assert (await slow.reply()).json == [event(channel, 1), success(waiting)]
-        await bob.publish(channel, 2)
+        await carol.publish(channel, 2)
         assert await held.messages() == [event(channel, 2), success(held.request)]
 
     @spec("CN-6", "BAT-2", "BAT-5", "BAT-6", "WS-11")
@@ -190,7 +190,7 @@ class TestWhenToAnswer:
         assert await alice.exchange(request) == [success(request, advice=RETRY)]
 
     @spec("LP-11")
-    async def test_more_than_two_requests_may_be_open(self, guests: Guests, bob: Client, channel: str) -> None:
+    async def test_more_than_two_requests_may_be_open(self, guests: Guests, carol: Client, channel: str) -> None:
         client = guests.long_polling()
         await client.ready()
         held = await client.hold()
@@ -205,7 +205,7 @@ class TestWhenToAnswer:
 
 class TestOneOutstandingConnect:
     @spec("CN-10", "CN-11", "COOK-13", "HTTP-9")
-    async def test_second_poll_replaces_the_first(self, guests: Guests, bob: Client, channel: str) -> None:
+    async def test_second_poll_replaces_the_first(self, guests: Guests, carol: Client, channel: str) -> None:
         """The first ends with status 500 and no body, the second is held; no event is lost."""
         client = guests.long_polling()
         await client.ready()
@@ -216,7 +216,7 @@ class TestOneOutstandingConnect:
         assert replaced.status == 500
         assert replaced.body == b""
         assert not second.is_over
-        await bob.publish(channel, 1)
+        await carol.publish(channel, 1)
         assert await second.messages() == [event(channel, 1), success(second.request)]
 
     @spec("CN-10")

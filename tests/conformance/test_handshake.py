@@ -225,19 +225,19 @@ class TestHooks:
 
     @spec("WS-13")
     async def test_nothing_is_pushed_between_handshake_and_the_next_message(
-        self, guests: Guests, bob: Client, channel: str
+        self, guests: Guests, carol: Client, channel: str
     ) -> None:
         """Then it is, even before the first connect."""
         client = await guests.websocket()
         await client.handshake()
         deliver = {"clientId": client.client_id, "channel": "/x", "data": 1}
-        await bob.publish("/service/deliver", deliver)
+        await carol.publish("/service/deliver", deliver)
         client.wire.write(b"\x89\x80\x00\x00\x00\x00")  # a ping: the pong comes behind whatever is pushed
         frame = await client.wire.frame()
         assert frame.opcode == 0xA
         subscribe = client.message("/meta/subscribe", subscription=channel)
         assert await client.exchange(subscribe) == [event("/x", 1), success(subscribe, subscription=channel)]
-        await bob.publish("/service/deliver", {**deliver, "data": 2})
+        await carol.publish("/service/deliver", {**deliver, "data": 2})
         assert await client.frame() == [event("/x", 2)]
 
 

@@ -415,20 +415,22 @@ class TestConnections:
                 connection = await ready.connection()
 
     @spec("CN-10", "LP-13", "HTTP-10")
-    async def test_request_behind_a_held_connect_waits_for_it(self, guests: Guests, bob: Client, channel: str) -> None:
+    async def test_request_behind_a_held_connect_waits_for_it(
+        self, guests: Guests, carol: Client, channel: str
+    ) -> None:
         """Pipelined behind a held connect: answered second."""
         client = guests.long_polling()
         await client.ready()
         await client.subscribe(channel)
         held = await client.hold()
-        await bob.publish(channel, 1)
+        await carol.publish(channel, 1)
         assert await held.messages() == [event(channel, 1), success(held.request)]
         connect = client.connect_message()
         behind = client.message("/service/conformance/x")
         client.write(held.connection, [connect])
         client.write(held.connection, [behind])
         await client.barrier()
-        await bob.publish(channel, 2)
+        await carol.publish(channel, 2)
         first = check_reply(await held.connection.reply())
         second = check_reply(await held.connection.reply())
         assert [*first, *second] == [event(channel, 2), success(connect), success(behind)]

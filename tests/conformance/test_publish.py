@@ -283,12 +283,14 @@ class TestOrder:
         assert await alice.exchange(request) == [event(channel, 1), reply]
 
     @spec("DEL-1")
-    async def test_queued_events_wait_over_http_for_a_request(self, guests: Guests, bob: Client, channel: str) -> None:
+    async def test_queued_events_wait_over_http_for_a_request(
+        self, guests: Guests, carol: Client, channel: str
+    ) -> None:
         client = guests.long_polling()
         await client.ready()
         await client.subscribe(channel)
         for n in range(10):
-            await bob.publish(channel, n)
+            await carol.publish(channel, n)
         assert await client.events() == [event(channel, n) for n in range(10)]
 
 
@@ -308,26 +310,28 @@ class TestConnectOnlyDelivery:
         assert await held.messages() == [event(channel, 7), success(held.request)]
 
     @spec("DEL-3", "BAT-4")
-    async def test_events_wait_for_the_next_connect(self, guests: Guests, bob: Client, channel: str) -> None:
+    async def test_events_wait_for_the_next_connect(self, guests: Guests, carol: Client, channel: str) -> None:
         client = guests.long_polling()
         await client.ready()
         await client.subscribe(channel)
-        await bob.publish(channel, 1)
+        await carol.publish(channel, 1)
         request = client.message("/service/conformance/x")
         assert await client.exchange(request) == [success(request)]
         connect = client.connect_message()
         assert await client.exchange(connect) == [event(channel, 1), success(connect)]
 
     @spec("WS-12", "DEL-3")
-    async def test_event_releases_the_held_connect_of_a_socket(self, guests: Guests, bob: Client, channel: str) -> None:
+    async def test_event_releases_the_held_connect_of_a_socket(
+        self, guests: Guests, carol: Client, channel: str
+    ) -> None:
         """Event frames, then the connect reply."""
         client = await guests.websocket()
         await client.ready()
         await client.subscribe(channel)
         held = await client.hold()
-        await bob.publish(channel, 1)
+        await carol.publish(channel, 1)
         assert await held.messages() == [event(channel, 1), success(held.request)]
-        await bob.publish(channel, 2)
+        await carol.publish(channel, 2)
         request = client.message("/service/conformance/x")
         assert await client.exchange(request) == [success(request)]
         connect = client.connect_message()

@@ -123,7 +123,7 @@ class TestMoving:
         ]
 
     @spec("SES-3", "DEL-1")
-    async def test_session_that_polls_is_not_pushed_to(self, guests: Guests, bob: Client, channel: str) -> None:
+    async def test_session_that_polls_is_not_pushed_to(self, guests: Guests, carol: Client, channel: str) -> None:
         """After a connect by POST its events come by POST, until the socket speaks again."""
         browser = Browser()
         socket = await guests.websocket(browser)
@@ -133,10 +133,10 @@ class TestMoving:
         await socket.connect()
         await post.subscribe(channel)
         await post.connect(advice={"timeout": 0})
-        await bob.publish(channel, 1)
+        await carol.publish(channel, 1)
         assert await post.events() == [event(channel, 1)]
-        await bob.publish(channel, 2)
-        await bob.publish(channel, 3)
+        await carol.publish(channel, 2)
+        await carol.publish(channel, 3)
         assert await socket.events() == [event(channel, 2), event(channel, 3)]
 
 
@@ -260,14 +260,14 @@ class TestExpiry:
         assert (end.code, end.reason) == (1000, "Session expired")
 
     @spec("WS-16", "WS-30")
-    async def test_session_outlives_its_socket(self, guests: Guests, bob: Client, channel: str) -> None:
+    async def test_session_outlives_its_socket(self, guests: Guests, carol: Client, channel: str) -> None:
         """Events published while it is away arrive on the next socket."""
         client = await guests.websocket()
         await client.ready()
         await client.subscribe(channel)
         client.wire.send_close(1000)
         await client.wire.rest()
-        await bob.publish(channel, 1)
+        await carol.publish(channel, 1)
         await client.open()
         assert (await client.connect(advice={"timeout": 0}))["successful"]
         assert [*client.take_unread(), *await client.events()] == [event(channel, 1)]

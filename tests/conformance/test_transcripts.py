@@ -26,7 +26,7 @@ async def post(client: LongPolling, suffix: str, *messages: dict[str, Any]) -> A
 @pytest.mark.profile("hooks")
 class TestLongPolling:
     @spec("HTTP-1", "HS-2", "HS-10", "CN-1", "CN-2", "CN-3", "SUB-1", "COOK-1", "BAT-5", "PUB-12")
-    async def test_t1_to_t3_first_steps_and_events(self, guests: Guests, bob: Client, channel: str) -> None:
+    async def test_t1_to_t3_first_steps_and_events(self, guests: Guests, carol: Client, channel: str) -> None:
         """Handshake, connect, held connect, subscribe; a server event ends the hold; an own publish does not."""
         client = guests.long_polling()
         reply = await client.post(
@@ -53,7 +53,7 @@ class TestLongPolling:
             client, "/", {"id": "3", "channel": "/meta/subscribe", "clientId": session, "subscription": channel}
         ) == [{"id": "3", "channel": "/meta/subscribe", "subscription": channel, "successful": True}]
 
-        await bob.publish("/service/publish", {"channel": channel, "data": "x"})
+        await carol.publish("/service/publish", {"channel": channel, "data": "x"})
         assert (await poll.reply()).json == [
             {"channel": channel, "data": "x"},
             {"id": "4", "channel": "/meta/connect", "successful": True},
@@ -64,7 +64,7 @@ class TestLongPolling:
             {"channel": channel, "data": 7},
             {"id": "6", "channel": channel, "successful": True},
         ]
-        await bob.publish("/service/publish", {"channel": channel, "data": "y"})
+        await carol.publish("/service/publish", {"channel": channel, "data": "y"})
         assert (await poll.reply()).json == [
             {"channel": channel, "data": "y"},
             {"id": "5", "channel": "/meta/connect", "successful": True},
@@ -89,11 +89,11 @@ class TestLongPolling:
         ]  # fmt: skip
 
     @spec("DSC-6", "CN-23")
-    async def test_t5_kick_while_a_connect_is_held(self, guests: Guests, bob: Client) -> None:
+    async def test_t5_kick_while_a_connect_is_held(self, guests: Guests, carol: Client) -> None:
         client = guests.long_polling()
         await client.ready()
         held = await client.hold()
-        await bob.publish("/service/kick", {"clientId": client.client_id})
+        await carol.publish("/service/kick", {"clientId": client.client_id})
         reply = await held.answer
         assert reply.json == [
             KICKED,
@@ -104,14 +104,14 @@ class TestLongPolling:
 
 @spec("WS-10", "WS-11", "CN-3", "MSG-2")
 @pytest.mark.profile("quick")
-async def test_t6_events_then_the_heartbeat(guests: Guests, bob: Client, channel: str, profile: Profile) -> None:
+async def test_t6_events_then_the_heartbeat(guests: Guests, carol: Client, channel: str, profile: Profile) -> None:
     """On a socket: each event in its frame, and the connect reply when the hold times out."""
     client = await guests.websocket()
     await client.ready()
     await client.subscribe(channel)
     held = await client.hold()
     for n in (1, 2):
-        await bob.publish("/service/publish", {"channel": channel, "data": n})
+        await carol.publish("/service/publish", {"channel": channel, "data": n})
         assert orjson.loads(await client.wire.text()) == [{"channel": channel, "data": n}]
     assert orjson.loads(await client.wire.text()) == [
         {"id": held.request["id"], "channel": "/meta/connect", "successful": True}

@@ -315,32 +315,34 @@ class TestMessagesIn:
 class TestMessagesOut:
     @spec("WS-10", "WS-11")
     async def test_event_is_pushed_as_soon_as_it_is_published(
-        self, guests: Guests, ready: Socket, bob: Client, channel: str
+        self, guests: Guests, ready: Socket, carol: Client, channel: str
     ) -> None:
         """With and without a held connect."""
         await ready.subscribe(channel)
-        await bob.publish(channel, 1)
+        await carol.publish(channel, 1)
         assert await ready.frame() == [event(channel, 1)]
         await ready.hold()
-        await bob.publish(channel, 2)
+        await carol.publish(channel, 2)
         assert await ready.frame() == [event(channel, 2)]
 
     @spec("WS-11", "PUB-16")
-    async def test_events_of_one_batch_come_in_order_in_arrays(self, ready: Socket, bob: Client, channel: str) -> None:
+    async def test_events_of_one_batch_come_in_order_in_arrays(
+        self, ready: Socket, carol: Client, channel: str
+    ) -> None:
         """However they are shared out among frames."""
         await ready.subscribe(channel)
-        await bob.exchange(*(bob.message(channel, data=n) for n in range(50)))
+        await carol.exchange(*(carol.message(channel, data=n) for n in range(50)))
         came: list[Message] = []
         while len(came) < 50:
             came += await ready.frame()
         assert came == [event(channel, n) for n in range(50)]
 
     @spec("WS-11", "WS-15")
-    async def test_frame_of_several_events_is_bounded(self, ready: Socket, bob: Client, channel: str) -> None:
+    async def test_frame_of_several_events_is_bounded(self, ready: Socket, carol: Client, channel: str) -> None:
         """64 KiB; no event is split."""
         await ready.subscribe(channel)
         data = "x" * 30_000
-        await bob.exchange(*(bob.message(channel, data=[n, data]) for n in range(6)))
+        await carol.exchange(*(carol.message(channel, data=[n, data]) for n in range(6)))
         came: list[Message] = []
         while len(came) < 6:
             text = await ready.wire.text()
@@ -350,18 +352,18 @@ class TestMessagesOut:
 
     @spec("WS-15", "WS-11")
     async def test_event_larger_than_a_frame_is_bounded_to_comes_whole(
-        self, ready: Socket, bob: Client, channel: str
+        self, ready: Socket, carol: Client, channel: str
     ) -> None:
         await ready.subscribe(channel)
         data = "\u00e9" * 31_000
-        await bob.publish(channel, data)
+        await carol.publish(channel, data)
         assert await ready.frame() == [event(channel, data)]
 
     @spec("WS-11")
     @pytest.mark.profile("one-event-a-frame")
-    async def test_events_of_a_frame_can_be_limited(self, ready: Socket, bob: Client, channel: str) -> None:
+    async def test_events_of_a_frame_can_be_limited(self, ready: Socket, carol: Client, channel: str) -> None:
         await ready.subscribe(channel)
-        await bob.exchange(*(bob.message(channel, data=n) for n in range(4)))
+        await carol.exchange(*(carol.message(channel, data=n) for n in range(4)))
         assert [await ready.frame() for _ in range(4)] == [[event(channel, n)] for n in range(4)]
 
 
@@ -415,19 +417,19 @@ class TestWhoseSession:
         assert not again.wire.upgrade.every("set-cookie")
 
     @spec("WS-32", "SEC-42", "WS-16")
-    async def test_same_browser_may_continue_on_a_new_socket(self, guests: Guests, bob: Client, channel: str) -> None:
+    async def test_same_browser_may_continue_on_a_new_socket(self, guests: Guests, carol: Client, channel: str) -> None:
         """After a network loss; what was published meanwhile is there."""
         socket = await guests.websocket()
         await socket.ready()
         await socket.subscribe(channel)
         socket.wire.abort()
-        await bob.publish(channel, 1)
+        await carol.publish(channel, 1)
         await socket.open()
         assert (await socket.connect(advice={"timeout": 0}))["successful"]
         came = [*socket.take_unread(), *await socket.events()]
         # The one publish may have met the socket before its loss was noticed (DEL-5).
         assert came in ([event(channel, 1)], [])
-        await bob.publish(channel, 2)
+        await carol.publish(channel, 2)
         assert await socket.events() == [event(channel, 2)]
 
     @spec("WS-32", "SEC-42")
@@ -493,7 +495,7 @@ class TestWhoseSession:
 
     @spec("WS-14", "CN-11")
     async def test_newest_socket_is_the_sessions(
-        self, guests: Guests, ready: Socket, bob: Client, channel: str
+        self, guests: Guests, ready: Socket, carol: Client, channel: str
     ) -> None:
         """At once: the old held connect is dropped, nothing more is written to the old socket."""
         await ready.subscribe(channel)
@@ -501,7 +503,7 @@ class TestWhoseSession:
         new = await guests.websocket(ready.browser)
         new.client_id = ready.client_id
         held = await new.hold()
-        await bob.publish(channel, 1)
+        await carol.publish(channel, 1)
         assert await new.events() == [event(channel, 1)]
         assert not held.is_over
         ready.wire.write(frame(PING, b"fence"))
@@ -510,24 +512,26 @@ class TestWhoseSession:
         assert not old_held.is_over
 
     @spec("WS-14", "PUB-16")
-    async def test_no_event_is_lost_in_the_move(self, guests: Guests, ready: Socket, bob: Client, channel: str) -> None:
+    async def test_no_event_is_lost_in_the_move(
+        self, guests: Guests, ready: Socket, carol: Client, channel: str
+    ) -> None:
         """Each of ten sockets takes over from the one before."""
         await ready.subscribe(channel)
         got = []
         current = ready
         for n in range(10):
-            await bob.publish(channel, n)
+            await carol.publish(channel, n)
             got += await current.events()
             following = await guests.websocket(ready.browser)
             following.client_id = ready.client_id
             await following.hold()
             current = following
-        await bob.publish(channel, 10)
+        await carol.publish(channel, 10)
         got += await current.events()
         assert [each["data"] for each in got] == list(range(11))
 
     @spec("WS-14", "CN-10")
-    async def test_socket_takes_over_from_a_held_poll(self, guests: Guests, bob: Client, channel: str) -> None:
+    async def test_socket_takes_over_from_a_held_poll(self, guests: Guests, carol: Client, channel: str) -> None:
         browser = Browser()
         post = guests.long_polling(browser)
         await post.ready()
@@ -536,7 +540,7 @@ class TestWhoseSession:
         socket = await guests.websocket(browser)
         socket.client_id = post.client_id
         await socket.connect(advice={"timeout": 0})
-        await bob.publish(channel, 1)
+        await carol.publish(channel, 1)
         assert await socket.events() == [event(channel, 1)]
         assert (await held.answer).status == 500
 
@@ -588,24 +592,21 @@ class TestEnd:
 
     @spec("WS-21", "SEC-L17", "WS-20")
     @pytest.mark.profile("small-buffers")
-    async def test_slow_reader_is_aborted_and_delays_nobody(self, guests: Guests, transport: str, channel: str) -> None:
+    async def test_slow_reader_is_aborted_and_delays_nobody(self, guests: Guests, carol: Client, channel: str) -> None:
         """Six megabytes to a socket that reads nothing, while another one gets them all."""
-        slow = Socket(guests.url)
-        await slow.open(receive_buffer=4096)
+        slow = await guests.websocket(receive_buffer=4096)
         await slow.ready()
         await slow.subscribe(channel)
         fast = await guests.websocket()
         await fast.ready()
         await fast.subscribe(channel)
-        bob = await (await guests.by(transport)).ready()
         data = "x" * 60_000
         for n in range(90):
-            assert (await bob.publish(channel, [n, data]))["successful"]
+            assert (await carol.publish(channel, [n, data]))["successful"]
             came = await fast.frame()
             assert [each["data"][0] for each in came] == [n]
         end = await asyncio.wait_for(self._end_of(slow), 20)
         assert end.code in (None, 1008)
-        await slow.close()
 
     async def _end_of(self, slow: Socket) -> SocketClosed:
         # Aborted by its unsent bytes at once, or by a write that stalls for a second.

@@ -40,7 +40,7 @@ _known_channels = st.sampled_from(
 )
 channels = _known_channels | _known_channels | _channel_texts | st.builds("/".join, st.lists(_channel_texts))
 _ids = st.sampled_from(["1", "abc-1.2:3", "", "x" * 128, "x" * 129, 0, -1, 2**63, 1.5, True, None]) | json_values
-_milliseconds = st.sampled_from([0, 1, -1, 100, 1e300, 2**64, "0", True, None, []])
+_milliseconds: st.SearchStrategy[Any] = st.sampled_from([0, 1, -1, 100, 1e300, 2**64, "0", True, None, []])
 _FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "id": _ids,
     "clientId": st.sampled_from([CLIENT_ID, CLIENT_ID, CLIENT_ID[1:], "", 1, None]),

@@ -45,23 +45,18 @@ async def test_a_gateway_out_of_descriptors_stays_calm(tmp_path: Path, tell: Tel
 
 
 async def stays_calm(gateway: GatewayProcess, tell: Tell) -> None:
-    """Watch it for a while."""
+    """Watch it for a while, and ask it meanwhile whether it lives."""
     cpu, seen, started = gateway.cpu_seconds(), len(gateway.complaints()), time.monotonic()
-    await asyncio.sleep(WATCHED)
-    open_ones = gateway.descriptors()
-    used = (gateway.cpu_seconds() - cpu) / WATCHED
-    complaints = len(gateway.complaints()) - seen
-    tell(f"{open_ones} of {DESCRIPTORS} descriptors open, {used:.1%} of a core used, {complaints} lines of complaint")
-    assert open_ones > DESCRIPTORS - 10, "this was no distress"
-    assert used < MOST_CPU
-    assert complaints <= 2 * WATCHED + 2
-    alive = await seconds_until_alive(gateway)
+    alive, _ = await asyncio.gather(seconds_until_alive(gateway), asyncio.sleep(WATCHED), return_exceptions=True)
     seconds = time.monotonic() - started
     used = (gateway.cpu_seconds() - cpu) / seconds
     complaints = len(gateway.complaints()) - seen
-    tell(f"/health/live was answered in {alive * 1000:.0f} ms; {used:.1%} of a core, {complaints} lines of complaint")
+    tell(f"{gateway.descriptors()} of {DESCRIPTORS} descriptors open")
+    tell(f"{used:.1%} of a core used and {complaints} lines of complaint in {seconds:.0f} s")
     assert used < MOST_CPU
-    assert complaints <= 2 * seconds + 2
+    assert complaints <= 2 * seconds
+    assert isinstance(alive, float), f"/health/live: {alive!r}"
+    tell(f"/health/live was answered in {alive * 1000:.0f} ms")
 
 
 async def seconds_until_alive(gateway: GatewayProcess) -> float:
@@ -153,6 +148,11 @@ SEED = 49
 PUBLISHES = 100_000
 BATCH = 100
 MOST_GROWTH = 8 * 2**20
+LONG_NAMES = 10_000
+MOST_FOR_NAMES = 160 * 2**20
+"""What recent names may take until they are swept, however long they are."""
+CHANNELS = 'bayeux_channels{worker="0"}'
+WITHOUT_RATE = {"bayeux.session_message_rate": 0}
 
 
 @pytest.mark.timeout(120)
@@ -161,38 +161,51 @@ MOST_GROWTH = 8 * 2**20
 async def test_publishing_to_random_names_leaves_nothing_behind(prefix: str, tmp_path: Path, tell: Tell) -> None:
     """After the same again, the gateway is no larger than after the first time."""
     tell(f"seed {SEED}")
-    with gateway_process(tmp_path, {"bayeux.session_message_rate": 0}) as gateway:
-        chance = random.Random(SEED)
+    chance = random.Random(SEED)
+    names = [f"{prefix}/soak/{chance.getrandbits(64):x}" for _ in range(PUBLISHES)]
+    with gateway_process(tmp_path, WITHOUT_RATE) as gateway:
         channels = gateway.metrics()[CHANNELS]
-        await publish_to_nobody(gateway, prefix, PUBLISHES // 2, chance)
-        first = gateway.memory()
-        started = time.monotonic()
-        await publish_to_nobody(gateway, prefix, PUBLISHES // 2, chance)
+        await publish(gateway, names[: PUBLISHES // 2])
+        await swept(gateway, channels)
+        first, started = gateway.memory(), time.monotonic()
+        await publish(gateway, names[PUBLISHES // 2 :])
         seconds = time.monotonic() - started
+        await swept(gateway, channels)
         growth = gateway.memory() - first
-        tell(
-            f"{PUBLISHES} publishes, {PUBLISHES / 2 / seconds:.0f} a second; memory grew by {growth / 2**20:.1f} MiB "
-            "in the second half"
-        )
-        assert gateway.metrics()[CHANNELS] == channels
+        tell(f"{PUBLISHES} publishes, {PUBLISHES / 2 / seconds:.0f} a second")
+        tell(f"memory grew by {growth / 2**20:.1f} MiB in the second half")
         assert growth < MOST_GROWTH
         assert not gateway.complaints()
 
 
-CHANNELS = 'bayeux_channels{worker="0"}'
+@pytest.mark.parametrize(("segments", "length"), [(32, 512), (128, 2048)])
+@pytest.mark.spec("SEC-2", "SEC-49", "CH-5")
+async def test_the_longest_names_take_little_memory(segments: int, length: int, tmp_path: Path, tell: Tell) -> None:
+    """Those that are taken, and those that are refused: thousands of either."""
+    segment = length // segments - 1
+    rest = f"/{'x' * segment}" * (segments - 1)
+    with gateway_process(tmp_path, WITHOUT_RATE) as gateway:
+        before = gateway.memory()
+        await publish(gateway, [f"/{n:0{segment}}{rest}" for n in range(LONG_NAMES)])
+        growth = gateway.memory() - before
+        tell(f"{LONG_NAMES} names of {length} characters in {segments} segments: {growth / 2**20:.0f} MiB")
+        assert growth < MOST_FOR_NAMES
 
 
-async def publish_to_nobody(gateway: GatewayProcess, prefix: str, count: int, chance: random.Random) -> None:
-    """Publish to so many names that nobody has subscribed to, and wait for the sweeps."""
-    channels = gateway.metrics()[CHANNELS]
+async def publish(gateway: GatewayProcess, names: list[str]) -> None:
+    """Publish once to each of these names, and wait for the answers."""
     socket = await WebSocket.open(gateway.cometd)
     socket.send(HANDSHAKE)
     client_id = orjson.loads(await socket.text())[0]["clientId"]
-    for _ in range(count // BATCH):
-        names = (f"{prefix}/soak/{chance.getrandbits(64):x}" for _ in range(BATCH))
-        socket.send(orjson.dumps([{"channel": name, "clientId": client_id, "data": 1} for name in names]))
-        assert all(reply["successful"] for reply in orjson.loads(await socket.text()))
+    for first in range(0, len(names), BATCH):
+        batch = names[first : first + BATCH]
+        socket.send(orjson.dumps([{"channel": name, "clientId": client_id, "data": 1} for name in batch]))
+        assert len(orjson.loads(await socket.text())) == len(batch)
     await socket.close()
+
+
+async def swept(gateway: GatewayProcess, channels: float) -> None:
+    """Wait until there are only so many channels."""
     end = time.monotonic() + WAIT
     while (left := gateway.metrics()[CHANNELS]) != channels:
         assert time.monotonic() < end, f"{left - channels:.0f} channels are left"

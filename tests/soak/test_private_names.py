@@ -11,10 +11,10 @@ import base64
 import random
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 import pytest
@@ -23,6 +23,7 @@ from bayeux.client import BayeuxClient
 from bayeux.transports.listener import Listener
 from channels.private import AGENT_CHANNELS, CALLS, CHATS, INTERACTIONS
 from gateway.app import Gateway
+from gateway.auth.http_sessions import COOKIE as HTTP_SESSION
 from gateway.config import Sources, load
 from tests.support.cut_proxy import CutProxy
 from tests.support.wire import HttpConnection, WebSocket
@@ -44,6 +45,7 @@ LAST = -1
 PATIENCE = 60.0
 
 Numbers = list[int]
+Result = TypeVar("Result")
 
 
 class House:
@@ -77,9 +79,11 @@ async def open_house() -> AsyncIterator[House]:
     gateway = Gateway(load(Sources(flags={"profile": "development"})).config, "")
     listener = Listener(gateway.mounts, gateway.public_http)
     async with gateway.server:
-        yield House(gateway, listener.listen(0))
-        await listener.close()
-    gateway.agents.close()
+        try:
+            yield House(gateway, listener.listen(0))
+        finally:
+            await listener.close()
+            gateway.agents.close()
 
 
 class Listening:
@@ -108,8 +112,9 @@ class Listening:
 class Changeling:
     """One connection that becomes one user after the other, without a farewell."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, stack: AsyncExitStack) -> None:
         self.house = house
+        self.stack = stack
         self.changes = 0
         self.heard = 0
         self.foreign: list[Any] = []
@@ -124,6 +129,7 @@ class Changeling:
     async def on_socket(self, users: Sequence[str]) -> None:
         """Over a WebSocket, where events of the former user may come until the new session is told."""
         socket = await WebSocket.open(self.house.url())
+        self.stack.push_async_callback(socket.close)
         user = ""
         for becomes in users:
             client_id, heard = None, 0
@@ -138,28 +144,32 @@ class Changeling:
                     socket.send(orjson.dumps([{"channel": "/meta/connect", "connectionType": "websocket", **about}]))
                 self.hear(user, messages)
                 heard += client_id is not None and "data" in messages[-1]
-        await socket.close()
 
     async def on_polls(self, users: Sequence[str]) -> None:
         """Over HTTP with one browser cookie; as a development agent by password, as others by token."""
         connection = await HttpConnection.open(self.house.url())
+        self.stack.push_async_callback(connection.close)
+        cookies: dict[str, str] = {}
         headers: dict[str, str] = {}
 
         async def ask(*messages: dict[str, Any]) -> list[dict[str, Any]]:
-            connection.request("POST", PATH, headers, orjson.dumps(messages))
+            shown = {**headers, "Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())}
+            connection.request("POST", PATH, shown, orjson.dumps(messages))
             reply = await connection.reply()
-            if cookie := reply.header("set-cookie"):
-                headers["Cookie"] = cookie.partition(";")[0]
+            for line in reply.every("set-cookie"):
+                name, _, value = line.partition(";")[0].partition("=")
+                cookies[name] = value
             answer: list[dict[str, Any]] = reply.json
             return answer
 
         former = None
         for user in users:
-            headers.pop("Authorization", None)
+            headers.clear()
             if user.startswith("Agent"):
                 headers["Authorization"] = "Basic " + base64.b64encode(f"{user}:{user}".encode()).decode()
                 reply = (await ask({"channel": "/meta/handshake", "version": "1.0"}))[0]
             else:
+                cookies.pop(HTTP_SESSION, None)  # that is still the agent's
                 reply = (await ask(handshake(self.house.token(user))))[0]
             about = {"clientId": reply["clientId"]}
             self.changes += 1
@@ -172,7 +182,6 @@ class Changeling:
                 stolen = await ask({**connect, "clientId": former, "advice": {"timeout": 0}})
                 assert [each["error"][:3] for each in stolen] == ["402"], "it may not speak for who it was before"
             former = about["clientId"]
-        await connection.close()
 
 
 def handshake(token: str) -> dict[str, Any]:
@@ -208,31 +217,31 @@ async def test_100_users_hear_nothing_foreign_and_miss_nothing(tell: Callable[[s
                 client = BayeuxClient(house.url(port), transports=[transport], ext={"token": house.token(user)})
                 sessions.append(Listening(user, transport, await stack.enter_async_context(client)))
         subscribed = asyncio.Semaphore(0)
-        listening = [
-            asyncio.create_task(each.listen(SUBSCRIPTIONS[n % len(SUBSCRIPTIONS)], subscribed.release))
-            for n, each in enumerate(sessions)
-        ]
+        for n, each in enumerate(sessions):
+            background(each.listen(SUBSCRIPTIONS[n % len(SUBSCRIPTIONS)], subscribed.release), stack)
         async with asyncio.timeout(PATIENCE):
             for _ in sessions:
                 await subscribed.acquire()
 
-        changelings = [Changeling(house) for _ in range(2)]
+        changelings = [Changeling(house, stack) for _ in range(2)]
         agents = ["Agent1", "user-98", "Agent2", "Agent1", "user-99", "Agent2", "Agent1"]
-        changing = asyncio.gather(
-            changelings[0].on_socket([chance.choice(UNSTEADY) for _ in range(20)]), changelings[1].on_polls(agents)
+        changing = (
+            background(changelings[0].on_socket([chance.choice(UNSTEADY) for _ in range(20)]), stack),
+            background(changelings[1].on_polls(agents), stack),
         )
-        cutting = asyncio.create_task(cut_now_and_then(proxies, chance))
-        feeding = asyncio.create_task(feed([*UNSTEADY, "Agent1", "Agent2"], house, random.Random(SEED)))
+        cutting = background(cut_now_and_then(proxies, chance), stack)
+        feeding = background(feed([*UNSTEADY, "Agent1", "Agent2"], house, random.Random(SEED)), stack)
         started = time.monotonic()
         reached = await deliver_all(house, chance)
         seconds = time.monotonic() - started
-        await changing
+        await asyncio.gather(*changing)
         feeding.cancel()
         cutting.cancel()
         cuts = await cutting
         await complete(house, sessions)
 
-        foreign = [event for each in [*sessions, *changelings] for event in each.foreign]
+        foreign = [event for each in sessions for event in each.foreign]
+        foreign += [event for each in changelings for event in each.foreign]
         heard = sum(len(each.heard) for each in sessions)
         tell(
             f"{MESSAGES} messages to {len(USERS)} users in {seconds:.1f} s, taken {reached} times, heard {heard} times"
@@ -251,9 +260,18 @@ async def test_100_users_hear_nothing_foreign_and_miss_nothing(tell: Callable[[s
                 assert each.heard == sorted(set(each.heard)), "doubled or out of order"
                 assert set(each.heard) <= set(house.sent[each.user])
         assert all(each.changes and each.heard for each in changelings)
-        for task in listening:
-            task.cancel()
-        await asyncio.gather(*listening, return_exceptions=True)
+
+
+def background(work: Coroutine[Any, Any, Result], stack: AsyncExitStack) -> asyncio.Task[Result]:
+    """Have something done until the stack is left."""
+    task = asyncio.create_task(work)
+
+    async def end() -> None:
+        task.cancel()
+        await asyncio.wait([task])
+
+    stack.push_async_callback(end)
+    return task
 
 
 async def deliver_all(house: House, chance: random.Random) -> int:

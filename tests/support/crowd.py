@@ -173,7 +173,7 @@ class Crowd:
 
     def __init__(self, url: str, kind: type[Member], channel: str) -> None:
         parts = urlsplit(url)
-        self.host, self.port = parts.hostname, parts.port
+        self.host, self.port = parts.hostname or "", parts.port or 80
         self.authority, self.path = parts.netloc, parts.path
         self.channel = channel
         self.standing = 0
@@ -237,7 +237,12 @@ async def _obey(crowd: Crowd) -> None:
     loop = asyncio.get_running_loop()
     # A member that finds something wrong ends the process, and with it the test.
     failed: asyncio.Future[None] = loop.create_future()
-    loop.set_exception_handler(lambda _, context: failed.done() or failed.set_exception(context["exception"]))
+
+    def fail(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        if not failed.done():
+            failed.set_exception(context.get("exception") or AssertionError(context["message"]))
+
+    loop.set_exception_handler(fail)
     lines = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     while line := await lines.readline():

