@@ -28,6 +28,9 @@ META_CHANNELS = frozenset((META_HANDSHAKE, META_CONNECT, META_SUBSCRIBE, META_UN
 """The only meta channels there are; compared whole, never by prefix (CH-11, SEC-40)."""
 
 _NAME = re.compile(r"(?:/[A-Za-z0-9 !#$()*+\-.@_{~}]+)+\Z")
+# A longer name is read anew each time: patterns grow with the square of the length, and a cache of
+# hostile names would fill the memory.
+_CACHED_LENGTH = 96
 _WILDCARDS = ("*", "**")
 _TEMPLATE_PARAMETER = re.compile(r"\{[^{}]+\}")
 
@@ -50,19 +53,25 @@ class ChannelName:
     """Ends in ``*`` or ``**``."""
     is_template: bool
     """Holds a ``{parameter}``; only for server-side listeners (CH-6)."""
-    patterns: tuple[str, ...]
-    """What sees a message here: wider patterns first, the name itself last (CH-21, AUZ-7)."""
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """What sees a message here: wider patterns first, the name itself last (CH-21, AUZ-7)."""
+        return _cached_patterns(self.text) if len(self.text) <= _CACHED_LENGTH else _patterns(self.text)
 
     def __str__(self) -> str:
         return self.text
 
 
-@lru_cache(maxsize=4096)
 def parse_channel(text: str) -> ChannelName:
     """The channel that ``text`` names; trailing white space and one trailing ``/`` do not count (CH-3).
 
     Raises ChannelInvalid (CH-1, CH-2, CH-5).
     """
+    return _cached_parse(text) if len(text) <= _CACHED_LENGTH else _parse(text)
+
+
+def _parse(text: str) -> ChannelName:
     if len(text) > 2 * MAX_LENGTH:  # white space beyond reason would fill the cache
         raise ChannelInvalid
     name = text.rstrip(" \t\r\n")
@@ -86,16 +95,20 @@ def parse_channel(text: str) -> ChannelName:
         kind = Kind.SERVICE
     else:
         kind = Kind.BROADCAST
-    return ChannelName(name, kind, is_wild, is_template, _patterns(segments))
+    return ChannelName(name, kind, is_wild, is_template)
 
 
-def _patterns(segments: list[str]) -> tuple[str, ...]:
+def _patterns(text: str) -> tuple[str, ...]:
     """Widest first: ``/**``, ``/x/**``, then ``/x/*`` of the last parent, then the name (CH-21)."""
-    own = "/" + "/".join(segments)
+    segments = text[1:].split("/")
     wider = ["/" + "/".join([*segments[:depth], "**"]) for depth in range(len(segments))]
     parent_star = "/" + "/".join([*segments[:-1], "*"])
     if segments[-1] == "**":
-        return (*wider[:-1], own)
+        return (*wider[:-1], text)
     if segments[-1] == "*":
-        return (*wider, own)
-    return (*wider, parent_star, own)
+        return (*wider, text)
+    return (*wider, parent_star, text)
+
+
+_cached_parse = lru_cache(maxsize=4096)(_parse)
+_cached_patterns = lru_cache(maxsize=4096)(_patterns)

@@ -17,6 +17,7 @@ import resource
 import socket
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 
 from tornado.httpserver import HTTPServer
 
@@ -80,6 +81,8 @@ class Listener:
             self._door = Door(self._mounts, self._options, self._on_close)
             self._reserve = _reserve_descriptor()
         listening.setblocking(False)
+        with suppress(OSError):  # not TCP: asyncio sets it only on sockets that name their protocol
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._sockets.append(listening)
         asyncio.get_running_loop().add_reader(listening, self._accept, listening)
 
@@ -211,8 +214,9 @@ def _reserve_descriptor() -> int | None:
 
 
 def _within_descriptor_limit(wanted: int) -> int:
+    """SEC-L1; where descriptors are few, half of them, so that whoever else accepts in this process can."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    possible = soft - SPARE_DESCRIPTORS
-    if soft == resource.RLIM_INFINITY or possible <= 0:
+    if soft == resource.RLIM_INFINITY:
         return wanted
+    possible = max(soft - SPARE_DESCRIPTORS, soft // 2)
     return min(wanted, possible) if wanted else possible

@@ -8,6 +8,7 @@ Source: OPS-52, SEC-99.
 
 from __future__ import annotations
 
+import codecs
 import logging
 import os
 import re
@@ -68,9 +69,13 @@ class RepeatFilter(logging.Filter):
         return True
 
 
+# Looked up here: the first use opens a file, which must not be when descriptors have run out.
+_escape = codecs.getencoder("unicode_escape")
+
+
 def safe(value: str) -> str:
     """Without what could break a line or deceive a reader; cut (SEC-99)."""
-    escaped = _UNSAFE.sub(lambda match: match[0].encode("unicode_escape").decode(), value)
+    escaped = _UNSAFE.sub(lambda match: _escape(match[0])[0].decode(), value)
     return escaped if len(escaped) <= _LONGEST else escaped[: _LONGEST - 1] + "…"
 
 

@@ -62,17 +62,17 @@ class Profile:
         return milliseconds / 1000 + MARGIN
 
 
-MARGIN = 0.4
+MARGIN = 0.3
 """Seconds in which a deadline has been acted on, on a busy machine."""
 
 KIB = 1024
-BRIEF = {"max_interval": 800, "sweep_period": 100}
+BRIEF = {"max_interval": 600, "sweep_period": 60}
 
 PROFILES: Mapping[str, Profile] = {
     "default": Profile(),
     "hooks": Profile(has_hooks=True),
     # Time. "quick" ends holds, sessions and sockets soon; "brief" only sessions nobody connects for.
-    "quick": Profile(options={**BRIEF, "timeout": 800}, has_hooks=True),
+    "quick": Profile(options={**BRIEF, "timeout": 600}, has_hooks=True),
     "brief": Profile(options=BRIEF, has_hooks=True),
     "idle": Profile(options={"timeout": 300, "ws_idle_timeout": 700}),
     "pinging": Profile(options={"ws_ping_interval": 300, "ws_ping_timeout": 300}),

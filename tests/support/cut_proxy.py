@@ -94,7 +94,7 @@ class CutProxy:
             reset(behind_writer)
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, first: bytes = b"") -> None:
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(OSError):  # the other side has gone: reset, or no longer connected
             data = first or await reader.read(65536)
             while data:
                 await asyncio.sleep(self.latency)  # the network's own delay, not a wait for something

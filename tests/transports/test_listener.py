@@ -140,7 +140,7 @@ def test_mount_takes_the_most_specific_option() -> None:
 
 
 STARVED = """
-import asyncio, logging, resource, sys
+import asyncio, logging, os, resource, sys
 logging.basicConfig(stream=sys.stderr, format="%(message)s")
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
 from bayeux.server.server import BayeuxServer
@@ -151,6 +151,7 @@ async def main():
     async with BayeuxServer() as server:
         listener = Listener([Mount(server, "/cometd")])
         print(listener.listen(0), flush=True)
+        taken_by_others = [os.dup(0) for _ in range(40)]
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
         print(server.counters.rejected["SEC-L1"], flush=True)
         await listener.close()
@@ -161,7 +162,7 @@ asyncio.run(main())
 
 @pytest.mark.spec("SEC-90", "SEC-3")
 async def test_server_out_of_descriptors_pauses_answers_one_and_recovers() -> None:
-    """64 descriptors, 120 clients: plain Tornado writes tens of thousands of error lines a second."""
+    """64 descriptors, most of them in use, 120 clients: plain Tornado writes tens of thousands of error lines a second."""
     child = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
