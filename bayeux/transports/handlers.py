@@ -91,6 +91,7 @@ class BayeuxHandler(RequestHandler):
         if stream.closed():
             return
         try:
+            stream.set_nodelay(True)  # the duplicate is the same connection
             connected = stream.socket.dup()
         except OSError:  # SEC-90: no descriptor is left
             stream.close()

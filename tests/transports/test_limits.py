@@ -372,8 +372,8 @@ async def test_server_pings_and_drops_a_socket_that_does_not_answer() -> None:
 async def test_connections_up_to_max_connections_are_served(beyond: int) -> None:
     async with open_house(options={"max_connections": 5}) as house:
         held = [await HttpConnection.open(house.url) for _ in range(4 + beyond)]
-        for each in held:
-            each.request("GET", "/cometd" if each.port % 2 else "/elsewhere")
+        for number, each in enumerate(held):
+            each.request("GET", "/cometd" if number % 2 else "/elsewhere")
             await each.reply()
         last = await HttpConnection.open(house.url)
         last.request("GET", "/cometd")

@@ -184,6 +184,7 @@ class StreamCarrier:
 
     def __init__(self, stream: SSLIOStream) -> None:
         self._stream = stream
+        stream.set_nodelay(True)
         self._receiver: Receiver | None = None
         self._is_reading = self._is_closing = False
         self._is_wanted = True
