@@ -2,6 +2,8 @@
 # removing the one removes the other, and a second run finds nothing to do.
 PYTHON ?= python3
 ARGS ?=
+# Most tests wait for a time-out of the server, so more of them run than there are cores.
+WORKERS ?= 4
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -37,7 +39,7 @@ run: $(INSTALLED) vendor
 	$(BIN)/bayeux-gateway serve --dev
 
 test: system-packages $(INSTALLED_DEV) $(VENDOR)/cometd.js $(CLIENTS)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 soak: system-packages $(INSTALLED_DEV) $(VENDOR)/cometd.js $(CLIENTS)
 	$(BIN)/python -m pytest -m soak --timeout 900 $(ARGS)

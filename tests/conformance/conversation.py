@@ -16,7 +16,7 @@ from typing import Any, ClassVar, TypeAlias
 
 import orjson
 
-from tests.support.wire import ConnectionGone, Endpoint, HttpConnection, Reply, SocketClosed, UpgradeRefused, WebSocket
+from tests.support.wire import ConnectionGone, Endpoint, HttpConnection, Reply, SocketClosed, WebSocket
 
 Message: TypeAlias = dict[str, Any]
 
@@ -509,26 +509,3 @@ class Socket(Client):
     async def close(self) -> None:
         if self._wire is not None:
             await self._wire.close()
-
-
-__all__ = [
-    "KICKED",
-    "OMIT",
-    "REHANDSHAKE",
-    "RETRY",
-    "STOP",
-    "UNKNOWN",
-    "Browser",
-    "Client",
-    "Held",
-    "LongPolling",
-    "Message",
-    "Socket",
-    "UpgradeRefused",
-    "event",
-    "failure",
-    "is_event",
-    "only",
-    "set_cookie",
-    "success",
-]

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import pytest
 
 from tests.conformance.conftest import Guests
-from tests.conformance.conversation import LongPolling, UpgradeRefused, check_reply
-from tests.support.wire import Endpoint, Reply
+from tests.conformance.conversation import LongPolling, check_reply
+from tests.support.wire import Endpoint, Reply, UpgradeRefused
 
 spec = pytest.mark.spec
 

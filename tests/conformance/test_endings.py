@@ -19,14 +19,13 @@ from tests.conformance.conversation import (
     Client,
     LongPolling,
     Socket,
-    UpgradeRefused,
     event,
     failure,
     success,
 )
 from tests.conformance.own_server import OwnServer
 from tests.conformance.profiles import Profile
-from tests.support.wire import ConnectionGone
+from tests.support.wire import ConnectionGone, UpgradeRefused
 
 spec = pytest.mark.spec
 

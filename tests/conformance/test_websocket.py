@@ -17,7 +17,6 @@ from tests.conformance.conversation import (
     Client,
     Message,
     Socket,
-    UpgradeRefused,
     event,
     failure,
     set_cookie,
@@ -33,6 +32,7 @@ from tests.support.wire import (
     TEXT,
     HttpConnection,
     SocketClosed,
+    UpgradeRefused,
     frame,
 )
 

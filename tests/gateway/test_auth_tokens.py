@@ -38,7 +38,7 @@ RSA_PUBLIC = public_pem(RSA_KEY)
 
 
 def claims(**changes: Any) -> dict[str, Any]:
-    made = {"sub": "Agent1", "exp": int(time.time()) + 60, **changes}
+    made = {"sub": "Agent1", "exp": int(time.time()) + 9000, **changes}
     return {name: value for name, value in made.items() if value is not None}
 
 
@@ -121,7 +121,7 @@ CONFUSED = {
     "expired": hs256(claims(exp=int(time.time()) - 31)),
     "no expiry": hs256(claims(exp=None)),
     "an expiry that is no number": hs256(claims(exp="tomorrow")),
-    "not yet": hs256(claims(nbf=int(time.time()) + 60)),
+    "not yet": hs256(claims(exp=int(time.time()) + 9000, nbf=int(time.time()) + 8000)),
     "nobody": hs256(claims(sub=None)),
     "an empty name": hs256(claims(sub="")),
     "a name with control characters": hs256(claims(sub="Agent1\n")),

@@ -353,12 +353,6 @@ class WebSocket:
         assert upgrade.tokens("upgrade") == {"websocket"}
         return connection.websocket(upgrade)
 
-    @property
-    def port(self) -> int:
-        """Our end's port, which tells connections apart."""
-        port: int = self._writer.get_extra_info("sockname")[1]
-        return port
-
     def write(self, data: bytes) -> None:
         """Put these bytes on the wire as they are."""
         self._writer.write(data)
