@@ -162,7 +162,7 @@ asyncio.run(main())
 
 @pytest.mark.spec("SEC-90", "SEC-3")
 async def test_server_out_of_descriptors_pauses_answers_one_and_recovers() -> None:
-    """64 descriptors, most of them in use, 120 clients: plain Tornado writes tens of thousands of error lines a second."""
+    """64 descriptors, most in use, 120 clients: plain Tornado writes tens of thousands of error lines a second."""
     child = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
