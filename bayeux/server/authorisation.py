@@ -56,12 +56,7 @@ def authorise_subscribe(server: BayeuxServer, message: Message, session: ServerS
             raise error(DENIED_BY_POLICY, *about)
         if not server.is_private(channel):
             yield from _authorise_create(server, channel, session, message, CreateDenied, about)
-        decision = yield from decide(server.policy.can_subscribe, server, session, channel, message)
-        if isinstance(decision, Denied):
-            raise refusal(SubscribeDenied, decision, *about)
-        denied = yield from _consult(server.channels, Operation.SUBSCRIBE, channel, session, message)
-        if denied is not None:
-            raise refusal(SubscribeDenied, denied, *about)
+        yield from _authorise(server, Operation.SUBSCRIBE, channel, session, message, SubscribeDenied, about)
 
 
 def authorise_publish(server: BayeuxServer, message: Message, session: ServerSession | None) -> Steps[None]:
@@ -75,12 +70,7 @@ def authorise_publish(server: BayeuxServer, message: Message, session: ServerSes
     if server.is_private(channel):
         raise PublishDenied(DENIED_BY_POLICY)
     yield from _authorise_create(server, channel, session, message, ChannelCreateDenied, ())
-    decision = yield from decide(server.policy.can_publish, server, session, channel, message)
-    if isinstance(decision, Denied):
-        raise refusal(PublishDenied, decision)
-    denied = yield from _consult(server.channels, Operation.PUBLISH, channel, session, message)
-    if denied is not None:
-        raise refusal(PublishDenied, denied)
+    yield from _authorise(server, Operation.PUBLISH, channel, session, message, PublishDenied, ())
 
 
 def _authorise_create(
@@ -97,10 +87,29 @@ def _authorise_create(
     bound = server.options.max_channels
     if bound and len(server.channels) >= bound:
         raise error("limit", *about)
-    decision = yield from decide(server.policy.can_create, server, session, channel, message)
-    if isinstance(decision, Denied):
-        raise refusal(error, decision, *about)
-    denied = yield from _consult(server.channels, Operation.CREATE, channel, session, message)
+    yield from _authorise(server, Operation.CREATE, channel, session, message, error, about)
+
+
+def _authorise(
+    server: BayeuxServer,
+    operation: Operation,
+    channel: ChannelName,
+    session: ServerSession | None,
+    message: Message,
+    error: type[ProtocolError],
+    about: tuple[str, ...],
+) -> Steps[None]:
+    """The policy first, then the authorizers; raises ``error`` with the words of whoever denies."""
+    policy = server.policy
+    questions = {
+        Operation.CREATE: policy.can_create,
+        Operation.SUBSCRIBE: policy.can_subscribe,
+        Operation.PUBLISH: policy.can_publish,
+    }
+    decision = yield from decide(questions[operation], server, session, channel, message)
+    denied = decision if isinstance(decision, Denied) else None
+    if denied is None:
+        denied = yield from _consult(server.channels, operation, channel, session, message)
     if denied is not None:
         raise refusal(error, denied, *about)
 
