@@ -93,7 +93,7 @@ def _make_room(server: BayeuxServer, session: ServerSession, message: EncodedMes
         return True
     server.counters.messages_dropped["overflow"] += 1
     if not listeners and policy == "disconnect":
-        server.counters.rejected["SEC-L16"] += 1
+        server.reject("SEC-L16")
         let_happen(server, session, Happening.OVERFLOW)
     return False
 

@@ -36,6 +36,7 @@ from bayeux.server.exchange import Exchange
 from bayeux.server.extension import STOP, Extension
 from bayeux.server.flusher import Flusher
 from bayeux.server.listeners import Listeners, MessageListener, tell
+from bayeux.server.refusals import Refusals
 from bayeux.server.security import Authorizer, SecurityPolicy
 from bayeux.server.sessions import ServerSession, Sessions
 from bayeux.server.steps import run
@@ -80,6 +81,7 @@ class BayeuxServer:
         self.deadlines = Deadlines(clock)
         self.is_draining = False
         self._binding = Binding(self.sessions)
+        self._refusals = Refusals(self.counters.rejected, clock)
         self._nested = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -230,8 +232,8 @@ class BayeuxServer:
             self.flusher.mark(transport.session)
 
     def reject(self, reason: str) -> None:
-        """Count a refusal by the id of its limit (SEC-3)."""
-        self.counters.rejected[reason] += 1
+        """Count a refusal by the id of its limit, and log the first of many (SEC-3)."""
+        self._refusals.add(reason)
 
     # For the other modules of this package -----------------------------------------------------------
 
