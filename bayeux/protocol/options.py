@@ -67,7 +67,7 @@ class Options:
     max_sessions_per_user: int = option(16, "Sessions of one user; 0 = unlimited (SEC-L15).")
     max_sessions_per_ip: int = option(0, "Sessions of one address; 0 = unlimited (SEC-L2).")
     max_subscriptions_per_session: int = option(256, "Subscriptions of one session; 0 = unlimited (SEC-L14).")
-    max_channels: int = option(0, "Channels at once; 0 = unlimited (WSEC-2).")
+    max_channels: int = option(0, "Channels at once, meta channels not counted; 0 = unlimited (WSEC-2).")
     max_message_size: int = option(256 * KIB, "Bytes of a request body; 0 = unlimited (SEC-L7, LP-4).")
     ws_max_message_size: int = option(256 * KIB, "Bytes of a WebSocket message; 0 = unlimited (SEC-L7, WS-19).")
     max_bayeux_message_size: int = option(64 * KIB, "Bytes of one Bayeux message; 0 = unlimited (SEC-L8).")

@@ -85,7 +85,7 @@ def _authorise_create(
     if server.channels.get(channel.text) is not None:
         return
     bound = server.options.max_channels
-    if bound and len(server.channels) >= bound:
+    if bound and len(server.channels) - len(META_CHANNELS) >= bound:
         raise error("limit", *about)
     yield from _authorise(server, Operation.CREATE, channel, session, message, error, about)
 

@@ -42,7 +42,9 @@ class Listener:
 
     Args:
         mounts: what is served as Bayeux, at least one.
-        http_server: a Tornado server that listens nowhere itself; without it other paths get 404.
+        http_server: a Tornado server that listens nowhere itself; without it other paths get 404. Its
+            application must hold ``make_handlers`` of the same mounts: a browser that fetched a page goes on
+            to Bayeux over the same connection, which comes home through them.
         options: the limits of connections; those of the first mount's server unless given.
     """
 

@@ -28,6 +28,9 @@ class OnMount(Matcher):
 def make_handlers(*mounts: Mount, http_server: HTTPServer | None = None) -> list[Rule]:
     """Rules that serve these mounts; put them before rules that match everything.
 
+    The head of a connection's first request is Tornado's to wait for: give its ``HTTPServer`` an
+    ``idle_connection_timeout``, which is an hour otherwise (SEC-L4).
+
     Args:
         http_server: see ``Entrance``.
     """

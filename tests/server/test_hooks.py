@@ -320,7 +320,7 @@ async def test_channels_are_configured_once_and_swept_when_nobody_would_miss_the
 async def test_channels_are_bounded_where_asked() -> None:
     from bayeux.protocol.options import Options
 
-    async with still_server(ManualClock(), Options(max_channels=6)) as server:
+    async with still_server(ManualClock(), Options(max_channels=1)) as server:
         alice = Peer(server).handshake()
         assert alice.publish("/one", 1)[-1]["successful"]
         assert alice.publish("/two", 1)[-1]["error"] == "403:limit:channel_create_denied"
