@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 from urllib.parse import quote, quote_plus, urlencode
 
@@ -334,17 +333,6 @@ class TestConnections:
         )
         assert check_reply(reply) == [success(request)]
         assert await connection.rest() == b""
-
-    @spec("LP-13")
-    async def test_answer_is_not_held_back_by_the_network(self, client: LongPolling) -> None:
-        """Nagle's algorithm and a delayed acknowledgement make 40 ms of every first answer under TLS."""
-        fastest = 1.0
-        for _ in range(5):
-            connection = await client.connection()
-            since = time.monotonic()
-            await client.post([client.handshake_message()], connection=connection)
-            fastest = min(fastest, time.monotonic() - since)
-        assert fastest < 0.025
 
     @spec("LP-13")
     async def test_chunked_request(self, ready: LongPolling) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import itertools
 import re
+import socket
 from collections.abc import Callable
 
 import orjson
 import pytest
 
 from bayeux.protocol import frames
+from bayeux.transports.adopted.carrier import StreamCarrier
+from bayeux.transports.adopted.connection import Connection
 from tests.support.wire import WAIT, Endpoint, HttpConnection, UpgradeRefused, WebSocket, frame
 from tests.transports.doors import DOORS, PLAIN_DOORS, House, open_house, until
 
@@ -208,3 +211,29 @@ async def test_closed_connection_of_a_held_poll_is_noticed_at_once(door: str) ->
         connection.abort()
         await until(lambda: not +house.server.sessions.held_by_browser)
         await connection.close()
+
+
+@pytest.mark.spec("LP-13")
+@pytest.mark.parametrize("door", DOORS)
+async def test_small_answers_are_sent_at_once(door: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nagle's algorithm and a delayed acknowledgement would make 40 ms of them."""
+    kept_back: list[int] = []
+    answer = Connection.answer
+
+    def noted(connection: Connection, data: bytes, *, keep_alive: bool) -> None:
+        carrier = connection.carrier
+        connected = (
+            carrier._stream.socket
+            if isinstance(carrier, StreamCarrier)
+            else carrier._transport.get_extra_info("socket")  # type: ignore[attr-defined]
+        )
+        kept_back.append(not connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        answer(connection, data, keep_alive=keep_alive)
+
+    monkeypatch.setattr(Connection, "answer", noted)
+    async with open_house(door) as house:
+        raw = await Raw.open(house)
+        raw.writer.write(post(HANDSHAKE))
+        await raw.response()
+        raw.writer.close()
+    assert kept_back == [False]
