@@ -16,7 +16,8 @@ from bayeux.server.transport import Context, Transport
 log = logging.getLogger(__name__)
 
 
-HANDSHAKE_OVERLAP = 2.0  # seconds a socket may be younger than the session it was opened for
+# Seconds that a socket may be older or younger than the session it was opened for.
+SOCKET_AHEAD, SOCKET_BEHIND = 10.0, 2.0
 
 
 class Binding:
@@ -80,14 +81,14 @@ class Binding:
 
 
 def _is_guest_with_nothing_to_show(session: ServerSession, context: Context) -> bool:
-    """SEC-42: a guest whose socket was opened before it could have a cookie, from the same address.
+    """SEC-42: a guest whose socket was opened while it could have no cookie yet, from the same address.
 
     Faye opens its socket while its handshake is still under way, and each of the two gets a cookie of its own.
     """
     has_cookie = context.options.browser_cookie_name in context.cookies
     is_guest = session.user is None and context.user is None and not has_cookie
-    is_early = context.arrived_at <= session.begun_at + HANDSHAKE_OVERLAP
-    return is_guest and is_early and context.peer == session.peer
+    overlaps = -SOCKET_AHEAD <= context.arrived_at - session.begun_at <= SOCKET_BEHIND
+    return is_guest and overlaps and context.peer == session.peer
 
 
 def _has_proof(session: ServerSession, context: Context) -> bool:

@@ -88,6 +88,7 @@ async def test_who_may_continue_a_session_on_a_socket(rebind: Any, has_cookie: b
         ({}, True),
         ({"arrived_at": 1002.0}, True),
         ({"arrived_at": 1002.1}, False),
+        ({"arrived_at": 989.9}, False),
         ({"peer": "10.0.0.2"}, False),
         ({"cookies": {"BAYEUX_BROWSER": "another1"}, "browser": "another1"}, False),
     ],
