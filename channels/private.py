@@ -31,11 +31,6 @@ SERVICES = "/notifications/services"
 """State of the services behind the gateway: the same for every agent, so not private."""
 
 
-def is_private(channel: ChannelName, prefixes: Iterable[str] = PRIVATE_PREFIXES) -> bool:
-    """Is this name, or everything this pattern matches, a private one?"""
-    return any(channel.text == prefix or channel.text.startswith(f"{prefix}/") for prefix in prefixes)
-
-
 def reaches_private(pattern: ChannelName, prefixes: Iterable[str] = PRIVATE_PREFIXES) -> bool:
     """May this wildcard match a private name among others, as ``/**`` and ``/v2/*`` do (AG-104)?"""
     if not pattern.is_wild:

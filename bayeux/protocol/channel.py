@@ -9,6 +9,7 @@ Source: section 2 of the Bayeux reference.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
@@ -58,6 +59,10 @@ class ChannelName:
     def patterns(self) -> tuple[str, ...]:
         """What sees a message here: wider patterns first, the name itself last (CH-21, AUZ-7)."""
         return _cached_patterns(self.text) if len(self.text) <= _CACHED_LENGTH else _patterns(self.text)
+
+    def is_below(self, prefixes: Iterable[str]) -> bool:
+        """Is it, or everything this pattern matches, one of these names or under one of them?"""
+        return any(self.text == prefix or self.text.startswith(f"{prefix}/") for prefix in prefixes)
 
     def __str__(self) -> str:
         return self.text

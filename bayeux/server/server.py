@@ -195,9 +195,7 @@ class BayeuxServer:
 
     def is_private(self, name: ChannelName) -> bool:
         """One name with a separate audience a user (SEC-44); a pattern above such names is not."""
-        return any(
-            name.text == prefix or name.text.startswith(prefix + "/") for prefix in self.options.private_prefixes
-        )
+        return name.is_below(self.options.private_prefixes)
 
     def kick(self, session: ServerSession) -> None:
         """End a session from here; does nothing if it is over (DSC-6)."""

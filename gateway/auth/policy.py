@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from bayeux.protocol.channel import ChannelName, Kind, parse_channel
 from bayeux.server.security import Denied, Granted, MaybeAwaitable, SecurityPolicy
-from channels.private import SERVICES, is_private, reaches_private
+from channels.private import SERVICES, reaches_private
 from gateway.auth.tokens import TokenRefused, Tokens
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bayeux.server.sessions import ServerSession
     from gateway.config.model import Grant, User
 
-_RESERVED = "/v2"
+_RESERVED = ("/v2",)
 """The agents' names; none of them is public, not even in development (AG-104, AG-105)."""
 
 
@@ -79,7 +79,7 @@ class GatewayPolicy(SecurityPolicy):
 
     def _may_subscribe(self, server: BayeuxServer, session: ServerSession, channel: ChannelName) -> bool:
         prefixes = server.options.private_prefixes
-        if is_private(channel, prefixes):
+        if server.is_private(channel):
             return session.user is not None
         if session.user is not None and (reaches_private(channel, prefixes) or channel.text == SERVICES):
             return True
@@ -91,7 +91,7 @@ class GatewayPolicy(SecurityPolicy):
         self, server: BayeuxServer, session: ServerSession | None, channel: ChannelName, message: Message
     ) -> MaybeAwaitable:
         """Never to private names and the agents' others; elsewhere what is open or granted."""
-        if server.is_private(channel) or _is_reserved(channel):
+        if server.is_private(channel) or channel.is_below(_RESERVED):
             return False
         return self._is_public(channel) or self._is_granted("publish", session, channel)
 
@@ -114,7 +114,7 @@ class GatewayPolicy(SecurityPolicy):
         return self._may_subscribe(session.server, session, parse_channel(event["channel"]))
 
     def _is_public(self, channel: ChannelName) -> bool:
-        return self._is_open and channel.kind is not Kind.META and not _is_reserved(channel)
+        return self._is_open and channel.kind is not Kind.META and not channel.is_below(_RESERVED)
 
     def _is_granted(self, operation: str, session: ServerSession | None, channel: ChannelName) -> bool:
         if session is None or session.user is None or channel.kind is Kind.META:
@@ -127,7 +127,3 @@ class GatewayPolicy(SecurityPolicy):
             and (session.user in grant.users or "*" in grant.users or not roles.isdisjoint(grant.roles))
             for grant, pattern in self._grants
         )
-
-
-def _is_reserved(channel: ChannelName) -> bool:
-    return channel.text == _RESERVED or channel.text.startswith(f"{_RESERVED}/")
