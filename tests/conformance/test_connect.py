@@ -63,7 +63,7 @@ class TestWhenToAnswer:
         assert await alice.exchange(request) == [success(request, advice=RETRY)]
         assert clock.shows(0.3)
         held = await alice.hold()
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.5)  # longer than the connect before was held: only time can show that this one is
         await alice.barrier()
         assert not held.is_over
 
@@ -256,7 +256,7 @@ class TestOneOutstandingConnect:
         client = await guests.websocket()
         await client.ready()
         first = await client.hold()
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.3)  # so that the first would time out before the others
         second = await client.hold()
         third = await client.hold()
         came = await third.messages()

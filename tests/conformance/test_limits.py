@@ -129,7 +129,8 @@ class TestQueue:
         await newcomer.handshake()
         await newcomer.subscribe(channel)
         if isinstance(newcomer, Socket):
-            newcomer.wire.abort()
+            newcomer.wire.send_close()
+            await newcomer.wire.closed()  # the server knows before anything is published
         data = "x" * 60_000
         for n in range(16):
             await bob.publish(channel, [n, data])
@@ -137,9 +138,7 @@ class TestQueue:
             await newcomer.open()
         assert (await newcomer.connect())["successful"]
         numbers = [each["data"][0] for each in [*newcomer.take_unread(), *await newcomer.events()]]
-        # The first ones may have met the socket before its loss was noticed (DEL-5); none is lost after that.
-        assert numbers == list(range(16))[-len(numbers) :]
-        assert len(numbers) >= 8
+        assert numbers == list(range(16))
         assert await newcomer.is_known()
 
     @spec("SEC-L17", "WS-21")
@@ -247,7 +246,7 @@ class TestCounts:
         published = [await alice.publish(f"{channel}/{n}", 1) for n in range(13)]
         assert published[-1]["error"] == "403:limit:channel_create_denied"
         assert (await alice.subscribe(f"{channel}/x"))["error"] == "403:limit:create_denied"
-        await asyncio.sleep(0.7)
+        await asyncio.sleep(0.7)  # more than three sweeps of this profile
         assert (await alice.subscribe(f"{channel}/x"))["successful"]
         assert (await alice.publish(f"{channel}/y", 1))["successful"]
 
@@ -357,7 +356,7 @@ class TestPatience:
     async def _trickle(self, connection: object) -> None:
         for n in range(100):
             connection.write(b"X-%d: y\r\n" % n)  # type: ignore[attr-defined]
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.1)  # the pace of a slow attacker
 
     @spec("SEC-L5", "HTTP-10")
     async def test_body_that_does_not_come(self, guests: Guests) -> None:
@@ -386,6 +385,6 @@ class TestPatience:
         client = guests.long_polling()
         await client.ready()
         held = await client.hold()
-        await asyncio.sleep(1.2)
+        await asyncio.sleep(1.2)  # longer than an idle connection or a body may take here
         await client.barrier()
         assert not held.is_over

@@ -183,7 +183,7 @@ class TestExpiry:
     async def test_other_messages_prolong_a_session(self, alice: Client, profile: Profile) -> None:
         """Publishing alone keeps it for a while, and it ends when that stops."""
         for _ in range(3):
-            await asyncio.sleep(0.6 * profile["max_interval"] / 1000)
+            await asyncio.sleep(0.6 * profile["max_interval"] / 1000)  # two of these are longer than a silent life
             assert await alice.is_known()
         await asyncio.sleep(profile.lifetime)
         await come_back(alice)

@@ -463,7 +463,7 @@ class TestWhoseSession:
     @spec("WS-32", "SEC-42")
     async def test_who_has_no_cookie_may_not_either(self, guests: Guests, ready: Socket) -> None:
         """Unless the session has only just begun, see ``test_socket_and_handshake_may_overlap``."""
-        await asyncio.sleep(2.1)
+        await asyncio.sleep(2.1)  # more than a socket may be younger than its session
         thief = await guests.websocket()
         thief.client_id = ready.client_id
         assert not await thief.is_known()
