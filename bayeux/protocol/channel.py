@@ -64,6 +64,17 @@ class ChannelName:
         """Is it, or everything this pattern matches, one of these names or under one of them?"""
         return any(self.text == prefix or self.text.startswith(f"{prefix}/") for prefix in prefixes)
 
+    def covers(self, name: str) -> bool:
+        """Does a subscription to this channel or pattern see messages to ``name``, a valid name or pattern (CH-21)?
+
+        A pattern is covered by itself and by wider ones (AUZ-7).
+        """
+        if not self.is_wild or self.text == name:
+            return self.text == name
+        above, _, wildcard = self.text.rpartition("/")
+        rest = name.removeprefix(f"{above}/")
+        return len(rest) < len(name) and (wildcard == "**" or ("/" not in rest and rest != "**"))
+
     def __str__(self) -> str:
         return self.text
 

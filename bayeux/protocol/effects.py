@@ -8,7 +8,7 @@ from enum import Enum
 from typing import TypeAlias
 
 from bayeux.protocol.channel import ChannelName
-from bayeux.protocol.message import Fields
+from bayeux.protocol.message import Reply as ReplyFields
 
 
 class EndReason(Enum):
@@ -18,6 +18,8 @@ class EndReason(Enum):
     TIMEOUT = "timeout"
     SLOW = "slow"
     KICKED = "kicked"
+    INACTIVE = "inactive"
+    REVOKED = "revoked"
     DRAIN = "drain"
     ERROR = "error"
 
@@ -35,7 +37,9 @@ class HeldConnect:
 
     __slots__ = ("interval", "reply", "transport", "until", "wants_advice")
 
-    def __init__(self, reply: Fields, until: float, wants_advice: bool, interval: float | None, transport: str) -> None:
+    def __init__(
+        self, reply: ReplyFields, until: float, wants_advice: bool, interval: float | None, transport: str
+    ) -> None:
         self.reply = reply
         self.until = until
         self.wants_advice = wants_advice
@@ -47,7 +51,7 @@ class HeldConnect:
 class Reply:
     """Answer the message being processed with this."""
 
-    fields: Fields
+    fields: ReplyFields
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,7 @@ class Dismiss:
 class Release:
     """Answer the held connect with this, after all waiting events."""
 
-    fields: Fields
+    fields: ReplyFields
 
 
 @dataclass(frozen=True, slots=True)

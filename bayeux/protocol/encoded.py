@@ -9,7 +9,8 @@ Rules: DEL-8, WS-11, WS-15.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from typing import Any
 
 from bayeux.protocol.frames import text_frame
 
@@ -19,14 +20,20 @@ MAX_FRAME_BYTES = 64 * 1024  # WS-11: the limit several clients have
 class EncodedMessage:
     """One finished event: immutable, shared by every queue it waits in."""
 
-    __slots__ = ("accepted_at", "channel", "json", "size")
+    __slots__ = ("accepted_at", "channel", "flow", "json", "key", "lazy_timeout", "size")
 
-    def __init__(self, channel: str, json: bytes, accepted_at: float = 0.0) -> None:
+    def __init__(self, channel: str, json: bytes, accepted_at: float = 0.0, lazy_timeout: float | None = None) -> None:
         self.channel = channel
         self.json = json
         """The event as one JSON object, UTF-8."""
         self.accepted_at = accepted_at
         """When its publish was accepted, on the server's clock."""
+        self.lazy_timeout = lazy_timeout
+        """Seconds it may wait for company; None = it is not lazy (Q-10)."""
+        self.flow: Any = None
+        """The ``FlowControl`` of its channel, if it has one (QUE-5)."""
+        self.key: Hashable = None
+        """What supersedes what under it."""
         self.size = len(json)
         """Bytes, what the queue bounds count."""
 

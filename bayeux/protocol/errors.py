@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 # Faye's client parses the error with this alphabet, aiocometd splits it at its colons.
 _OUTSIDE_ERROR_ALPHABET = re.compile(r"[^A-Za-z0-9 \-_!~()$@/*.]")
+_OUTSIDE_PRINTABLE_ASCII = re.compile(r"[^ -~]")
 # SEC-22: an error never carries more of the input than this, all its arguments together.
 MAX_ARGUMENT_LENGTH = 64
 
@@ -80,6 +81,15 @@ class MalformedMessage(ProtocolError):
     """Not a Bayeux envelope; on WebSocket only, HTTP answers 400 (MSG-4)."""
 
     code, text = 400, "malformed_message"
+
+
+class BinaryInvalid(ProtocolError):
+    """A binary message whose data does not decode (BIN-5)."""
+
+    code, text = 400, "binary_invalid"
+
+    def __init__(self) -> None:
+        super().__init__("data")
 
 
 class SessionUnknown(ProtocolError):
@@ -169,10 +179,59 @@ class ChannelInvalid(ProtocolError):
     code, text = 405, "channel_invalid"
 
 
+class TemplateInvalid(ChannelInvalid):
+    """What an application registered is no channel template (CHN-8); the argument says why, for its programmer."""
+
+
 class MessageIdInvalid(ProtocolError):
     """An ``id`` outside the grammar (MSG-12)."""
 
     code, text = 405, "message_id_invalid"
+
+
+class ReplayInvalid(ProtocolError):
+    """A subscribe asks for a replay from what is no position on that channel (RPL-11, RPL-17)."""
+
+    code, text = 400, "replay_invalid"
+
+
+class ReplayGap(ProtocolError):
+    """The events after the position named are not all there any more, and the channel refuses gaps (RPL-15)."""
+
+    code, text = 412, "replay_gap"
+
+
+class SalesforceError(ProtocolError):
+    """An error in the words of Salesforce, which its clients look for (RPL-20).
+
+    They contain characters outside the alphabet of all other errors; what they repeat of the input is bounded alike.
+    """
+
+    code = 400
+
+    @property
+    def wire(self) -> str:
+        """``400::`` and the sentence, with the arguments in its braces."""
+        shown = [_OUTSIDE_PRINTABLE_ASCII.sub("_", a[:MAX_ARGUMENT_LENGTH]) for a in self.arguments]
+        return f"{self.code}::{self.text.format(*shown)}"
+
+
+class ReplayIdInvalid(SalesforceError):
+    """The id, given as argument, is none, or is not retained any more."""
+
+    text = (
+        "The replayId {{{}}} you provided was invalid.  Please provide a valid ID, -2 to replay all events, "
+        "or -1 to replay only new events."
+    )
+
+
+class ReplayIdMissing(SalesforceError):
+    """The map, second argument without its braces, has no position for the channel, first argument."""
+
+    text = (
+        "The replayId for channel {{{}}} wasn't found using the provided replay ID map {{{{{}}}}}. Ensure that the "
+        "channel name provided in the replay map matches the channel name used for subscribing."
+    )
 
 
 class MessageTooLarge(ProtocolError):

@@ -7,8 +7,9 @@ reply (MSG-10…17) and of a forwarded event (MSG-18, PUB-8, PUB-9).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from bayeux.protocol import channel as names
@@ -86,18 +87,29 @@ def parse_envelope(body: bytes | str, options: Options) -> Envelope:
     return Envelope(messages, len(body))
 
 
+class Reply(dict[str, Any]):
+    """A reply on its way: a JSON object that remembers what it answers."""
+
+    __slots__ = ("request",)
+
+    def __init__(self, fields: Mapping[str, Any] | Iterable[tuple[str, Any]] = ()) -> None:
+        super().__init__(fields)
+        self.request: Message | None = None
+        """What it answers, for outgoing extensions; None once it is written."""
+
+
 class Message:
     """One message of a client, checked; extensions and listeners may change it until it is encoded.
+
+    ``message["field"]`` reads any field of it, those of the application included (MSGX-1).
 
     Raises ProtocolError in the order of MSG-14.
     """
 
-    __slots__ = ("channel", "context", "fields", "id", "request")
+    __slots__ = ("_reply", "channel", "context", "fields", "id", "is_handled", "is_lazy", "request", "session")
 
     def __init__(self, fields: Fields, options: Options) -> None:
-        self.fields = fields
-        self.context: Any = None
-        """The ``Context`` of the request that brought it; None for calls of the application (MSGX-3)."""
+        self._start(fields)
         self.channel = _channel(fields, options)
         self.id = _id(fields)
         self.request = _request(self.channel)
@@ -109,12 +121,37 @@ class Message:
     def of_application(cls, channel: ChannelName, data: json.Json, ext: Fields | None = None) -> Message:
         """A publish by the application itself: no client, no checks."""
         message = cls.__new__(cls)
-        message.fields = {"channel": channel.text, "data": data}
+        message._start({"channel": channel.text, "data": data})
         if ext:
             message.fields["ext"] = ext
-        message.context = None
         message.channel, message.id, message.request = channel, None, Request.PUBLISH
         return message
+
+    def _start(self, fields: Fields) -> None:
+        self.fields = fields
+        self.context: Any = None
+        """The ``Context`` of the request that brought it; None for calls of the application (MSGX-3)."""
+        self.session: Any = None
+        """The ``ServerSession`` that sent it; None for an unknown client and for the application."""
+        self.is_handled = False
+        """A hook that refuses this message wrote its whole ``reply`` itself (MSGX-2)."""
+        self.is_lazy = False
+        """It may wait for company on its way to each subscriber (MSGX-5, Q-10)."""
+        self._reply: Reply | None = None
+
+    def __getitem__(self, field: str) -> Any:
+        return self.fields[field]
+
+    def __contains__(self, field: object) -> bool:
+        return field in self.fields
+
+    def get(self, field: str, default: Any = None) -> Any:
+        """A field, or ``default`` where the message has none of that name."""
+        return self.fields.get(field, default)
+
+    def freeze(self) -> None:
+        """Let nobody change it: it is encoded, and what is seen of it must be what was sent (MSGX-1)."""
+        self.fields = MappingProxyType(self.fields)  # type: ignore[assignment]
 
     @property
     def client_id(self) -> str | None:
@@ -123,7 +160,10 @@ class Message:
 
     @property
     def data(self) -> json.Json:
-        """The payload of a publish; None also where the client sent none (PUB-3)."""
+        """The payload of a publish; None also where the client sent none (PUB-3).
+
+        Setting it raises TypeError once the message is encoded (MSGX-1).
+        """
         return self.fields.get("data")
 
     @data.setter
@@ -140,9 +180,12 @@ class Message:
         """What a client says about its next step; only connect has a use for it (ADV-6, HS-16)."""
         return self.fields.get("advice") or {}
 
-    def reply(self) -> Fields:
-        """The beginning of this message's reply."""
-        return reply_to(self.fields)
+    @property
+    def reply(self) -> Reply:
+        """The reply being built (MSGX-1): ``id`` and ``channel`` at first; what hooks add to it is sent."""
+        if self._reply is None:
+            self._reply = reply_to(self.fields)
+        return self._reply
 
 
 def asks_for(request: Request, fields: Fields) -> bool:
@@ -177,9 +220,9 @@ def too_large(options: Options) -> MessageTooLarge:
     return MessageTooLarge(str(options.max_bayeux_message_size))
 
 
-def reply_to(fields: Fields) -> Fields:
+def reply_to(fields: Fields) -> Reply:
     """The beginning of a reply: the request's ``id`` and ``channel`` where they are valid (MSG-10…12)."""
-    reply: Fields = {}
+    reply = Reply()
     given = fields.get("id")
     if is_valid_id(given):
         reply["id"] = given
@@ -191,7 +234,7 @@ def reply_to(fields: Fields) -> Fields:
     return reply
 
 
-def failed(reply: Fields, error: ProtocolError, advice: Mapping[str, Any] | None = None) -> Fields:
+def failed(reply: Reply, error: ProtocolError, advice: Mapping[str, Any] | None = None) -> Reply:
     """That reply, made one of failure (MSG-17)."""
     reply["successful"] = False
     reply["error"] = error.wire

@@ -9,11 +9,18 @@ Source: sections 6, 12, 14…18 and 25 of the Bayeux reference; limits SEC-L1…
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 KIB = 1024
+
+TRANSPORTS = ("websocket", "long-polling", "callback-polling")
+"""All there are; the last has no protection against foreign pages but the cookie, and is off by default (JP-7)."""
+
+CALLBACK = re.compile(r"[A-Za-z_$][A-Za-z0-9_$.]*")
+"""What the callback of callback-polling may be called (JP-2)."""
 
 # CometD's word for "unlimited", and a cookie's for "until the browser closes".
 _MAY_BE_MINUS_ONE = (
@@ -48,9 +55,17 @@ class Options:
     duplicate_meta_connect_http_code: int = option(500, "Status of a replaced connect, 400 or more, not 408 (CN-10).")
     advise_unknown_session: bool = option(False, "Every 402 carries advice, not only those of connect (CM-12).")
     strict_handshake: bool = option(False, "A handshake needs version and connection types (HS-4).")
+    max_processing: float = option(0.0, "Longest processing of a connect before its session ends; 0 = off (SES-9).")
     transports: tuple[str, ...] = option(("websocket", "long-polling"), "Enabled transports, preferred first (HS-3).")
 
+    # Hooks
+    hook_timeout: float = option(0.0, "How long a hook may be waited for; 0 = for ever (GEN-3).")
+    rpc_strict: bool = option(False, "A call nobody answers fails with 404 (RPC-6).")
+    rpc_hide_errors: bool = option(True, "A failed call does not tell the exception (RPC-3).")
+
     # Delivery
+    allow_message_delivery_during_handshake: bool = option(False, "Events follow the handshake reply (HS-14).")
+    max_lazy_timeout: float = option(5.0, "How long a lazy event waits for company; 0 = not at all (Q-11).")
     broadcast_to_publisher: bool = option(True, "A publisher gets its own event if subscribed (PUB-11).")
     allow_anonymous_publish: bool = option(False, "Publishing without a session, as the policy says (PUB-2).")
     forward_ext: bool | tuple[str, ...] = option(True, "`ext` keys of a publish that reach subscribers (EXT-3).")
@@ -61,6 +76,7 @@ class Options:
     queue_overflow: Literal["call", "drop_new", "drop_old", "disconnect"] = option(
         "disconnect", "What a full queue does when no listener decides (Q-2)."
     )
+    ack_max_resends: int = option(10, "Connects in a row that acknowledge nothing before a session ends (ACK-41).")
 
     # Limits
     max_sessions: int = option(20_000, "Sessions at once; 0 = unlimited (SEC-L15).")
@@ -109,6 +125,9 @@ class Options:
     trusted_proxies: tuple[str, ...] = option((), "Networks whose X-Forwarded-* is believed (SEC-96).")
 
     # HTTP and WebSocket
+    callback_parameter: str = option("jsonp", "Query parameter with the callback of callback-polling (JP-2).")
+    callback_parameter_max_length: int = option(64, "Characters of a callback's name (JP-2).")
+    default_callback: str = option("", "Callback of a request that names none; empty = refuse it (JP-3).")
     gzip: bool = option(True, "Compress answers for clients that accept it (ENC-2).")
     gzip_min_size: int = option(1024, "Smallest body that is compressed (ENC-2).")
     ws_protocol: str = option("", "Subprotocol a client must offer; empty = none (WS-2).")
@@ -141,9 +160,11 @@ class Options:
             raise ValueError("ws_idle_timeout must exceed timeout: held sockets would be closed as idle (WS-17)")
         if self.browser_cookie_same_site == "None" and self.browser_cookie_secure == "off":
             raise ValueError("browser_cookie_same_site None needs browser_cookie_secure (SEC-37)")
-        unknown = [name for name in self.transports if name not in ("websocket", "long-polling")]
+        if self.default_callback and not CALLBACK.fullmatch(self.default_callback):
+            raise ValueError(f"default_callback: {self.default_callback!r} is no name of a function (JP-2)")
+        unknown = [name for name in self.transports if name not in TRANSPORTS]
         if unknown or not self.transports:
-            raise ValueError(f"transports: choose from websocket, long-polling, not {unknown}")
+            raise ValueError(f"transports: choose from {', '.join(TRANSPORTS)}, not {unknown}")
 
     def replaced(self, changes: Mapping[str, Any]) -> Options:
         """These options with some fields replaced, for a transport or a mount.

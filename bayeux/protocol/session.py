@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from bayeux.protocol import advice as advices
+from bayeux.protocol.acknowledgement import Acknowledgement, batch_number
 from bayeux.protocol.advice import Advice
 from bayeux.protocol.channel import ChannelName, Kind
 from bayeux.protocol.delivery import DeliveryQueue
@@ -38,7 +39,8 @@ from bayeux.protocol.errors import (
     UnsubscribeFailed,
     VersionUnsupported,
 )
-from bayeux.protocol.message import Fields, Message, failed, subscriptions_of
+from bayeux.protocol.message import Message, failed, subscriptions_of
+from bayeux.protocol.message import Reply as ReplyFields
 from bayeux.protocol.options import Options
 
 NEVER = math.inf
@@ -88,6 +90,7 @@ class BayeuxSession:
     """
 
     __slots__ = (
+        "acknowledgement",
         "advised",
         "batches",
         "client_id",
@@ -95,6 +98,8 @@ class BayeuxSession:
         "expires_at",
         "held",
         "interval",
+        "is_batching",
+        "is_processing",
         "max_interval",
         "may_push",
         "options",
@@ -113,8 +118,14 @@ class BayeuxSession:
         self.held: HeldConnect | None = None
         self.expires_at = NEVER
         """When it ends unless the client shows itself (SES-5); NEVER while a connect is processed or held."""
+        self.is_processing = False
+        """A connect is being processed, and neither answered nor held yet (SES-5)."""
         self.batches = 0
         """Requests of this session being processed: their answers take its events (BAT-4)."""
+        self.is_batching = 0
+        """Batches of the application that are open: nothing leaves before they end (SN-3)."""
+        self.acknowledgement: Acknowledgement | None = None
+        """What was sent and not acknowledged, of a client that acknowledges (ACK-1)."""
         self.may_push = False
         """False from the handshake to the next message (WS-13)."""
         self.connect_only = options.meta_connect_delivery_only
@@ -153,7 +164,7 @@ class BayeuxSession:
         if offered is not None and not set(ours) & set(offered):
             raise ConnectionTypesUnsupported(*offered)
         self._start_clock(arrival.now, self._interval)
-        reply = message.reply()
+        reply = message.reply
         reply.update(
             successful=True,
             clientId=self.client_id,
@@ -174,7 +185,9 @@ class BayeuxSession:
         interval = self._client_interval(given)
         timeout = self._client_timeout(given)
         wants_advice = message.fields.get("advice") is not None
-        held = HeldConnect(message.reply(), arrival.now + timeout, wants_advice, interval, arrival.transport)
+        if self._has_lost_events(message):
+            timeout, wants_advice = 0.0, True
+        held = HeldConnect(message.reply, arrival.now + timeout, wants_advice, interval, arrival.transport)
         if arrival.leaving is not None:
             effects.append(Reply(self._connect_reply(held, arrival.now, leaving=arrival.leaving)))
         elif self.state is State.HANDSHAKEN or timeout <= 0 or not arrival.alone or self._has_events_for(arrival):
@@ -183,6 +196,7 @@ class BayeuxSession:
             effects.append(Reply(self._crowded_reply(held, arrival.now)))
         else:
             self.held = held
+            self.is_processing = False
             self.expires_at = NEVER
             effects.append(Hold())
         return effects
@@ -227,6 +241,16 @@ class BayeuxSession:
         reply["advice"] = self._farewell_advice(arrival.transport)
         return [Reply(reply)]
 
+    def _has_lost_events(self, message: Message) -> bool:
+        """ACK-11: what was sent did not arrive, and nothing else will bring it along soon."""
+        return (
+            self.acknowledgement is not None
+            and bool(self.acknowledgement.sent)
+            and batch_number(message.ext.get("ack")) is not None
+            and not self.queue.is_pressing
+            and message.advice.get("timeout") is None
+        )
+
     # What happens to it ------------------------------------------------------------------------
 
     def kick(self, now: float) -> list[Effect]:
@@ -265,19 +289,22 @@ class BayeuxSession:
 
     # The expiry clock --------------------------------------------------------------------------
 
-    def stop_clock(self) -> None:
-        """A connect is being processed (SES-5)."""
-        self.expires_at = NEVER
+    def stop_clock(self, now: float) -> None:
+        """A connect is being processed (SES-5), which may be bounded (SES-9)."""
+        self.is_processing = True
+        bound = self.options.max_processing
+        self.expires_at = now + bound if bound else NEVER
 
     def ensure_clock(self, now: float) -> None:
         """No path leaves it without a held connect or an end (SES-7, CN-24)."""
-        if self.held is None and self.expires_at == NEVER:
+        if self.is_processing:
             self._start_clock(now, self._interval)
 
     @property
     def next_deadline(self) -> float:
         """When something must happen to it if nothing else does."""
-        return self.expires_at if self.held is None else self.held.until
+        ending = self.expires_at if self.held is None else self.held.until
+        return min(ending, self.queue.lazy_until)
 
     def touch(self, now: float) -> None:
         """Its client showed itself by a message that is no connect (SES-5)."""
@@ -285,6 +312,7 @@ class BayeuxSession:
             self.expires_at = max(self.expires_at, now + self._max_interval)
 
     def _start_clock(self, now: float, interval: float) -> None:
+        self.is_processing = False
         self.expires_at = now + interval + self._max_interval
 
     # Delivery ------------------------------------------------------------------------------------
@@ -295,7 +323,7 @@ class BayeuxSession:
 
     def _has_events_for(self, arrival: Arrival) -> bool:
         """CN-4; what a socket can push needs no connect (WS-10), unless only connects may carry it (WS-12)."""
-        if not self.queue.messages or arrival.busy:
+        if not self.queue.is_pressing or arrival.busy or self.is_batching:
             return False
         return self.connect_only or not arrival.streaming
 
@@ -331,7 +359,7 @@ class BayeuxSession:
         self.advised = (interval, self._timeout, transport)
         return advices.retry(self.options, interval, self._timeout)
 
-    def _connect_reply(self, held: HeldConnect, now: float, leaving: float | None = None) -> Fields:
+    def _connect_reply(self, held: HeldConnect, now: float, leaving: float | None = None) -> ReplyFields:
         """A successful connect reply, with the advice that ADV-4 asks for; starts the expiry clock."""
         interval = self._interval if held.interval is None else held.interval
         self._start_clock(now, interval if leaving is None else leaving)
@@ -344,7 +372,7 @@ class BayeuxSession:
             reply["advice"] = self._advise(interval, held.transport)
         return reply
 
-    def _crowded_reply(self, held: HeldConnect, now: float) -> Fields:
+    def _crowded_reply(self, held: HeldConnect, now: float) -> ReplyFields:
         """A tab too many polls instead of being held (COOK-11)."""
         pause = self.options.multi_session_interval
         self._start_clock(now, pause)
@@ -375,8 +403,10 @@ class BayeuxSession:
         return [Release(reply)]
 
 
-def _success(message: Message) -> Fields:
-    return {**message.reply(), "successful": True}
+def _success(message: Message) -> ReplyFields:
+    reply = message.reply
+    reply["successful"] = True
+    return reply
 
 
 def _is_above_1_0(version: str) -> bool:

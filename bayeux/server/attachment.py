@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bayeux.protocol.message import Message
+from bayeux.server.listeners import tell
 from bayeux.server.sessions import ServerSession
+from bayeux.server.steps import Steps
 from bayeux.server.transport import Transport
 
 if TYPE_CHECKING:
@@ -33,19 +36,29 @@ def attach(server: BayeuxServer, session: ServerSession, transport: Transport, *
     transport.session = session
 
 
-def hold(server: BayeuxServer, session: ServerSession, transport: Transport) -> None:
+def hold(server: BayeuxServer, session: ServerSession, transport: Transport, message: Message) -> None:
     """A connect is held from here on; it costs a place in a set (LP-12)."""
     transport.session = session
     session.held_by = transport
     if not transport.streaming:
         server.sessions.hold_slot(session)
+    if server.listeners.suspended or session.hooks is not None:
+        server.go(_tell(server, session, "suspended", message))
 
 
-def let_go(server: BayeuxServer, session: ServerSession) -> Transport | None:
-    """The connect is not held any more; what held it, to be answered or dismissed."""
+def let_go(server: BayeuxServer, session: ServerSession, *, is_timeout: bool = False) -> Transport | None:
+    """The connect is not held any more; what held it, to be answered or dismissed.
+
+    The one place where a hold ends, so every ``suspended`` is followed by one ``resumed`` (SN-9).
+    """
     held_by, session.held_by = session.held_by, None
-    if held_by is not None and not held_by.streaming:
+    if held_by is None:
+        return None
+    if not held_by.streaming:
         server.sessions.free_slot(session)
+    session.left(server.clock())
+    if server.listeners.resumed or session.hooks is not None:
+        server.go(_tell(server, session, "resumed", is_timeout))
     return held_by
 
 
@@ -63,6 +76,7 @@ def lose(server: BayeuxServer, transport: Transport) -> None:
         return
     if session.transport is transport:
         session.transport = None
+        session.left(server.clock())
     _drop_held(server, session, transport)
 
 
@@ -84,6 +98,7 @@ def _leave_socket(server: BayeuxServer, session: ServerSession, socket: Transpor
     _drop_held(server, session, socket)
     socket.session = None
     session.transport = None
+    session.left(server.clock())
 
 
 def _drop_held(server: BayeuxServer, session: ServerSession, transport: Transport) -> None:
@@ -93,3 +108,9 @@ def _drop_held(server: BayeuxServer, session: ServerSession, transport: Transpor
         session.lose_held_connect(server.clock())
         if not session.is_over:
             server.watch(session)
+
+
+def _tell(server: BayeuxServer, session: ServerSession, event: str, about: object) -> Steps[None]:
+    yield from tell(getattr(server.listeners, event), session, about)
+    if session.hooks is not None:
+        yield from tell(getattr(session.hooks.listeners, event), session, about)

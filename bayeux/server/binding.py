@@ -3,7 +3,7 @@
 Over HTTP the browser cookie of the handshake proves it, or the same authenticated user; a socket is its own
 proof once a session is bound to it.
 
-Source: COOK-3, COOK-4, WS-30, WS-32, SEC-42, AG-103.
+Source: COOK-3, COOK-4, JP-7, WS-30, WS-32, SEC-42, AG-103.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from bayeux.server.transport import Context, Transport
 log = logging.getLogger(__name__)
 
 
+CALLBACK_POLLING = "callback-polling"
 # Seconds that a socket may be older or younger than the session it was opened for.
 SOCKET_AHEAD, SOCKET_BEHIND = 10.0, 2.0
 
@@ -36,13 +37,17 @@ class Binding:
             return self._on_socket(session, client_id, transport, context)
         if session is None or self._is_foreign_user(session, context):
             return None
-        if _has_proof(session, context) or context.options.trust_client_session:
+        if transport.name == CALLBACK_POLLING:
+            is_proven = _is_same_browser(session, context)  # JP-7: any page can make a browser load a script
+        else:
+            is_proven = _has_proof(session, context) or context.options.trust_client_session
+        if is_proven:
             return session
         if context.browser is None and not self._has_warned:
             self._has_warned = True
             log.warning(
                 "a client was answered 402 because it sent no %s cookie; clients without cookies "
-                "need trust_client_session, or must sign in (COOK-4)",
+                "need trust_client_session, or must sign in (COOK-4); callback-polling needs the cookie (JP-7)",
                 context.options.browser_cookie_name,
                 extra={"event": "cookie_missing"},
             )
@@ -92,6 +97,9 @@ def _is_guest_with_nothing_to_show(session: ServerSession, context: Context) -> 
 
 
 def _has_proof(session: ServerSession, context: Context) -> bool:
-    is_same_browser = context.browser is not None and context.browser == session.browser
     is_same_user = context.user is not None and context.user == session.user
-    return is_same_browser or is_same_user
+    return is_same_user or _is_same_browser(session, context)
+
+
+def _is_same_browser(session: ServerSession, context: Context) -> bool:
+    return context.browser is not None and context.browser == session.browser

@@ -3,20 +3,26 @@
 Patterns are channels too. A name's matches are looked up one by one from its own list of patterns,
 so their cost does not depend on how many channels there are (CH-24).
 
-Rules: CH-21, CH-22, CH-30…32.
+Rules: CH-21, CH-22, CH-30…32, CHN-1…7.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from bayeux.protocol.channel import META_CHANNELS, ChannelName, Kind, parse_channel
-from bayeux.server.listeners import Listeners, MessageListener, tell
+from bayeux.protocol.errors import ChannelInvalid
+from bayeux.server.filters import DataFilter, FilterListener
+from bayeux.server.flow import FlowControl
+from bayeux.server.listeners import MessageListener, Registry, Removal, Subscribed, tell, tell_plainly
 from bayeux.server.security import Authorizer
+from bayeux.server.steps import Steps
 
 if TYPE_CHECKING:
+    from bayeux.server.server import BayeuxServer
     from bayeux.server.sessions import ServerSession
 
 log = logging.getLogger(__name__)
@@ -24,57 +30,175 @@ log = logging.getLogger(__name__)
 SWEEPS_BEFORE_REMOVAL = 3  # CH-31
 
 Initializer: TypeAlias = "Callable[[ServerChannel], object]"
+"""Configures a new channel before anyone else can see it; a plain function."""
 
 
 class ServerChannel:
-    """One channel or pattern; make one with ``Channels.create_if_absent``."""
+    """One channel or pattern; make one with ``BayeuxServer.create_channel_if_absent``."""
 
     __slots__ = (
+        "_attributes",
+        "_server",
         "authorizers",
         "broadcast_to_publisher",
+        "flow",
         "idle_sweeps",
+        "lazy",
+        "lazy_timeout",
         "listeners",
         "name",
         "persistent",
+        "subscribed",
         "subscribers",
+        "unsubscribed",
         "weak_listeners",
     )
 
-    def __init__(self, name: ChannelName) -> None:
+    def __init__(self, name: ChannelName, server: BayeuxServer) -> None:
         self.name = name
-        self.persistent = name.kind is not Kind.BROADCAST  # CH-32
+        self.persistent = name.kind is not Kind.BROADCAST
+        """Never swept, whoever uses it (CH-32)."""
         self.broadcast_to_publisher = True
+        """Whether publishers get their own events (PUB-11)."""
+        self.flow: FlowControl | None = None
+        """Which of its events, and of those below a pattern, a slow subscriber is spared (QUE-5)."""
+        self.lazy = False
+        """Its events, and those below a pattern, wait for company (Q-10)."""
+        self.lazy_timeout = 0.0
+        """Seconds they may wait; 0 = ``max_lazy_timeout`` (Q-11)."""
         self.subscribers: dict[ServerSession, None] = {}
         """An ordered set, first subscribed first."""
-        self.listeners: list[MessageListener] = []
+        self.listeners: Registry[MessageListener] = Registry()
+        """Asked for each message here, in order, before its subscribers see it (LST-8)."""
         self.weak_listeners = 0
         """How many of the listeners do not keep the channel from being swept (CHN-6)."""
-        self.authorizers: list[Authorizer] = []
+        self.subscribed: Registry[Subscribed] = Registry()
+        self.unsubscribed: Registry[Subscribed] = Registry()
+        self.authorizers: Registry[Authorizer] = Registry()
         self.idle_sweeps = 0
+        self._attributes: dict[str, Any] | None = None
+        self._server = server
 
-    def add_listener(self, listener: MessageListener, *, weak: bool = False) -> None:
-        """Hear each message here before its subscribers do; False vetoes it (LST-8)."""
-        self.listeners.append(listener)
-        self.weak_listeners += weak
-        self.idle_sweeps = 0
+    def __repr__(self) -> str:
+        return f"<ServerChannel {self.name.text}: {len(self.subscribers)} subscribers>"
+
+    @property
+    def kind(self) -> Kind:
+        """Meta, service or broadcast."""
+        return self.name.kind
+
+    @property
+    def is_wild(self) -> bool:
+        """A pattern, ending in ``*`` or ``**``."""
+        return self.name.is_wild
+
+    @property
+    def is_deep_wild(self) -> bool:
+        """A pattern ending in ``**``."""
+        return self.name.text.endswith("/**")
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """Whatever the application wants to remember of this channel."""
+        if self._attributes is None:
+            self._attributes = {}
+        return self._attributes
+
+    @property
+    def is_lazy(self) -> bool:
+        """Events wait for company: it was made lazy, or given a time to wait (CHN-2)."""
+        return self.lazy or self.lazy_timeout > 0
 
     @property
     def is_idle(self) -> bool:
         """Nobody would miss it (CH-31)."""
         return not (
-            self.persistent or self.subscribers or self.authorizers or len(self.listeners) > self.weak_listeners
+            self.persistent
+            or self.subscribers
+            or self.authorizers
+            or self.flow is not None
+            or self.subscribed
+            or self.unsubscribed
+            or len(self.listeners) > self.weak_listeners
         )
+
+    def add_listener(self, listener: MessageListener, *, weak: bool = False) -> Callable[[], None]:
+        """Hear each message here before its subscribers do; False vetoes it (LST-8); returns how to stop.
+
+        Args:
+            weak: it does not keep the channel from being swept (CHN-6).
+        """
+        self.weak_listeners += weak
+        self.idle_sweeps = 0
+        remove = self.listeners.add(listener)
+        return _WeakRemoval(self, remove) if weak else remove
+
+    def add_filter(self, data_filter: DataFilter) -> Callable[[], None]:
+        """Have the data of each message here changed or refused, as a listener (FLT-1); returns how to stop."""
+        return self.add_listener(FilterListener(data_filter))
+
+    def add_authorizer(self, authorizer: Authorizer) -> Callable[[], None]:
+        """Have it asked about this channel or pattern (AUZ-4); returns how to stop."""
+        self.authorizers.append(authorizer)
+        return Removal(self.authorizers, authorizer)
+
+    def subscribe(self, session: ServerSession) -> bool:
+        """Subscribe a session, unasked and unchecked (CHN-3); False if it is over or subscribed already.
+
+        Raises ChannelInvalid for a meta channel.
+        """
+        if self.kind is Kind.META:
+            raise ChannelInvalid
+        if session.is_over or self.name.text in session.subscriptions:
+            return False
+        session.subscriptions.add(self.name.text)
+        self._server.go(self._server.channels.enter(session, self.name, None))
+        return True
+
+    def unsubscribe(self, session: ServerSession) -> bool:
+        """Take a session out of the subscribers; False if it was none (CHN-3)."""
+        if self.name.text not in session.subscriptions:
+            return False
+        session.subscriptions.discard(self.name.text)
+        self._server.go(self._server.channels.leave(session, self.name, None))
+        return True
+
+    def publish(self, data: Any, sender: ServerSession | None = None) -> asyncio.Task[Any] | None:
+        """As ``BayeuxServer.publish`` (CHN-4)."""
+        return self._server.publish(self.name.text, data, sender=sender)
+
+    def remove(self) -> None:
+        """Unsubscribe everyone and be gone; a later use makes a new channel of that name (CHN-4)."""
+        for session in tuple(self.subscribers):
+            self.unsubscribe(session)
+        self._server.channels.remove(self)
+
+
+class _WeakRemoval:
+    """Takes a weak listener back, once."""
+
+    __slots__ = ("_channel", "_remove")
+
+    def __init__(self, channel: ServerChannel, remove: Callable[[], None]) -> None:
+        self._channel: ServerChannel | None = channel
+        self._remove = remove
+
+    def __call__(self) -> None:
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            channel.weak_listeners -= 1
+            self._remove()
 
 
 class Channels:
     """All channels by name."""
 
-    def __init__(self, listeners: Listeners) -> None:
+    def __init__(self, server: BayeuxServer) -> None:
         self._by_name: dict[str, ServerChannel] = {}
-        self._initializers: list[tuple[str, Initializer]] = []
-        self._listeners = listeners
+        self._initializers: Registry[tuple[str, Initializer]] = Registry()
+        self._server = server
         for name in META_CHANNELS:
-            self._by_name[name] = ServerChannel(parse_channel(name))
+            self._by_name[name] = ServerChannel(parse_channel(name), server)
 
     def __len__(self) -> int:
         return len(self._by_name)
@@ -86,24 +210,23 @@ class Channels:
         """The channel of that name, if it exists."""
         return self._by_name.get(name)
 
-    def on_created(self, pattern: ChannelName, initializer: Initializer) -> None:
+    def on_created(self, pattern: ChannelName, initializer: Initializer) -> Callable[[], None]:
         """Have ``initializer`` configure every channel created later that ``pattern`` matches (SRV-3)."""
-        self._initializers.append((pattern.text, initializer))
+        return self._initializers.add((pattern.text, initializer))
 
-    def create_if_absent(self, name: ChannelName) -> ServerChannel:
-        """The channel of that name, made and configured exactly once before any client sees it (CH-30)."""
+    def create_if_absent(self, name: ChannelName, initializers: Iterable[Initializer] = ()) -> ServerChannel:
+        """The channel of that name, made and configured exactly once before any client sees it (CH-30, LST-7)."""
         channel = self._by_name.get(name.text)
         if channel is not None:
             channel.idle_sweeps = 0
             return channel
-        channel = self._by_name[name.text] = ServerChannel(name)
-        for pattern, initializer in self._initializers:
-            if pattern in name.patterns:
-                try:
-                    initializer(channel)
-                except Exception:
-                    log.exception("an initializer of a channel raised")
-        tell(self._listeners.channel_added, channel)
+        channel = self._by_name[name.text] = ServerChannel(name, self._server)
+        by_pattern = [initializer for pattern, initializer in self._initializers if pattern in name.patterns]
+        for initializer in (*by_pattern, *initializers):
+            tell_plainly([initializer], channel)
+        listeners = self._server.listeners
+        if listeners.channel_configured or listeners.channel_added:
+            self._server.go(self._announce(channel))
         return channel
 
     def matching(self, name: ChannelName) -> list[ServerChannel]:
@@ -121,6 +244,35 @@ class Channels:
             everyone.update(group)
         return list(everyone)
 
+    def enter(self, session: ServerSession, name: ChannelName, message: Any) -> Steps[None]:
+        """Enter a session that was recorded as subscribed, and tell of it: the channel's listeners first (LST-4)."""
+        if self._server.is_private(name):
+            return  # SEC-44: a private name has no list of subscribers that anyone could walk
+        channel = self.create_if_absent(name)
+        if session.is_over:
+            return  # a listener ended it: nobody would ever take it out again
+        channel.subscribers[session] = None
+        yield from tell(channel.subscribed, session, channel, message)
+        yield from tell(self._server.listeners.subscribed, session, channel, message)
+
+    def leave(self, session: ServerSession, name: ChannelName, message: Any) -> Steps[None]:
+        """Take a session out of a channel's subscribers, if it is one, and tell of it (LST-4)."""
+        channel = self._by_name.get(name.text)
+        if channel is not None and session in channel.subscribers:
+            del channel.subscribers[session]
+            yield from self.tell_left(session, channel, message)
+
+    def tell_left(self, session: ServerSession, channel: ServerChannel, message: Any) -> Steps[None]:
+        """Tell that a session is no subscriber any more."""
+        yield from tell(channel.unsubscribed, session, channel, message)
+        yield from tell(self._server.listeners.unsubscribed, session, channel, message)
+
+    def remove(self, channel: ServerChannel) -> None:
+        """Forget a channel that has no subscribers; nothing, if it is forgotten already."""
+        if self._by_name.get(channel.name.text) is channel:
+            del self._by_name[channel.name.text]
+            self._server.go(tell(self._server.listeners.channel_removed, channel))
+
     def sweep(self) -> None:
         """Remove the channels that nobody used for three sweeps in a row (CH-31)."""
         for channel in self:
@@ -129,5 +281,8 @@ class Channels:
                 continue
             channel.idle_sweeps += 1
             if channel.idle_sweeps >= SWEEPS_BEFORE_REMOVAL:
-                del self._by_name[channel.name.text]
-                tell(self._listeners.channel_removed, channel)
+                self.remove(channel)
+
+    def _announce(self, channel: ServerChannel) -> Steps[None]:
+        yield from tell(self._server.listeners.channel_configured, channel)
+        yield from tell(self._server.listeners.channel_added, channel)

@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Any
 from bayeux.protocol.effects import EndReason
 from bayeux.protocol.encoded import EncodedMessage
 from bayeux.protocol.transitions import Happening, happen
+from bayeux.server import answering
+from bayeux.server.channels import ServerChannel
 from bayeux.server.listeners import tell
 from bayeux.server.sessions import ServerSession
+from bayeux.server.steps import Steps
 from bayeux.server.transport import Transport
 
 if TYPE_CHECKING:
@@ -29,15 +32,22 @@ _AT_ONCE = {
     EndReason.SLOW: (CLOSE_POLICY, "slow"),  # Q-2
     EndReason.ERROR: (CLOSE_POLICY, "flooding"),  # SEC-L19
 }
+_TOLD = (EndReason.KICKED, EndReason.INACTIVE, EndReason.REVOKED)
+"""What a client hears of with the rest of its events (DSC-6)."""
 
 
 def let_happen(server: BayeuxServer, session: ServerSession, happening: Happening) -> None:
     """End a session because of something that was not its client's wish; nothing, if it is over already."""
+    server.go(perform_happening(server, session, happening))
+
+
+def perform_happening(server: BayeuxServer, session: ServerSession, happening: Happening) -> Steps[None]:
+    """The same as steps."""
     for effect in happen(session, happening, server.clock()):
-        server.perform(session, effect)
+        yield from server.perform(session, effect)
 
 
-def kick(server: BayeuxServer, session: ServerSession) -> None:
+def kick(server: BayeuxServer, session: ServerSession, reason: EndReason = EndReason.KICKED) -> Steps[None]:
     """End a session from here: its events, then the news, then no more (DSC-6).
 
     A client that cannot be told now is told with its next message (DSC-7).
@@ -46,9 +56,10 @@ def kick(server: BayeuxServer, session: ServerSession) -> None:
         return
     session.queue.put_beyond_bounds(_FAREWELL)
     socket = session.transport if session.may_push else None  # WS-13
-    let_happen(server, session, Happening.KICK)
+    session.end_reason = reason
+    yield from perform_happening(server, session, Happening.KICK)
     if session.queue.messages and socket is not None and socket.writable and not socket.closed:
-        socket.send(server.take(session, socket), ())
+        socket.send(answering.take(server, session, socket, []), ())
     if session.queue.messages:
         session.expires_at = server.clock() + session.options.max_interval
         server.sessions.remember_kicked(session)
@@ -65,31 +76,45 @@ def send_away(server: BayeuxServer, session: ServerSession) -> None:
         socket.close(CLOSE_GOING_AWAY, "Going away")
 
 
-def end(server: BayeuxServer, session: ServerSession, reason: EndReason) -> None:
-    """Remove a session that is over; the order of the news is DSC-5's."""
+def end(server: BayeuxServer, session: ServerSession, reason: EndReason) -> Steps[None]:
+    """Remove a session that is over, all of it at once; then tell of it in the order of DSC-5 (LST-6)."""
+    if reason is EndReason.KICKED:
+        reason = session.end_reason or reason
+    left = _remove(server, session, reason)
+    yield from tell(server.listeners.session_removed, session, reason)
+    for channel in left:
+        yield from server.channels.tell_left(session, channel, None)
+    session.subscriptions.clear()
+    if session.hooks is not None:
+        yield from tell(session.hooks.listeners.removed, session, reason)
+
+
+def _remove(server: BayeuxServer, session: ServerSession, reason: EndReason) -> list[ServerChannel]:
+    """Take a session out of everything; the channels that it was a subscriber of."""
     server.sessions.remove(session)
     server.deadlines.forget(session)
     server.counters.session_ends[reason.value] += 1
     lasted_ms = round((server.clock() - session.begun_at) * 1000)
     fields = {"event": "session_ends", "reason": reason.value, "duration_ms": lasted_ms, **log_fields(session)}
     log.info("session ends", extra=fields)
-    tell(server.listeners.session_removed, session, reason)
-    for name in tuple(session.subscriptions):
-        server.unsubscribe(session, name)
-    session.subscriptions.clear()
-    if session.hooks is not None:
-        tell(session.hooks.removed, session, reason)
+    left = []
+    for name in session.subscriptions:
+        channel = server.channels.get(name)
+        if channel is not None and session in channel.subscribers:
+            del channel.subscribers[session]
+            left.append(channel)
     session.queue.close()
-    if reason is not EndReason.KICKED:
+    if reason not in _TOLD:
         session.queue.clear()
     # A session that is over has no way to a socket that may soon be somebody else's.
     socket, session.transport = session.transport, None
     if socket is None or socket.closed:
-        return
+        return left
     if reason in _AT_ONCE:
         socket.close(*_AT_ONCE[reason])
     else:
         close_soon(server, socket)
+    return left
 
 
 def close_soon(server: BayeuxServer, socket: Transport) -> None:

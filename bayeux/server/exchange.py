@@ -39,10 +39,12 @@ from bayeux.protocol.message import (
     reply_to,
     too_large,
 )
+from bayeux.protocol.message import Reply as ReplyFields
 from bayeux.protocol.session import Arrival
 from bayeux.protocol.transitions import Happening, receive
-from bayeux.server import attachment, ending, publication
+from bayeux.server import answering, attachment, ending, publication
 from bayeux.server.authorisation import authorise_publish, authorise_subscribe, decide, refusal
+from bayeux.server.current import handled
 from bayeux.server.extension import STOP
 from bayeux.server.security import Denied
 from bayeux.server.sessions import ServerSession
@@ -82,7 +84,7 @@ class Exchange:
         self._session = session
         self._transport = transport
         self._context = context
-        self._replies: list[bytes] = []
+        self._replies: list[ReplyFields] = []
         self._is_handshake = False
         self._is_held = False
         self._has_connect_reply = False
@@ -96,6 +98,7 @@ class Exchange:
         try:
             for position, fields in enumerate(self._messages):
                 yield from self._answer(fields, position in too_big)
+            yield from self._finish()
         except asyncio.CancelledError:
             if not self._transport.closed:
                 self._transport.dismiss(503)  # the server stops while a hook is awaited
@@ -103,9 +106,8 @@ class Exchange:
         finally:
             if session is not None:
                 session.batches -= 1
-                if session.queue.messages and not session.is_over:
+                if session.queue.is_pressing and not session.is_over:
                     self._server.flusher.mark(session)  # BAT-4: what this answer does not carry
-        self._finish()
 
     # One message ---------------------------------------------------------------------------------
 
@@ -114,11 +116,13 @@ class Exchange:
         server = self._server
         started = server.clock()
         request: Request | None = None
+        message: Message | None = None
         try:
             if self._session is not None and not self._session.is_over:
                 self._charge(self._session)
             message = Message(fields, self._context.options)
             message.context = self._context
+            handled.set(message)
             request = message.request
             server.counters.messages_received[message.channel.kind.value, self._transport.name] += 1
             if is_too_big:
@@ -129,10 +133,10 @@ class Exchange:
             else:
                 yield from self._process(message)
         except ProtocolError as error:
-            self._fail(fields, error, request)
+            self._fail(fields, error, request, message)
         except Exception:
             log.exception("processing a message failed")
-            self._fail(fields, InternalError(), request)
+            self._fail(fields, InternalError(), request, None)
         name = "publish" if request is None else request.value
         server.counters.observe_request(name, server.clock() - started)
 
@@ -149,7 +153,8 @@ class Exchange:
 
     def _process_connect(self, session: ServerSession, message: Message) -> Steps[None]:
         """The expiry clock stands still meanwhile, and runs again whatever comes of it (SES-5, SES-7)."""
-        session.stop_clock()
+        session.stop_clock(self._server.clock())
+        self._server.watch(session)
         try:
             yield from self._process_for(session, message)
         finally:
@@ -162,8 +167,10 @@ class Exchange:
     def _process_for(self, session: ServerSession, message: Message) -> Steps[None]:
         """A message of this exchange's own session."""
         server, request = self._server, message.request
+        message.session = session
+        session.last_seen_at = server.clock()
         if request is not Request.CONNECT:
-            session.touch(server.clock())
+            session.touch(session.last_seen_at)
         yield from self._extend(session, message)
         if session.is_over:
             self._bid_farewell(session, message)
@@ -182,12 +189,14 @@ class Exchange:
                 yield from publication.publish(server, message, session)
             elif isinstance(effect, Reply):
                 self._has_connect_reply = self._has_connect_reply or request is Request.CONNECT
-                self._reply(effect.fields)
+                self._reply(effect.fields, message)
             elif isinstance(effect, Hold):
                 self._is_held = True
-                attachment.hold(server, session, self._transport)
+                if session.held is not None and answering.has_extensions(server, session):
+                    session.held.reply.request = message
+                attachment.hold(server, session, self._transport, message)
             else:
-                server.perform(session, effect, message)
+                yield from server.perform(session, effect, message)
 
     def _process_without_session(self, message: Message) -> Steps[None]:
         """PUB-2: an anonymous publish where that is allowed, else 402."""
@@ -197,9 +206,9 @@ class Exchange:
         self._server.admission.admit_anonymous(self._context)
         yield from authorise_publish(self._server, message, None)
         yield from publication.publish(self._server, message, None)
-        reply = message.reply()
+        reply = message.reply
         reply["successful"] = True
-        self._reply(reply)
+        self._reply(reply, message)
 
     def _bid_farewell(self, session: ServerSession, message: Message) -> None:
         """The session ended before this message: kicked (DSC-7), or in this very batch (DSC-12)."""
@@ -209,7 +218,7 @@ class Exchange:
             raise SessionUnknown(instead={"advice": dict(advices.STOP)})
         for effect in receive(session, message, self._arrival(session)):
             if isinstance(effect, Reply):
-                self._reply(effect.fields)
+                self._reply(effect.fields, message)
 
     def _handshake(self, message: Message) -> Steps[None]:
         """HS-1…8: every handshake makes a new session; a refused one leaves nothing behind (LST-5)."""
@@ -217,6 +226,7 @@ class Exchange:
         self._is_handshake = True
         server.admission.admit_handshake(context)
         session = ServerSession(new_client_id(server.random_bytes), context.options, server, context, server.clock())
+        message.session = session
         yield from self._extend(session, message)
         decision = yield from decide(server.policy.can_handshake, server, session, message)
         if isinstance(decision, Denied):
@@ -224,17 +234,19 @@ class Exchange:
         yield from self._listen_to_meta(message, session)
         if decision.user is not None:
             session.user = decision.user
+        if decision.roles is not None:
+            session.roles = decision.roles
         server.admission.admit_session(session)
         for effect in receive(session, message, self._arrival(session)):
             if isinstance(effect, Reply):
-                server.begin(session, self._transport, message)
+                yield from server.begin(session, self._transport, message)
                 if session.is_over:  # a listener kicked it: its client has no id to come back with
                     server.sessions.forget_kicked(session)
                     raise HandshakeFailed
                 if decision.ext:
-                    effect.fields["ext"] = dict(decision.ext)
+                    effect.fields["ext"] = {**effect.fields.get("ext", {}), **decision.ext}
                 self._session = session
-                self._reply(effect.fields)
+                self._reply(effect.fields, message)
         server.counters.handshakes["successful", self._transport.name] += 1
 
     # Its way ---------------------------------------------------------------------------------------
@@ -249,6 +261,8 @@ class Exchange:
             hook = extension.incoming_meta if is_meta else extension.incoming
             try:
                 answer = yield from ask(hook, session, message)
+            except ProtocolError:
+                raise
             except Exception:
                 log.exception("an incoming extension raised")
                 continue
@@ -289,26 +303,51 @@ class Exchange:
             leaving=server.leaving_interval(),
         )
 
-    def _reply(self, fields: Fields) -> None:
-        encoded = self._server.encode_reply(self._session, fields)
-        if encoded is not None:
-            self._replies.append(encoded)
+    def _reply(self, fields: ReplyFields, message: Message | None) -> None:
+        if message is not None and answering.has_extensions(self._server, self._session):
+            fields.request = message
+        self._replies.append(fields)
 
-    def _fail(self, fields: Fields, error: ProtocolError, request: Request | None) -> None:
+    def _fail(self, fields: Fields, error: ProtocolError, request: Request | None, message: Message | None) -> None:
         server = self._server
         if request is Request.HANDSHAKE:
             server.counters.handshakes["failed", self._transport.name] += 1
+        if message is not None and message.is_handled:  # MSGX-2
+            message.reply.setdefault("successful", False)
+            self._reply(message.reply, message)
+            return
         advice = advices.for_failure(error, request, self._context.options, server.admission.pause())
-        self._reply(failed(reply_to(fields), error, advice))
+        reply = reply_to(fields)
+        if message is not None and "ext" in message.reply:
+            reply["ext"] = message.reply["ext"]
+        self._reply(failed(reply, error, advice), message)
 
-    def _finish(self) -> None:
+    def _finish(self) -> Steps[None]:
         """Answer: the events first, then the replies (BAT-5, BAT-6)."""
-        session, transport = self._session, self._transport
-        if not self._is_held and not transport.closed:
-            events = NOTHING if session is None else self._events(session)
-            transport.send(events, self._replies)
+        session, transport, replies = self._session, self._transport, self._replies
+        if self._is_held or transport.closed:
+            return
+        if answering.has_extensions(self._server, session):
+            replies = yield from answering.extended(self._server, session, replies)
+            if transport.closed:
+                return  # the client left while an extension was awaited: nothing was taken
+        events = NOTHING if session is None else self._events(session, replies)
+        if self._is_handshake and events.messages:
+            self._send_behind_handshake(events, replies)
+        else:
+            transport.send(events, answering.encoded(replies))
 
-    def _events(self, session: ServerSession) -> Batch:
+    def _send_behind_handshake(self, events: Batch, replies: list[ReplyFields]) -> None:
+        """HS-14: the reply says how many events follow it, in the same response or in frames of their own."""
+        transport = self._transport
+        replies[0]["x-messages"] = len(events)
+        if transport.streaming:
+            transport.send(NOTHING, answering.encoded(replies))
+            transport.send(events, ())
+        else:
+            transport.send(NOTHING, [*answering.encoded(replies), *[event.json for event in events.messages]])
+
+    def _events(self, session: ServerSession, replies: list[ReplyFields]) -> Batch:
         """What of the session's events leaves with this answer (DEL-1…3, HS-11)."""
         server, transport = self._server, self._transport
         if session.is_over:
@@ -317,9 +356,16 @@ class Exchange:
             server.sessions.forget_kicked(session)
             if transport.streaming:
                 ending.close_soon(server, transport)
-            return server.take(session, transport)
-        if self._is_handshake or (session.connect_only and not self._has_connect_reply):
-            return NOTHING
-        if transport.streaming and (session.transport is not transport or not transport.writable):
-            return NOTHING
-        return server.take(session, transport)
+            return answering.take(server, session, transport, replies)
+        return (
+            answering.take(server, session, transport, replies) if self._carries_events(session, replies) else NOTHING
+        )
+
+    def _carries_events(self, session: ServerSession, replies: list[ReplyFields]) -> bool:
+        transport = self._transport
+        if self._is_handshake:
+            is_successful = bool(replies) and replies[0].get("successful") is True
+            return session.allow_message_delivery_during_handshake and is_successful
+        if session.connect_only or transport.connect_only:
+            return self._has_connect_reply
+        return not transport.streaming or session.transport is transport

@@ -5,12 +5,22 @@ Source: EXN-1…6, PUB-10, BAT-7.
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from bayeux.server.listeners import Registry, Removal
+from bayeux.server.steps import Steps, ask
 
 if TYPE_CHECKING:
-    from bayeux.protocol.message import Fields, Message
+    from collections.abc import Callable
+
+    from bayeux.protocol.message import Fields, Message, Reply
+    from bayeux.server.server import BayeuxServer
     from bayeux.server.sessions import ServerSession
+
+log = logging.getLogger(__name__)
 
 
 class _Stop(Enum):
@@ -24,20 +34,73 @@ STOP: Final = _Stop.STOP
 class Extension:
     """Override what is needed; what returns anything but ``STOP`` lets the message go on.
 
-    Incoming hooks run in the order of registration, server-wide ones first, before the session is
-    checked, and may be awaitable. Outgoing hooks run in reverse order, are plain functions, and may change
-    the fields they are given; a session-wide ``outgoing`` costs its session an encoding of its own.
-    A hook that raises is logged and counts as going on (BER-2).
+    Every hook may be a coroutine function; the message waits for it, those of other sessions do not. Incoming
+    hooks run in the order of registration, server-wide ones first, before the session is checked (EXN-5).
+    Outgoing hooks run server-wide first, then the session's, each in reverse order (EXN-2). A hook that raises is
+    logged and counts as going on (BER-2), but an incoming hook that raises a ``ProtocolError`` refuses the message
+    with it. A session-wide ``outgoing`` costs its session an encoding of its own where it changes something (EXN-8).
     """
 
     def incoming(self, session: ServerSession | None, message: Message) -> Any:
-        """A publish arrives; ``session`` is None for an unknown client (EXN-5)."""
+        """A publish arrives; ``session`` is None for an unknown client."""
 
     def incoming_meta(self, session: ServerSession | None, message: Message) -> Any:
         """A meta request arrives; for a handshake ``session`` is the one it would make."""
 
-    def outgoing(self, session: ServerSession | None, event: Fields) -> Any:
-        """An event leaves; ``session`` is None in a server-wide hook for a broadcast, which sees it once (EXN-3)."""
+    def outgoing(self, sender: ServerSession | None, session: ServerSession | None, event: Fields) -> Any:
+        """An event leaves; server-wide, ``session`` is None for a broadcast, which is seen once (EXN-3).
 
-    def outgoing_meta(self, session: ServerSession | None, reply: Fields) -> Any:
-        """A reply leaves, also one to a publish."""
+        A session-wide hook may change ``event``, or return another one for this subscriber alone.
+        """
+
+    def outgoing_meta(self, session: ServerSession | None, reply: Reply) -> Any:
+        """A reply leaves, also one to a publish; ``reply.request`` is what it answers."""
+
+    def added(self, owner: BayeuxServer | ServerSession) -> None:
+        """It was registered, for a server or a session (EXN-6)."""
+
+    def removed(self, owner: BayeuxServer | ServerSession) -> None:
+        """It no longer is."""
+
+
+class Extensions(Registry[Extension]):
+    """The extensions of a server or a session; each is told when it comes and goes."""
+
+    __slots__ = ("_owner",)
+
+    def __init__(self, owner: BayeuxServer | ServerSession) -> None:
+        super().__init__()
+        self._owner = owner
+
+    def append(self, extension: Extension) -> None:
+        """Register it behind the others."""
+        super().append(extension)
+        extension.added(self._owner)
+
+    def extend(self, extensions: Iterable[Extension]) -> None:
+        """Register several, in their order."""
+        for extension in extensions:
+            self.append(extension)
+
+    def __iadd__(self, extensions: Iterable[Extension]) -> Self:  # type: ignore[override, misc]
+        self.extend(extensions)
+        return self
+
+    def remove(self, extension: Extension) -> None:
+        """Take it out. Raises ValueError if it is not there."""
+        super().remove(extension)
+        extension.removed(self._owner)
+
+    def add(self, extension: Extension) -> Callable[[], None]:
+        """Register it behind the others; returns how to remove it."""
+        self.append(extension)
+        return Removal(self, extension)
+
+
+def is_stopped(hook: Callable[..., Any], *arguments: Any) -> Steps[bool]:
+    """Ask an outgoing hook; one that raises lets the message go on."""
+    try:
+        return (yield from ask(hook, *arguments)) is STOP
+    except Exception:
+        log.exception("an outgoing extension raised")
+        return False

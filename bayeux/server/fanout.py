@@ -2,106 +2,240 @@
 
 Cost model: a subscriber costs a put, a mark and a comparison; no await, no log, no copy, no object. All
 queues hold the same message and all sockets get the same bytes (benchmarks/fanout). Twenty thousand
-sessions, the most a server takes by default, are within the 10 ms of SEC-92.
+sessions, the most a server takes by default, are within the 10 ms of SEC-92. A session with hooks costs a decoding
+of its own, and an encoding where a hook changes something (EXN-8).
 
-Rules: CH-22, DEL-8, PUB-11, Q-1, Q-2.
+Rules: CH-22, DEL-8, PUB-11, Q-1, Q-2, Q-11, GEN-1.
 """
 
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bayeux.protocol import json
 from bayeux.protocol.encoded import EncodedMessage
 from bayeux.protocol.message import Fields
 from bayeux.protocol.transitions import Happening
+from bayeux.server import flow
 from bayeux.server.ending import let_happen
 from bayeux.server.extension import STOP
-from bayeux.server.listeners import QueueFull
+from bayeux.server.listeners import tell_plainly
+from bayeux.server.steps import Steps, ask, start
 
 if TYPE_CHECKING:
+    from bayeux.server.listeners import QueueFull
     from bayeux.server.server import BayeuxServer
     from bayeux.server.sessions import ServerSession
 
 log = logging.getLogger(__name__)
 
 
-def deliver(server: BayeuxServer, message: EncodedMessage, event: Fields, sessions: Iterable[ServerSession]) -> int:
-    """Queue one event for many sessions; how many took it.
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An event on its way through the hooks of one session."""
+
+    message: EncodedMessage
+    event: Fields
+    sender: ServerSession | None
+
+
+def deliver(
+    server: BayeuxServer,
+    message: EncodedMessage,
+    event: Fields,
+    sessions: Iterable[ServerSession],
+    sender: ServerSession | None = None,
+) -> int:
+    """Queue one event for many sessions; how many took it, or may still when their hooks have been awaited.
 
     Args:
         message: the event's bytes, for everybody without hooks of his own.
         event: the same as fields, for those with.
     """
     mark = server.flusher.mark
+    is_plain = message.lazy_timeout is None and message.flow is None and not server.listeners.queued
     reached = 0
     for session in sessions:
-        mine = message if session.hooks is None else _own_copy(session, message, event)
-        if mine is None:
-            continue
-        if session.queue.put(mine) or _make_room(server, session, mine):
+        if session.hooks is not None:
+            reached += _through_hooks(server, session, Waiting(message, event, sender))
+        elif not is_plain:
+            reached += enqueue(server, session, message, sender)
+        elif session.queue.put(message) or _make_room(server, session, message, sender):
             reached += 1
             if not session.is_marked:
                 mark(session)
     return reached
 
 
-def _own_copy(session: ServerSession, message: EncodedMessage, event: Fields) -> EncodedMessage | None:
-    """What the session's own hooks leave of an event; the shared bytes where they changed nothing (EXN-8)."""
+def enqueue(
+    server: BayeuxServer,
+    session: ServerSession,
+    message: EncodedMessage,
+    sender: ServerSession | None,
+    *,
+    is_due: bool = False,
+) -> bool:
+    """Queue it, tell of it, and have it written now or, if it is lazy, later.
+
+    Args:
+        is_due: it waited for its time already (QUE-5).
+    """
+    if message.flow is not None:
+        if is_due:
+            flow.make_way(session.queue, message)
+        elif not flow.may_queue(session, message, server.clock()):
+            server.watch(session)
+            return True
+    if not (session.queue.put(message) or _make_room(server, session, message, sender)):
+        return False
+    session.queue.controlled += message.flow is not None
+    if message.lazy_timeout is None:
+        server.flusher.mark(session)
+    else:
+        session.queue.may_wait(server.clock() + message.lazy_timeout)
+        server.watch(session)
+    own = session.hooks.listeners.queued if session.hooks is not None else ()
+    tell_plainly([*server.listeners.queued, *own], session, sender, message)
+    return True
+
+
+# Hooks of one session -----------------------------------------------------------------------------
+
+
+def _through_hooks(server: BayeuxServer, session: ServerSession, waiting: Waiting) -> bool:
+    """Have the session's hooks see an event; behind one that is awaited, the others wait in their order."""
+    hooks = session.hooks
+    assert hooks is not None
+    if hooks.waiting is not None:
+        if len(hooks.waiting) >= session.queue.max_messages:
+            return _refuse(server, session)
+        hooks.waiting.append(waiting)
+        return True
+    is_taken, task = start(_pass_hooks(server, session, waiting), server.create_task, server.options.hook_timeout)
+    if task is not None:
+        hooks.waiting = deque()
+        server.create_task(_catch_up(server, session, task))
+        return True
+    return bool(is_taken)
+
+
+async def _catch_up(server: BayeuxServer, session: ServerSession, awaited: object) -> None:
+    """Deliver what came while a hook was awaited."""
+    hooks = session.hooks
+    assert hooks is not None
+    assert hooks.waiting is not None
+    while awaited is not None:
+        await awaited  # type: ignore[misc]
+        awaited = None
+        while hooks.waiting and awaited is None:
+            steps = _pass_hooks(server, session, hooks.waiting.popleft())
+            _, awaited = start(steps, server.create_task, server.options.hook_timeout)
+    hooks.waiting = None
+
+
+def _pass_hooks(server: BayeuxServer, session: ServerSession, waiting: Waiting) -> Steps[bool]:
+    """Extensions, message listeners, then the queue, or the receiver of a local session (LST-1)."""
+    mine = yield from _own_copy(session, waiting)
+    if mine is None or session.is_over:
+        return False
     assert session.hooks is not None
+    if session.hooks.receive is None:
+        return enqueue(server, session, mine, waiting.sender)
+    try:
+        yield from ask(session.hooks.receive, json.decode(mine.json, 0))  # a copy of its own, as others have
+    except Exception:  # LOC-5: nobody else is affected
+        log.exception("a local subscriber raised")
+    return True
+
+
+def _own_copy(session: ServerSession, waiting: Waiting) -> Steps[EncodedMessage | None]:
+    """What the session's own hooks leave of an event; the shared bytes where they changed nothing (EXN-8)."""
+    hooks, message = session.hooks, waiting.message
+    assert hooks is not None
+    if not (hooks.extensions or hooks.listeners.message):
+        return message
     mine: Fields = json.decode(message.json, 0)  # all of it: what a hook changes deep inside is seen by nobody else
-    for extension in reversed(session.hooks.extensions):
+    for extension in reversed(hooks.extensions):
         try:
-            if extension.outgoing(session, mine) is STOP:
-                return None
+            answer = yield from ask(extension.outgoing, waiting.sender, session, mine)
         except Exception:
             log.exception("a session's outgoing extension raised")
-    for listener in tuple(session.hooks.message):
+            continue
+        if answer is STOP:
+            return None
+        if isinstance(answer, dict):
+            mine = answer
+    for listener in tuple(hooks.listeners.message):
         try:
-            if listener(session, mine) is False:
+            if (yield from ask(listener, session, mine)) is False:
                 return None
         except Exception:
             log.exception("a session's message listener raised")
-    if mine == event:
+    if mine == waiting.event:
         return message
     try:
-        return EncodedMessage(message.channel, json.encode(mine), message.accepted_at)
+        changed = EncodedMessage(message.channel, json.encode(mine), message.accepted_at, message.lazy_timeout)
     except TypeError:
         log.exception("a session's hook left what JSON cannot say")
         return None
+    changed.flow, changed.key = message.flow, message.key
+    return changed
 
 
-def _make_room(server: BayeuxServer, session: ServerSession, message: EncodedMessage) -> bool:
-    """The queue is full: ask the listeners, else do what the options say (Q-1, Q-2)."""
+# A full queue ---------------------------------------------------------------------------------------
+
+
+def _make_room(
+    server: BayeuxServer, session: ServerSession, message: EncodedMessage, sender: ServerSession | None
+) -> bool:
+    """The queue is full: ask the listeners, else do what the options say (Q-1, Q-2, ACK-40)."""
     if session.is_over:
         return False
-    listeners = server.listeners.queue_full
-    policy = session.options.queue_overflow
+    queue = session.queue
+    if queue.controlled and flow.drop_stale(queue, server.clock()) and queue.put(message):
+        return True
+    if session.acknowledgement is not None and session.acknowledgement.sent:
+        tell_plainly(server.listeners.ack_queue_full, session)
+        queue.occupy(session.acknowledgement.count, session.acknowledgement.bytes)
+        if queue.put(message):
+            return True
+    own = session.hooks.listeners.queue_full if session.hooks is not None else ()
+    listeners = [*server.listeners.queue_full, *own]
     if listeners:
-        is_wanted = _is_wanted(listeners, session, message) and not session.is_over
-    elif policy == "drop_old":
-        server.counters.messages_dropped["overflow"] += session.queue.drop_oldest_for(message)
-        is_wanted = session.queue.put(message)
+        is_wanted = _is_wanted(listeners, session, message, sender) and not session.is_over
+        queue.measure()
+    elif session.options.queue_overflow == "drop_old":
+        server.counters.messages_dropped["overflow"] += queue.drop_oldest_for(message)
+        is_wanted = queue.put(message)
         if is_wanted:
             return True
     else:
-        is_wanted = policy == "call"
+        is_wanted = session.options.queue_overflow == "call"
     if is_wanted:
-        session.queue.put_beyond_bounds(message)
+        queue.put_beyond_bounds(message)
         return True
+    return _refuse(server, session, is_decided=bool(listeners))
+
+
+def _refuse(server: BayeuxServer, session: ServerSession, *, is_decided: bool = False) -> bool:
+    """Count what is not taken; end the session for it, unless a listener decided (Q-2)."""
     server.counters.messages_dropped["overflow"] += 1
-    if not listeners and policy == "disconnect":
+    if not is_decided and session.options.queue_overflow == "disconnect":
         server.reject("SEC-L16")
         let_happen(server, session, Happening.OVERFLOW)
     return False
 
 
-def _is_wanted(listeners: list[QueueFull], session: ServerSession, message: EncodedMessage) -> bool:
+def _is_wanted(
+    listeners: list[QueueFull], session: ServerSession, message: EncodedMessage, sender: ServerSession | None
+) -> bool:
     """What the listeners say; one that raises says no (BER-2)."""
     try:
-        return all(listener(session, message) for listener in tuple(listeners))
+        return all(listener(session, session.queue, sender, message) for listener in listeners)
     except Exception:
         log.exception("a queue listener raised")
         return False

@@ -6,7 +6,7 @@ The order is PUB-10's: listeners, server-wide outgoing extensions, one encoding,
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from bayeux.protocol import json
@@ -16,7 +16,9 @@ from bayeux.protocol.errors import MessageDeleted
 from bayeux.protocol.message import Fields, Message, event_of
 from bayeux.server import fanout
 from bayeux.server.channels import ServerChannel
-from bayeux.server.extension import STOP
+from bayeux.server.extension import is_stopped
+from bayeux.server.flow import FlowControl
+from bayeux.server.listeners import tell
 from bayeux.server.sessions import ServerSession
 from bayeux.server.steps import Steps, ask
 
@@ -35,23 +37,47 @@ def publish(server: BayeuxServer, message: Message, sender: ServerSession | None
     if name.kind is Kind.BROADCAST:
         channels.create_if_absent(name)
     yield from listen(channels.matching(name), sender, message)
+    if server.listeners.published:
+        yield from tell(server.listeners.published, sender, name.text, message.data)
     if name.kind is not Kind.BROADCAST:
         return 0
     options = server.options if message.context is None else message.context.options
     channel = channels.create_if_absent(name)  # again: it may have been swept while a listener was awaited
-    sessions = channels.subscribers(channels.matching(name))
+    matching = channels.matching(name)
+    sessions = channels.subscribers(matching)
     is_echoed = sender is None or (
         options.broadcast_to_publisher and channel.broadcast_to_publisher and sender.broadcast_to_publisher
     )
     if not is_echoed:
         sessions = [session for session in sessions if session is not sender]
-    return spread(server, event_of(message, options), sessions)
+    lazy_timeout = _lazy_timeout(server, message, matching)
+    event = event_of(message, options)
+    message.freeze()
+    flow = next((channel.flow for channel in reversed(matching) if channel.flow is not None), None)
+    return (yield from spread(server, event, sessions, sender, lazy_timeout, flow))
 
 
-def publish_unless_vetoed(server: BayeuxServer, message: Message) -> Steps[None]:
+def _lazy_timeout(server: BayeuxServer, message: Message, channels: Iterable[ServerChannel]) -> float | None:
+    """How many seconds it may wait, the shortest that anyone asks for; None if it is not lazy (Q-10, Q-11)."""
+    lazy = [channel.lazy_timeout for channel in channels if channel.is_lazy]
+    if not lazy and not message.is_lazy:
+        return None
+    timeout = min((each for each in lazy if each > 0), default=server.options.max_lazy_timeout)
+    return timeout if timeout > 0 else None
+
+
+def _key(flow: FlowControl, event: Fields) -> Hashable:
+    try:
+        return flow.key_of(event["channel"], event["data"])
+    except Exception:
+        log.exception("the key function of a flow control raised", extra={"channel": event["channel"]})
+        return object()  # it supersedes nothing
+
+
+def publish_unless_vetoed(server: BayeuxServer, message: Message, sender: ServerSession | None) -> Steps[None]:
     """The same for a publish of the application, which has nobody to tell of a veto."""
     try:
-        yield from publish(server, message, None)
+        yield from publish(server, message, sender)
     except MessageDeleted:
         log.debug("a listener vetoed a publish", extra={"channel": message.channel.text})
 
@@ -70,22 +96,36 @@ def listen(channels: Iterable[ServerChannel], session: ServerSession | None, mes
 
 
 def address(
-    server: BayeuxServer, name: ChannelName, data: json.Json, ext: Fields | None, sessions: Sequence[ServerSession]
-) -> int:
+    server: BayeuxServer,
+    name: ChannelName,
+    data: json.Json,
+    ext: Fields | None,
+    sessions: Sequence[ServerSession],
+    sender: ServerSession | None = None,
+    *,
+    is_lazy: bool = False,
+) -> Steps[int]:
     """Send to just these sessions, whatever they subscribed to (DEL-6); how many took it."""
     event: Fields = {"channel": name.text, "data": data}
     if ext:
         event["ext"] = ext
-    return spread(server, event, sessions)
+    lazy_timeout = server.options.max_lazy_timeout if is_lazy else 0.0
+    return (yield from spread(server, event, sessions, sender, lazy_timeout if lazy_timeout > 0 else None))
 
 
-def spread(server: BayeuxServer, event: Fields, sessions: Sequence[ServerSession]) -> int:
+def spread(
+    server: BayeuxServer,
+    event: Fields,
+    sessions: Sequence[ServerSession],
+    sender: ServerSession | None,
+    lazy_timeout: float | None,
+    flow: FlowControl | None = None,
+) -> Steps[int]:
     """Server-wide extensions once, one encoding, then the queues (DEL-8, EXN-3)."""
     for extension in reversed(server.extensions):
-        try:
-            if extension.outgoing(None, event) is STOP:
-                return 0
-        except Exception:
-            log.exception("an outgoing extension raised")
-    encoded = EncodedMessage(event["channel"], json.encode(event), server.clock())
-    return fanout.deliver(server, encoded, event, sessions)
+        if (yield from is_stopped(extension.outgoing, sender, None, event)):
+            return 0
+    encoded = EncodedMessage(event["channel"], json.encode(event), server.clock(), lazy_timeout)
+    if flow is not None:
+        encoded.flow, encoded.key = flow, _key(flow, event)
+    return fanout.deliver(server, encoded, event, sessions, sender)

@@ -29,6 +29,7 @@ class Granted:
     """Yes; a handshake may be told whose session it makes, and what its reply's ``ext`` says."""
 
     user: str | None = None
+    roles: frozenset[str] | None = None
     ext: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -13,36 +13,44 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any, TypeVar, overload
 
 from bayeux.protocol import json
 from bayeux.protocol.channel import ChannelName, Kind, parse_channel
 from bayeux.protocol.client_id import RandomBytes, new_client_id
-from bayeux.protocol.effects import Dismiss, Effect, End, Release, Subscribe, Unsubscribe
-from bayeux.protocol.encoded import NOTHING, Batch
-from bayeux.protocol.errors import BatchTooLarge, ChannelInvalid, HandshakeNotAlone, InternalError
-from bayeux.protocol.message import Fields, Message, Request, asks_for, failed, is_handshake, reply_to
+from bayeux.protocol.effects import Dismiss, Effect, End, EndReason, Release, Subscribe, Unsubscribe
+from bayeux.protocol.encoded import Batch
+from bayeux.protocol.errors import BatchTooLarge, ChannelInvalid, HandshakeNotAlone
+from bayeux.protocol.message import Fields, Message, Request, asks_for, is_handshake
 from bayeux.protocol.options import Options
 from bayeux.protocol.session import NEVER
+from bayeux.protocol.template import Template
 from bayeux.protocol.transitions import Happening
-from bayeux.server import attachment, ending, publication
+from bayeux.server import answering, attachment, ending, fanout, publication
 from bayeux.server.admission import Admission
 from bayeux.server.binding import Binding
 from bayeux.server.channels import Channels, Initializer, ServerChannel
 from bayeux.server.counters import Counters
+from bayeux.server.current import handled
 from bayeux.server.deadlines import Deadlines
 from bayeux.server.exchange import Exchange
-from bayeux.server.extension import STOP, Extension
+from bayeux.server.extension import Extensions
+from bayeux.server.flow import FlowControl
 from bayeux.server.flusher import Flusher
-from bayeux.server.listeners import Listeners, MessageListener, tell
+from bayeux.server.listeners import Listeners, MessageListener, TemplateListener, tell
 from bayeux.server.refusals import Refusals
 from bayeux.server.security import Authorizer, SecurityPolicy
 from bayeux.server.sessions import ServerSession, Sessions
-from bayeux.server.steps import run
+from bayeux.server.steps import Steps, run, start
 from bayeux.server.transport import Context, Transport
 
 log = logging.getLogger(__name__)
+
+Listener = TypeVar("Listener", bound=MessageListener)
+Guard = TypeVar("Guard", bound=Authorizer)
+Configures = TypeVar("Configures", bound=Initializer)
 
 MAX_NESTED_PUBLISHES = 100  # LST-9
 SHUTDOWN_SPREAD = 5.0  # DSC-11: clients come back within this time, not all at once
@@ -72,10 +80,13 @@ class BayeuxServer:
         self.random_bytes = random_bytes
         self.counters = Counters()
         self.listeners = Listeners()
-        self.extensions: list[Extension] = []
+        """Who is told of what happens; ``@server.listeners.session_added`` registers a function."""
+        self.extensions = Extensions(self)
         """Server-wide, in order of registration."""
-        self.channels = Channels(self.listeners)
+        self.channels = Channels(self)
+        """Every channel and pattern there is."""
         self.sessions = Sessions()
+        """Every live session."""
         self.admission = Admission(self)
         self.flusher = Flusher(self._call_soon, self.write, self._on_batch)
         self.deadlines = Deadlines(clock)
@@ -131,75 +142,188 @@ class BayeuxServer:
 
     # For applications ------------------------------------------------------------------------------
 
-    def publish(self, channel: str, data: json.Json, *, ext: Fields | None = None) -> asyncio.Task[Any] | None:
-        """Publish to everyone subscribed; not subject to the policy, but to listeners (SRV-1).
+    def publish(
+        self,
+        channel: str,
+        data: json.Json,
+        *,
+        sender: ServerSession | None = None,
+        ext: Fields | None = None,
+        lazy: bool = False,
+    ) -> asyncio.Task[Any] | None:
+        """Publish to everyone subscribed; not subject to the policy, but to listeners and extensions (SRV-1).
 
-        Returns None when done, or the task that does the rest because a listener must be waited for.
+        Returns None when done, or the task that does the rest because a hook must be waited for.
+
+        Args:
+            sender: whom the listeners see as publisher.
+            lazy: it may wait for company on its way to each subscriber (Q-10).
 
         Raises ChannelInvalid for a pattern, a meta channel or a private name, which is addressed by
-        ``deliver_to_user``; TypeError for data that JSON cannot say.
+        ``deliver_to_user``; TypeError for data that JSON cannot say; RecursionError for a listener that publishes
+        to its own channel without end (LST-9).
         """
         name = parse_channel(channel)
         if name.is_wild or name.is_template or name.kind is Kind.META or self.is_private(name):
             raise ChannelInvalid
         message = Message.of_application(name, data, ext)
+        message.is_lazy = lazy
+        message.session = sender
         json.encode(message.fields)
         if self._nested >= MAX_NESTED_PUBLISHES:
             raise RecursionError("publishes nested too deep: does a listener publish to its own channel?")
         self._nested += 1
         try:
-            return run(publication.publish_unless_vetoed(self, message), self._create_task)
+            return self.go(publication.publish_unless_vetoed(self, message, sender))
         finally:
             self._nested -= 1
 
-    def deliver(self, session: ServerSession, channel: str, data: json.Json, *, ext: Fields | None = None) -> bool:
-        """Send to one client, subscribed or not (DEL-6); False if it is gone (DEL-7) or did not take it."""
-        if session.is_over:
-            return False
-        return publication.address(self, parse_channel(channel), data, ext, [session]) > 0
+    def deliver(
+        self,
+        sessions: Iterable[ServerSession],
+        channel: str,
+        data: json.Json,
+        *,
+        sender: ServerSession | None = None,
+        ext: Fields | None = None,
+        lazy: bool = False,
+    ) -> int:
+        """Send to just these clients, subscribed or not, with one encoding (SRV-9, DEL-6); how many took it.
+
+        Raises ChannelInvalid; TypeError for data that JSON cannot say.
+        """
+        alive = [session for session in sessions if not session.is_over]
+        if not alive:
+            return 0  # DEL-7
+        steps = publication.address(self, parse_channel(channel), data, ext, alive, sender, is_lazy=lazy)
+        return self._reached(steps, alive)
 
     def deliver_to_user(self, user: str, channel: str, data: json.Json, *, ext: Fields | None = None) -> int:
         """Send to those sessions of one user that subscribed to ``channel``, by name or pattern (SEC-44).
 
         It walks that user's sessions and never the subscriptions of others: there is no way from
         here to a session of somebody else. Returns how many sessions took it.
+
+        Raises ChannelInvalid for a pattern; TypeError for data that JSON cannot say.
         """
         name = parse_channel(channel)
         if name.is_wild or name.is_template:
             raise ChannelInvalid
         own = [each for each in self.sessions.of_user(user) if each.is_subscribed_to(name)]
-        return publication.address(self, name, data, ext, own)
+        return self._reached(publication.address(self, name, data, ext, own), own)
 
-    def on(self, channel: str, listener: MessageListener) -> Callable[[], None]:
-        """Hear each message on a channel or pattern before its subscribers; returns how to stop it.
+    @overload
+    def on(self, channel: str, *, weak: bool = False) -> Callable[[Listener], Listener]: ...
+
+    @overload
+    def on(self, channel: str, listener: MessageListener, *, weak: bool = False) -> Callable[[], None]: ...
+
+    def on(self, channel: str, listener: MessageListener | None = None, *, weak: bool = False) -> Any:
+        """Hear each message on a channel or pattern before its subscribers; ``False`` vetoes it (LST-8).
+
+        A template such as ``/game/{room}`` hands its values over by name (CHN-8). Returns how to stop; without a
+        listener it is a decorator.
+
+        Args:
+            listener: called with the session, None where the application publishes, and the message.
+            weak: it does not keep the channel from being swept (CHN-6).
+
+        Raises ChannelInvalid.
+        """
+        if listener is None:
+            return _decorator(partial(self.on, channel, weak=weak))
+        name = parse_channel(channel)
+        if name.is_template:
+            template = Template(channel)
+            name, listener = template.pattern, TemplateListener(template, listener)
+        return self.channels.create_if_absent(name).add_listener(listener, weak=weak)
+
+    @overload
+    def guard(self, channel: str) -> Callable[[Guard], Guard]: ...
+
+    @overload
+    def guard(self, channel: str, authorizer: Authorizer) -> Callable[[], None]: ...
+
+    def guard(self, channel: str, authorizer: Authorizer | None = None) -> Any:
+        """Attach an authorizer to a channel or pattern (AUZ-4); returns how to detach it, or is a decorator.
+
+        Raises ChannelInvalid.
+        """
+        if authorizer is None:
+            return _decorator(partial(self.guard, channel))
+        return self.channels.create_if_absent(parse_channel(channel)).add_authorizer(authorizer)
+
+    @overload
+    def on_channel_created(self, pattern: str) -> Callable[[Configures], Configures]: ...
+
+    @overload
+    def on_channel_created(self, pattern: str, initializer: Initializer) -> Callable[[], None]: ...
+
+    def on_channel_created(self, pattern: str, initializer: Initializer | None = None) -> Any:
+        """Configure every channel created later that ``pattern`` matches, before anyone sees it (SRV-3).
+
+        Returns how to stop, or is a decorator. Raises ChannelInvalid.
+        """
+        if initializer is None:
+            return _decorator(partial(self.on_channel_created, pattern))
+        return self.channels.on_created(parse_channel(pattern), initializer)
+
+    def control_flow(self, channel: str, flow: FlowControl) -> Callable[[], None]:
+        """Spare slow subscribers some events of a channel or pattern; the narrowest counts (QUE-5).
+
+        Returns how to stop. Raises ChannelInvalid.
+        """
+        controlled, _ = self.create_channel_if_absent(channel)
+        controlled.flow = flow
+
+        def stop() -> None:
+            if controlled.flow is flow:
+                controlled.flow = None
+
+        return stop
+
+    def channel(self, name: str) -> ServerChannel | None:
+        """The channel or pattern of that name, or None (SRV-2). Raises ChannelInvalid."""
+        return self.channels.get(parse_channel(name).text)
+
+    def create_channel_if_absent(self, name: str, *initializers: Initializer) -> tuple[ServerChannel, bool]:
+        """The channel or pattern of that name, and whether it was made here (SRV-2).
+
+        Args:
+            initializers: configure it if it is made, before anyone else can see it.
 
         Raises ChannelInvalid, also for a template.
         """
-        if parse_channel(channel).is_template:
+        parsed = parse_channel(name)
+        if parsed.is_template:
             raise ChannelInvalid
-        heard = self.channel(channel)
-        heard.add_listener(listener)
-        return lambda: heard.listeners.remove(listener)
+        is_new = self.channels.get(parsed.text) is None
+        return self.channels.create_if_absent(parsed, initializers), is_new
 
-    def guard(self, channel: str, authorizer: Authorizer) -> None:
-        """Attach an authorizer to a channel or pattern (AUZ-4)."""
-        self.channel(channel).authorizers.append(authorizer)
-
-    def on_channel_created(self, pattern: str, initializer: Initializer) -> None:
-        """Configure every channel created later that ``pattern`` matches, before anyone sees it (SRV-3)."""
-        self.channels.on_created(parse_channel(pattern), initializer)
-
-    def channel(self, name: str) -> ServerChannel:
-        """The channel or pattern of that name, made if absent."""
-        return self.channels.create_if_absent(parse_channel(name))
+    def session(self, client_id: str) -> ServerSession | None:
+        """The live session of that clientId, or None (SRV-4)."""
+        session = self.sessions.find(client_id)
+        return None if session is None or session.is_over else session
 
     def is_private(self, name: ChannelName) -> bool:
         """One name with a separate audience a user (SEC-44); a pattern above such names is not."""
         return name.is_below(self.options.private_prefixes)
 
-    def kick(self, session: ServerSession) -> None:
-        """End a session from here; does nothing if it is over (DSC-6)."""
-        ending.kick(self, session)
+    def kick(self, session: ServerSession, reason: EndReason = EndReason.KICKED) -> None:
+        """End a session from here; does nothing if it is over (DSC-6, SRV-4)."""
+        self.go(ending.kick(self, session, reason))
+
+    def sweep(self) -> None:
+        """Forget what nobody used for a while: channels, kicked sessions; done by itself while started (CHN-7)."""
+        self.channels.sweep()
+        self.sessions.forget_kicked_before(self.clock())
+
+    def call_soon_threadsafe(self, function: Callable[..., object], *arguments: Any) -> None:
+        """Have a function called on the server's loop, from any thread; everything else is for the loop (GEN-5).
+
+        Raises RuntimeError before ``start``.
+        """
+        self._running_loop.call_soon_threadsafe(function, *arguments)
 
     # For transports --------------------------------------------------------------------------------
 
@@ -218,7 +342,11 @@ class BayeuxServer:
         if len(messages) > 1 and any(is_handshake(fields) for fields in messages):
             raise HandshakeNotAlone("a handshake must be alone in its request")
         session = None if is_handshake(messages[0]) else self._owned_session(messages[0], transport, context)
-        return run(Exchange(self, messages, session, transport, context).steps(), self._create_task)
+        before = handled.get()
+        try:
+            return self.go(Exchange(self, messages, session, transport, context).steps())
+        finally:
+            handled.set(before)
 
     def connection_lost(self, transport: Transport) -> None:
         """The connection of a held connect or of a socket is gone; nothing waiting is lost (SES-8, WS-16)."""
@@ -226,7 +354,7 @@ class BayeuxServer:
 
     def writable_again(self, transport: Transport) -> None:
         """A slow reader has caught up."""
-        if transport.session is not None and transport.session.queue.messages:
+        if transport.session is not None and transport.session.queue.is_pressing:
             self.flusher.mark(transport.session)
 
     def reject(self, reason: str) -> None:
@@ -235,80 +363,63 @@ class BayeuxServer:
 
     # For the other modules of this package -----------------------------------------------------------
 
-    def begin(self, session: ServerSession, transport: Transport, message: Message) -> None:
-        """Register a session whose handshake was accepted."""
+    def go(self, steps: Steps[Any]) -> asyncio.Task[Any] | None:
+        """Do what can be done now; None if that was all, else the task that waits for a hook and does the rest."""
+        return run(steps, self.create_task, self.options.hook_timeout)
+
+    def begin(self, session: ServerSession, transport: Transport, message: Message) -> Steps[None]:
+        """Register a session whose handshake was accepted, and tell of it (LST-5)."""
         if session.browser is None:
             session.browser = new_client_id(self.random_bytes)
         attachment.attach_new(self, session, transport)
         self.sessions.add(session)
         self.watch(session)
         log.info("session begins", extra={"event": "session_begins", **ending.log_fields(session)})
-        tell(self.listeners.session_added, session, message)
+        yield from tell(self.listeners.session_added, session, message)
+        if session.hooks is not None:
+            yield from tell(session.hooks.listeners.added, session, message)
 
-    def perform(self, session: ServerSession, effect: Effect, message: Message | None = None) -> None:
+    def perform(self, session: ServerSession, effect: Effect, message: Message | None = None) -> Steps[None]:
         """Do one thing a session asked for; its replies and publishes are the exchange's."""
         match effect:
-            case Release(fields):
-                self._answer_held(session, fields)
+            case Release(reply):
+                yield from answering.answer_held(self, session, reply, is_timeout=False)
             case Dismiss():
                 attachment.dismiss_held(self, session)
             case Subscribe(channels):
                 for name in channels:
-                    self._subscribe(session, name, message)
+                    yield from self.channels.enter(session, name, message)
             case Unsubscribe(channels):
                 for name in channels:
-                    self.unsubscribe(session, name.text, message)
+                    yield from self.channels.leave(session, name, message)
             case End(reason):
-                ending.end(self, session, reason)
-
-    def unsubscribe(self, session: ServerSession, name: str, message: Message | None = None) -> None:
-        """Take a session out of a channel's subscribers, if it is one."""
-        channel = self.channels.get(name)
-        if channel is not None and session in channel.subscribers:
-            del channel.subscribers[session]
-            tell(self.listeners.unsubscribed, session, channel, message)
-
-    def encode_reply(self, session: ServerSession | None, fields: Fields) -> bytes | None:
-        """A reply's bytes after the outgoing extensions; None if one of them stopped it (BAT-7)."""
-        extensions = list(self.extensions)
-        if session is not None and session.hooks is not None:
-            extensions = [*session.hooks.extensions, *extensions]
-        plain = reply_to(fields) if extensions else fields
-        for extension in reversed(extensions):
-            try:
-                if extension.outgoing_meta(session, fields) is STOP:
-                    return None
-            except Exception:
-                log.exception("an outgoing extension raised")
-        try:
-            return json.encode(fields)
-        except TypeError:
-            log.exception("an outgoing extension left what JSON cannot say")
-            return json.encode(failed(plain, InternalError()))
-
-    def take(self, session: ServerSession, transport: Transport) -> Batch:
-        """What the session has waiting, to be written to ``transport`` now."""
-        batch = self.flusher.take(session)
-        self.counters.messages_delivered[transport.name] += len(batch)
-        return batch
+                yield from ending.end(self, session, reason)
 
     def write(self, session: ServerSession) -> None:
         """Write what a session has waiting, if there is a way to write it (WS-10, WS-12, DEL-1)."""
-        if session.batches or not session.queue.messages:
-            return  # BAT-4: the answer that is about to be written takes them
+        answering.drop_stale(self, session)
+        if session.batches or session.is_batching or not session.queue.is_pressing:
+            return  # BAT-4: the answer that is about to be written takes them; CN-5: lazy ones wait for company
         socket = session.transport
         if socket is not None and not session.connect_only:
             if session.may_push and socket.writable and not socket.closed:
-                socket.send(self.take(session, socket), ())
+                socket.send(answering.take(self, session, socket, []), ())
         elif session.held is not None:
             session.message_bucket.tokens += 1  # SEC-L19: it comes back because of our events, not in haste
             self.release(session)
 
-    def release(self, session: ServerSession) -> None:
+    def release(self, session: ServerSession, *, is_timeout: bool = False) -> None:
         """Answer its held connect with whatever is waiting (CN-3)."""
         for effect in session.release(self.clock(), self.leaving_interval()):
-            self.perform(session, effect)
+            if isinstance(effect, Release):
+                self.go(answering.answer_held(self, session, effect.fields, is_timeout=is_timeout))
         self.watch(session)
+
+    def deliver_samples(self, session: ServerSession, now: float) -> None:
+        """Queue what waited for its time (QUE-5)."""
+        if session.samples is not None and not session.is_over:
+            for message in session.samples.take_due(now):
+                fanout.enqueue(self, session, message, None, is_due=True)
 
     def watch(self, session: ServerSession) -> None:
         """Look at the session again at its next deadline."""
@@ -332,6 +443,13 @@ class BayeuxServer:
         if self._loop is not None:
             self._loop.call_later(seconds, function)
 
+    def create_task(self, coroutine: Any) -> asyncio.Task[Any]:
+        """Start what has to wait; ``stop`` breaks it off."""
+        task = self._running_loop.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
     # Itself --------------------------------------------------------------------------------------------
 
     def _owned_session(self, fields: Fields, transport: Transport, context: Context) -> ServerSession | None:
@@ -343,22 +461,10 @@ class BayeuxServer:
             attachment.attach(self, session, transport, is_connect=asks_for(Request.CONNECT, fields))
         return session
 
-    def _answer_held(self, session: ServerSession, fields: Fields) -> None:
-        held_by = attachment.let_go(self, session)
-        if held_by is None or held_by.closed:
-            return
-        reply = self.encode_reply(session, fields)
-        events = self.take(session, held_by) if held_by.writable else NOTHING
-        held_by.send(events, () if reply is None else (reply,))
-
-    def _subscribe(self, session: ServerSession, name: ChannelName, message: Message | None) -> None:
-        if self.is_private(name):
-            return  # SEC-44: a private name has no list of subscribers that anyone could walk
-        channel = self.channels.create_if_absent(name)
-        if session.is_over:
-            return  # a listener ended it: nobody would ever take it out again
-        channel.subscribers[session] = None
-        tell(self.listeners.subscribed, session, channel, message)
+    def _reached(self, steps: Steps[int], sessions: Sequence[ServerSession]) -> int:
+        """How many sessions took it; all of them may, while a hook is awaited."""
+        reached, task = start(steps, self.create_task, self.options.hook_timeout)
+        return len(sessions) if task is not None else reached or 0
 
     def _on_batch(self, batch: Batch) -> None:
         accepted_at = batch.messages[0].accepted_at
@@ -366,8 +472,7 @@ class BayeuxServer:
             self.counters.delivery_seconds.observe(self.clock() - accepted_at)
 
     def _sweep(self) -> None:
-        self.channels.sweep()
-        self.sessions.forget_kicked_before(self.clock())
+        self.sweep()
         self._sweep_timer = self._running_loop.call_later(self.options.sweep_period, self._sweep)
 
     @property
@@ -379,8 +484,12 @@ class BayeuxServer:
     def _call_soon(self, function: Callable[[], None]) -> None:
         self._running_loop.call_soon(function)
 
-    def _create_task(self, coroutine: Any) -> asyncio.Task[Any]:
-        task = self._running_loop.create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
+
+def _decorator(register: Callable[[Any], object]) -> Callable[[Any], Any]:
+    """Registers a function and gives it back (GEN-9)."""
+
+    def decorate(function: Any) -> Any:
+        register(function)
+        return function
+
+    return decorate

@@ -1,35 +1,41 @@
 """The sessions of a server, by clientId, by user, by address and by browser.
 
-Rules: SES-2, SES-5, DSC-7, COOK-10, SEC-44, SEC-L15.
+Rules: SES-2, SES-5, DSC-7, COOK-10, SEC-44, SEC-L15, SN-1…10.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from bayeux.protocol.effects import EndReason
 from bayeux.protocol.options import Options
 from bayeux.protocol.session import NEVER, BayeuxSession, State
-from bayeux.server.listeners import Delivered, SessionRemoved
+from bayeux.server.extension import Extensions
+from bayeux.server.listeners import SessionListeners
 from bayeux.server.rates import TokenBucket
 from bayeux.server.transport import Context, Transport
 
 if TYPE_CHECKING:
-    from bayeux.server.extension import Extension
+    from bayeux.server.fanout import Waiting
+    from bayeux.server.flow import Samples
     from bayeux.server.server import BayeuxServer
 
 
 class Hooks:
     """What an application hung on one session; most sessions have none."""
 
-    __slots__ = ("extensions", "message", "removed")
+    __slots__ = ("extensions", "listeners", "receive", "waiting")
 
-    def __init__(self) -> None:
-        self.extensions: list[Extension] = []
-        self.message: list[Delivered] = []
-        """Asked for each event of this session; False drops it for this session alone (SN-6)."""
-        self.removed: list[SessionRemoved] = []
+    def __init__(self, session: ServerSession) -> None:
+        self.extensions = Extensions(session)
+        self.listeners = SessionListeners()
+        self.receive: Callable[[dict[str, Any]], Any] | None = None
+        """Takes the events of a local session, in place of a queue (LOC-2)."""
+        self.waiting: deque[Waiting] | None = None
+        """Events behind one whose hook is awaited, so that none overtakes it; None while none is (GEN-1)."""
 
 
 class ServerSession(BayeuxSession):
@@ -37,17 +43,25 @@ class ServerSession(BayeuxSession):
 
     __slots__ = (
         "_attributes",
+        "_left_at",
+        "_roles",
         "_user",
+        "allow_message_delivery_during_handshake",
         "begun_at",
         "broadcast_to_publisher",
         "browser",
+        "end_reason",
         "held_by",
         "hooks",
+        "is_local",
         "is_marked",
+        "is_traced",
+        "last_seen_at",
         "message_bucket",
         "next_look",
         "peer",
         "refused_in_a_row",
+        "samples",
         "server",
         "transport",
         "user_agent",
@@ -57,13 +71,26 @@ class ServerSession(BayeuxSession):
         super().__init__(client_id, options)
         self.server = server
         self._user = context.user
+        self._roles = context.roles
         self.browser: str | None = context.browser
         """The browser cookie that proves it over HTTP (COOK-3)."""
         self.peer = context.peer
+        """The client's address."""
         self.user_agent = context.headers.get("user-agent", "")  # HS-15
         self.begun_at = now
+        """When its handshake was accepted, on the server's clock."""
+        self.end_reason: EndReason | None = None
+        """Why the server ended it, where that says more than ``kicked``."""
+        self.last_seen_at = now
+        """When its client's last message arrived."""
+        self.is_local = False
+        """It is a client inside the server (LOC-1)."""
+        self.is_traced = False
+        """Its messages are logged (MON-3)."""
         self.broadcast_to_publisher = True
         """Whether it gets its own events (PUB-11)."""
+        self.allow_message_delivery_during_handshake = options.allow_message_delivery_during_handshake
+        """Whether events follow the handshake reply (HS-14)."""
         self.transport: Transport | None = None
         """The socket its events are pushed to; None while it polls."""
         self.held_by: Transport | None = None
@@ -75,11 +102,19 @@ class ServerSession(BayeuxSession):
         """For ``Deadlines``."""
         self.message_bucket = TokenBucket(options.session_message_burst, now)
         self.refused_in_a_row = 0
+        self.samples: Samples | None = None
+        """What it gets of channels that are sampled (QUE-5)."""
+        self._left_at = now
         self._attributes: dict[str, Any] | None = None
 
     @property
+    def id(self) -> str:
+        """The clientId: a credential, for nobody's eyes but the client's."""
+        return self.client_id
+
+    @property
     def user(self) -> str | None:
-        """Whose private messages it gets (SEC-44)."""
+        """Whose private messages it gets (SEC-44): the name of the principal, as the policy settled it."""
         return self._user
 
     @user.setter
@@ -90,36 +125,110 @@ class ServerSession(BayeuxSession):
         self._user = user
 
     @property
+    def roles(self) -> frozenset[str]:
+        """What its user may be taken for; from the policy, else from the embedding application."""
+        return self._roles
+
+    @roles.setter
+    def roles(self, roles: frozenset[str]) -> None:
+        self._roles = roles
+
+    @property
+    def next_deadline(self) -> float:
+        """When something must happen to it if nothing else does."""
+        deadline = super().next_deadline
+        return deadline if self.samples is None else min(deadline, self.samples.due_at)
+
+    @property
+    def is_connected(self) -> bool:
+        """From its first connect to its end (SN-10)."""
+        return self.state is State.CONNECTED
+
+    @property
+    def is_reachable(self) -> bool:
+        """A connect is held or a socket is open: its client is there at this moment (SN-10)."""
+        return self.is_local or self.held_by is not None or self.transport is not None
+
+    @property
+    def away_since(self) -> float | None:
+        """When its client was last reachable, on the server's clock; None while it is (SN-10)."""
+        return None if self.is_reachable else self._left_at
+
+    def left(self, now: float) -> None:
+        """What made it reachable is gone."""
+        self._left_at = now
+
+    @property
     def attributes(self) -> dict[str, Any]:
         """Whatever the application wants to remember of this session (SN-8)."""
         if self._attributes is None:
             self._attributes = {}
         return self._attributes
 
+    @property
+    def listeners(self) -> SessionListeners:
+        """Who is told of this session (SN-6); asking for them makes each of its events a little dearer."""
+        return self.add_hooks().listeners
+
+    @property
+    def extensions(self) -> Extensions:
+        """Its own extensions, in order of registration (SN-7); asking for them likewise."""
+        return self.add_hooks().extensions
+
     def add_hooks(self) -> Hooks:
         """Its hooks, made at the first asking."""
         if self.hooks is None:
-            self.hooks = Hooks()
+            self.hooks = Hooks(self)
         return self.hooks
 
-    def deliver(self, channel: str, data: Any, *, ext: dict[str, Any] | None = None) -> bool:
+    def deliver(
+        self,
+        channel: str,
+        data: Any,
+        *,
+        sender: ServerSession | None = None,
+        ext: dict[str, Any] | None = None,
+        lazy: bool = False,
+    ) -> bool:
         """Send to this client, subscribed or not (DEL-6); False if it is gone (DEL-7) or did not take it.
+
+        Where an extension has to be waited for, True says only that nobody refused so far.
 
         Raises ChannelInvalid; TypeError for data that JSON cannot say.
         """
-        return self.server.deliver(self, channel, data, ext=ext)
+        return self.server.deliver((self,), channel, data, sender=sender, ext=ext, lazy=lazy) > 0
 
-    def disconnect(self) -> None:
-        """Kick the client (DSC-6); does nothing if it is gone."""
-        self.server.kick(self)
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """Events queued inside leave together, at the end (SN-3); may be nested, and may hold an ``await``."""
+        self.is_batching += 1
+        try:
+            yield
+        finally:
+            self.is_batching -= 1
+            if not self.is_batching and self.queue.is_pressing and not self.is_over:
+                self.server.flusher.mark(self)
+
+    def disconnect(self, reason: EndReason = EndReason.KICKED) -> None:
+        """Kick the client (DSC-6); does nothing if it is gone.
+
+        Args:
+            reason: what the log, the metric and the listeners are told: kicked, inactive or revoked.
+        """
+        self.server.kick(self, reason)
 
     def look(self, now: float) -> float:
         """Do what is due; when to look again, 0 for never (``Deadlines``)."""
-        if self.next_deadline <= now:
-            if self.held is not None:
-                self.server.release(self)
-            elif not self.is_over:
-                self.server.expire(self)
+        if self.queue.lazy_until <= now:
+            self.queue.stop_waiting()
+            self.server.flusher.mark(self)
+        if self.samples is not None and self.samples.due_at <= now:
+            self.server.deliver_samples(self, now)
+        if self.held is not None:
+            if self.held.until <= now:
+                self.server.release(self, is_timeout=True)
+        elif self.expires_at <= now and not self.is_over:
+            self.server.expire(self)
         if self.is_over or self.next_deadline == NEVER:
             return 0.0
         return self.next_deadline
@@ -159,14 +268,16 @@ class Sessions:
     def add(self, session: ServerSession) -> None:
         """Enter a session that has just been handshaken."""
         self._by_id[session.client_id] = session
-        self.by_address[session.peer] += 1
+        if not session.is_local:
+            self.by_address[session.peer] += 1
         if session.user is not None:
             self._by_user.setdefault(session.user, {})[session] = None
 
     def remove(self, session: ServerSession) -> None:
         """Take out a session that is over."""
         del self._by_id[session.client_id]
-        _decrement(self.by_address, session.peer)
+        if not session.is_local:
+            _decrement(self.by_address, session.peer)
         if session.user is not None:
             of_user = self._by_user[session.user]
             del of_user[session]

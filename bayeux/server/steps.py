@@ -5,7 +5,7 @@ runs to its end on the caller's stack: no task, no future, no turn of the loop. 
 be driven by hand in the same way, but its first part would run outside of any task, where
 ``asyncio.timeout`` and many libraries refuse to work (docs/decisions/hooks-plain-or-awaitable).
 
-Rules: GEN-1, BAT-1.
+Rules: GEN-1, GEN-3, BAT-1.
 """
 
 from __future__ import annotations
@@ -27,20 +27,34 @@ def ask(hook: Callable[..., Any], *arguments: Any) -> Steps[Any]:
     return (yield answer)
 
 
-def run(steps: Steps[Any], create_task: Callable[..., asyncio.Task[Any]]) -> asyncio.Task[Any] | None:
-    """Go as far as possible now; None if that was all, else the task that does the rest."""
+def start(
+    steps: Steps[Result], create_task: Callable[..., asyncio.Task[Any]], hook_timeout: float = 0.0
+) -> tuple[Result | None, asyncio.Task[Result] | None]:
+    """Go as far as possible now: the result and no task, or no result and the task that does the rest.
+
+    Args:
+        hook_timeout: seconds after which a hook that is waited for has raised TimeoutError; 0 = never (GEN-3).
+    """
     try:
         awaited = next(steps)
-    except StopIteration:
-        return None
-    return create_task(_finish(steps, awaited))
+    except StopIteration as end:
+        return end.value, None
+    return None, create_task(finish(steps, awaited, hook_timeout))
 
 
-async def _finish(steps: Steps[Any], awaited: Awaitable[Any]) -> Any:
+def run(
+    steps: Steps[Any], create_task: Callable[..., asyncio.Task[Any]], hook_timeout: float = 0.0
+) -> asyncio.Task[Any] | None:
+    """Go as far as possible now; None if that was all, else the task that does the rest."""
+    return start(steps, create_task, hook_timeout)[1]
+
+
+async def finish(steps: Steps[Result], awaited: Awaitable[Any], hook_timeout: float = 0.0) -> Result:
+    """Wait for what a step yielded, and go on to its end."""
     while True:
         try:
             try:
-                answer = await awaited
+                answer = await (asyncio.wait_for(awaited, hook_timeout) if hook_timeout else awaited)
             except asyncio.CancelledError as error:
                 awaited = steps.throw(error if _is_cancelled_itself() else RuntimeError("a hook was cancelled"))
             except BaseException as error:  # noqa: BLE001 - the step decides
@@ -48,7 +62,8 @@ async def _finish(steps: Steps[Any], awaited: Awaitable[Any]) -> Any:
             else:
                 awaited = steps.send(answer)
         except StopIteration as end:
-            return end.value
+            result: Result = end.value
+            return result
 
 
 def _is_cancelled_itself() -> bool:

@@ -1,7 +1,7 @@
 """What the server asks of whatever carries its bytes, and what it is told about a request.
 
-Two implementations: ``transports.long_polling`` (one value a request) and
-``transports.websocket`` (one value a socket); a third, in memory, lives with the tests.
+Implementations: ``transports.long_polling`` and ``transports.callback_polling`` (one value a request),
+``transports.websocket`` (one value a socket), and one in memory for tests.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Context:
     """The request that brought a message; on WebSocket the upgrade's, for ever (WS-5, MSGX-3)."""
 
     transport: str
-    """``websocket`` or ``long-polling``."""
+    """``websocket``, ``long-polling`` or ``callback-polling``."""
     options: Options
     """Those of the mount and transport."""
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -41,6 +41,8 @@ class Context:
     """Value of the browser cookie; on a socket whose upgrade had none, the one the 101 answer set (WS-32)."""
     user: str | None = None
     """Who the mount's ``identify`` says this request is authenticated as."""
+    roles: frozenset[str] = frozenset()
+    """What that user may be taken for; ``identify`` may set them."""
     answer_headers: dict[str, str] = field(default_factory=dict)
     """Further headers of the answer to this request or upgrade; ``identify`` may set some."""
 
@@ -55,9 +57,11 @@ class Transport(Protocol):
     closed: bool
     """The connection is gone, or this request was answered."""
     name: str
-    """``websocket`` or ``long-polling``; also the ``connectionType``."""
+    """``websocket``, ``long-polling`` or ``callback-polling``; also the ``connectionType``."""
     streaming: bool
     """May send at any time (a WebSocket), not only once (a request)."""
+    connect_only: bool
+    """Events leave by it with connect replies alone, whatever the session says (DEL-3, JP-5)."""
     writable: bool
     """False while the peer reads too slowly: pushed events wait in the queue. The transport calls
     ``BayeuxServer.writable_again(self)`` when that ends."""

@@ -106,9 +106,8 @@ class GatewayPolicy(SecurityPolicy):
     def _guard(self, session: ServerSession, channel: ServerChannel, message: Message | None) -> None:
         is_wider = reaches_private(channel.name, session.server.options.private_prefixes)
         if is_wider and not self._is_granted("subscribe", session, channel.name):
-            hooks = session.add_hooks()
-            if self._is_visible not in hooks.message:
-                hooks.message.append(self._is_visible)
+            if self._is_visible not in session.listeners.message:
+                session.listeners.message.append(self._is_visible)
 
     def _is_visible(self, session: ServerSession, event: Mapping[str, Any]) -> bool:
         return self._may_subscribe(session.server, session, parse_channel(event["channel"]))

@@ -117,6 +117,23 @@ def test_patterns_match_as_a_regular_expression_would(name: list[str], pattern: 
     assert (parse_channel(text).text in parse_channel(channel).patterns) is matches
 
 
+ENDS = st.sampled_from(["", "/*", "/**"])
+
+
+@pytest.mark.spec("CH-21", "AUZ-7")
+@given(segments, ENDS, segments, ENDS)
+def test_a_channel_covers_those_it_is_a_pattern_of(one: list[str], end: str, other: list[str], its_end: str) -> None:
+    pattern, name = parse_channel("/" + "/".join(one) + end), parse_channel("/" + "/".join(other) + its_end)
+    assert pattern.covers(name.text) is (pattern.text in name.patterns)
+
+
+@pytest.mark.spec("CH-21")
+def test_the_widest_pattern_covers_everything_and_the_next_one_segment() -> None:
+    everything, one = parse_channel("/**"), parse_channel("/*")
+    assert [everything.covers(name) for name in ("/a", "/a/b", "/*", "/a/**")] == [True, True, True, True]
+    assert [one.covers(name) for name in ("/a", "/a/b", "/*", "/**", "/a/*")] == [True, False, True, False, False]
+
+
 @pytest.mark.spec("CH-1", "CH-2", "SEC-15")
 @given(st.text(alphabet="/ab*{} é\x00.?", max_size=12))
 def test_any_text_is_a_name_by_the_grammar_or_refused(text: str) -> None:

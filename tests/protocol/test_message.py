@@ -128,13 +128,13 @@ def test_no_variant_of_a_meta_channel_is_taken_for_it(channel: str) -> None:
 @pytest.mark.parametrize("valid", ["1", "x" * 127, "x" * 128, "550e8400-e29b:a_b.c", 5, 0, -1])
 def test_ids_of_old_and_new_clients_are_valid(valid: Any) -> None:
     message = Message({"channel": "/a", "id": valid}, OPTIONS)
-    assert message.reply()["id"] == valid
-    assert type(message.reply()["id"]) is type(valid)
+    assert message.reply["id"] == valid
+    assert type(message.reply["id"]) is type(valid)
 
 
 @pytest.mark.spec("MSG-11", "MSG-10")
 def test_without_id_there_is_none_in_the_reply() -> None:
-    assert "id" not in Message({"channel": "/a"}, OPTIONS).reply()
+    assert "id" not in Message({"channel": "/a"}, OPTIONS).reply
 
 
 @pytest.mark.spec("MSG-19", "MSG-18", "PUB-8", "PUB-9", "WSEC-1", "ADV-10")

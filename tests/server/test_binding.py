@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from bayeux.protocol.options import Options
-from tests.support.clock import ManualClock
-from tests.support.memory import MemoryTransport, Peer, still_server, turn
+from bayeux.testing import ManualClock, MemoryTransport, Peer, still_server, turn
 
 UNKNOWN = "402::session_unknown"
 

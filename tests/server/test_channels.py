@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from bayeux.protocol.channel import parse_channel
-from bayeux.server.channels import Channels, ServerChannel
-from bayeux.server.listeners import Listeners
+from bayeux.server.channels import ServerChannel
+from bayeux.server.server import BayeuxServer
 
 
 class CountedLookUps(dict[str, ServerChannel]):
@@ -27,7 +27,7 @@ class CountedLookUps(dict[str, ServerChannel]):
 @pytest.mark.spec("CH-24", "CH-21")
 @pytest.mark.parametrize("existing", [0, 10, 1000])
 def test_a_match_costs_as_many_look_ups_as_the_name_has_patterns(existing: int) -> None:
-    channels = Channels(Listeners())
+    channels = BayeuxServer().channels
     for number in range(existing):
         channels.create_if_absent(parse_channel(f"/x/{number}/*"))
     table = CountedLookUps(channels._by_name)

@@ -11,8 +11,7 @@ from bayeux.protocol.errors import BatchTooLarge, ChannelInvalid, HandshakeNotAl
 from bayeux.protocol.options import Options
 from bayeux.server.security import Granted
 from bayeux.server.server import BayeuxServer
-from tests.support.clock import ManualClock
-from tests.support.memory import MemoryTransport, Peer, pass_time, still_server, turn
+from bayeux.testing import ManualClock, MemoryTransport, Peer, pass_time, still_server, turn
 
 BOTH = pytest.mark.parametrize("name", ["long-polling", "websocket"])
 
@@ -190,7 +189,7 @@ async def test_disconnect_tells_everyone_in_order_and_answers_the_held_connect_f
         server.listeners.session_removed.append(lambda _, reason: news.append(f"server {reason.value}"))
         server.listeners.unsubscribed.append(lambda _, channel, __: news.append(f"unsubscribed {channel.name}"))
         alice = Peer(server, name).handshake()
-        alice.session.add_hooks().removed.append(lambda *_: news.append("session"))
+        alice.session.listeners.removed.append(lambda *_: news.append("session"))
         alice.connect()
         alice.subscribe("/w")
         held = alice.connect()
@@ -343,7 +342,7 @@ async def test_what_a_full_queue_does_is_an_option(policy: Any, kept: list[int])
 @pytest.mark.spec("Q-1")
 async def test_a_listener_decides_about_a_full_queue() -> None:
     async with still_server(ManualClock(), Options(max_queue=2)) as server:
-        server.listeners.queue_full.append(lambda session, message: b"keep" in message.json)
+        server.listeners.queue_full.append(lambda session, queue, sender, message: b"keep" in message.json)
         alice = Peer(server).handshake()
         alice.connect()
         alice.subscribe("/w")
@@ -458,7 +457,7 @@ async def test_a_publisher_may_be_spared_its_own_event() -> None:
         alice.subscribe("/w")
         assert alice.publish("/w", 1) == [{"id": "3", "channel": "/w", "successful": True}]
     async with still_server(ManualClock()) as server:
-        server.channel("/w").broadcast_to_publisher = False
+        server.create_channel_if_absent("/w")[0].broadcast_to_publisher = False
         alice = Peer(server).handshake()
         alice.subscribe("/w")
         assert len(alice.publish("/w", 1)) == 1

@@ -17,8 +17,7 @@ from hypothesis import strategies as st
 
 from bayeux.protocol.options import Options
 from bayeux.server.server import BayeuxServer
-from tests.support.clock import ManualClock
-from tests.support.memory import MemoryTransport, Peer, pass_time, still_server, turn
+from bayeux.testing import ManualClock, MemoryTransport, Peer, pass_time, still_server, turn
 
 CHANNELS = ("/news", "/news/today")
 SUBSCRIPTIONS = ("/news", "/news/*", "/**", "/news/today")

@@ -14,8 +14,7 @@ import pytest
 from bayeux.protocol.options import Options
 from bayeux.server.extension import Extension
 from bayeux.server.security import SecurityPolicy
-from tests.support.clock import ManualClock
-from tests.support.memory import MemoryTransport, Peer, still_server, turn
+from bayeux.testing import ManualClock, MemoryTransport, Peer, still_server, turn
 
 
 class Spoils(Extension):
@@ -99,7 +98,7 @@ async def test_a_session_ended_by_another_in_a_fan_out_gets_nothing_more() -> No
             peer.connect()
             peer.subscribe("/w")
         victim = bob.session
-        alice.session.add_hooks().message.append(lambda *_: victim.disconnect() or True)
+        alice.session.listeners.message.append(lambda *_: victim.disconnect() or True)
         server.publish("/w", 1)
         assert [m["channel"] for m in bob.connect().sent[0]] == ["/meta/disconnect", "/meta/connect"]
 
@@ -215,7 +214,7 @@ async def test_what_a_sessions_hook_changes_deep_inside_is_seen_by_that_session_
             peer.connect()
             peer.subscribe("/w")
             peer.session.add_hooks()
-        alice.session.add_hooks().message.append(lambda _, event: event["data"].update(secret="of alice"))
+        alice.session.listeners.message.append(lambda _, event: event["data"].update(secret="of alice"))
         server.publish("/w", {"n": 1})
         assert alice.connect().sent[0][0]["data"] == {"n": 1, "secret": "of alice"}
         assert bob.connect().sent[0][0]["data"] == {"n": 1}
@@ -232,7 +231,7 @@ async def test_one_sessions_failing_hook_costs_the_others_nothing() -> None:
         for peer in (alice, bob, carol):
             peer.connect()
             peer.subscribe("/w")
-        alice.session.add_hooks().message.append(lambda _, event: event.update(spoiled={1}))
+        alice.session.listeners.message.append(lambda _, event: event.update(spoiled={1}))
         server.listeners.queue_full.append(raises)
         bob.session.deliver("/x", "fills the queue")
         server.publish("/w", 1)

@@ -11,8 +11,7 @@ from bayeux.protocol.channel import ChannelName
 from bayeux.server import publication
 from bayeux.server.extension import STOP, Extension
 from bayeux.server.security import Denied, SecurityPolicy, Verdict
-from tests.support.clock import ManualClock
-from tests.support.memory import Peer, still_server, turn
+from bayeux.testing import ManualClock, Peer, still_server, turn
 
 
 class Told(Extension):
@@ -25,7 +24,7 @@ class Told(Extension):
     def incoming(self, session: Any, message: Any) -> None:
         self.news.append(f"{self.name} in")
 
-    def outgoing(self, session: Any, event: Any) -> None:
+    def outgoing(self, sender: Any, session: Any, event: Any) -> None:
         self.news.append(f"{self.name} out")
 
     def outgoing_meta(self, session: Any, reply: Any) -> None:
@@ -39,9 +38,9 @@ async def test_a_publish_passes_its_hooks_in_order() -> None:
         alice, bob = Peer(server).handshake(), Peer(server).handshake()
         bob.subscribe("/w/x")
         server.extensions += [Told("server1", news), Told("server2", news)]
-        alice.session.add_hooks().extensions.append(Told("sender", news))
-        bob.session.add_hooks().extensions.append(Told("receiver", news))
-        bob.session.add_hooks().message.append(lambda *_: news.append("delivered"))
+        alice.session.extensions.append(Told("sender", news))
+        bob.session.extensions.append(Told("receiver", news))
+        bob.session.listeners.message.append(lambda *_: news.append("delivered"))
 
         class Policy(SecurityPolicy):
             def can_publish(self, *_: Any) -> bool:
@@ -112,7 +111,7 @@ async def test_a_body_whose_replies_were_all_stopped_is_answered_empty() -> None
 @pytest.mark.spec("EXN-4", "EXN-8")
 async def test_a_sessions_own_extension_changes_or_stops_only_its_copy() -> None:
     class Shouts(Extension):
-        def outgoing(self, session: Any, event: Any) -> Any:
+        def outgoing(self, sender: Any, session: Any, event: Any) -> Any:
             event["data"] = event["data"].upper()
             return STOP if event["data"] == "SECRET" else None
 
@@ -121,7 +120,7 @@ async def test_a_sessions_own_extension_changes_or_stops_only_its_copy() -> None
         for peer in (alice, bob):
             peer.connect()
             peer.subscribe("/w")
-        alice.session.add_hooks().extensions.append(Shouts())
+        alice.session.extensions.append(Shouts())
         server.publish("/w", "hello")
         server.publish("/w", "secret")
         assert [m.get("data") for m in alice.connect().sent[0]] == ["HELLO", None]
@@ -144,8 +143,8 @@ async def test_hooks_that_raise_count_as_silence_and_a_raising_policy_as_no() ->
         server.listeners.subscribed.append(raises)
         server.on_channel_created("/**", raises)
         alice = Peer(server).handshake()
-        alice.session.add_hooks().extensions.append(Broken())
-        alice.session.add_hooks().message.append(raises)  # type: ignore[arg-type]
+        alice.session.extensions.append(Broken())
+        alice.session.listeners.message.append(raises)  # type: ignore[arg-type]
         alice.subscribe("/w")
         assert [m.get("data") for m in alice.publish("/w", 1)] == [1, None]
 
@@ -279,7 +278,7 @@ class Says:
 async def test_authorizers_decide_together(verdicts: list[Any], reason: str | None) -> None:
     async with still_server(ManualClock()) as server:
         alice = Peer(server).handshake()
-        server.channel("/w/x")
+        server.create_channel_if_absent("/w/x")[0]
         for verdict, channel in zip(verdicts, ("/w/x", "/w/*"), strict=False):
             server.guard(channel, Says(verdict))
         published, subscribed = alice.publish("/w/x", 1)[-1], alice.subscribe("/w/x")
@@ -298,12 +297,12 @@ async def test_channels_are_configured_once_and_swept_when_nobody_would_miss_the
         alice.subscribe("/w/kept")
         alice.publish("/w/gone", 1)
         alice.publish("/service/never", 1)
-        server.channel("/service/kept")
+        server.create_channel_if_absent("/service/kept")[0]
         server.on("/listened", lambda *_: None)
-        server.channel("/weak").add_listener(lambda *_: None, weak=True)
+        server.create_channel_if_absent("/weak")[0].add_listener(lambda *_: None, weak=True)
         for _ in range(2):
             server.channels.sweep()
-        server.channel("/w/gone")
+        server.create_channel_if_absent("/w/gone")[0]
         for _ in range(2):
             server.channels.sweep()
         assert news[-1] == "-/weak"

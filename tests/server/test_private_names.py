@@ -8,8 +8,7 @@ import pytest
 
 from bayeux.protocol.channel import parse_channel
 from bayeux.protocol.options import Options
-from tests.support.clock import ManualClock
-from tests.support.memory import Peer, still_server, turn
+from bayeux.testing import ManualClock, Peer, still_server, turn
 
 OPTIONS = Options(private_prefixes=("/v2/me", "/_genesys"), session_message_rate=0)
 NAME = "/v2/me/interactions"

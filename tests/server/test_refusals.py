@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bayeux.server.refusals import Refusals
-from tests.support.clock import ManualClock
+from bayeux.testing import ManualClock
 
 
 @pytest.mark.spec("SEC-3")
