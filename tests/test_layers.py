@@ -37,18 +37,23 @@ class Storey:
 STOREYS = {
     "bayeux.protocol": Storey(("bayeux.protocol",), frozenset({"orjson"}), IMPURE),
     "bayeux.server": Storey(("bayeux.protocol", "bayeux.server", "bayeux.backplane"), refused=OUTSIDE),
-    "bayeux.extensions": Storey(("bayeux.protocol", "bayeux.server", "bayeux.extensions"), refused=OUTSIDE),
+    "bayeux.extensions": Storey(
+        ("bayeux.protocol", "bayeux.server", "bayeux.backplane", "bayeux.extensions"), refused=OUTSIDE
+    ),
     "bayeux.backplane": Storey(("bayeux.protocol", "bayeux.backplane"), frozenset({"msgpack"}), OUTSIDE),
     "bayeux.backplane.redis": Storey(("bayeux.protocol", "bayeux.backplane"), frozenset({"msgpack", "redis"})),
     "bayeux.transports": Storey(
         ("bayeux.protocol", "bayeux.server", "bayeux.transports"), frozenset({"tornado", "httptools"})
     ),
     "bayeux.client": Storey(("bayeux.protocol", "bayeux.client"), frozenset({"httptools"})),
-    "bayeux.testing": Storey(("bayeux",), frozenset({"tornado", "httptools", "pytest"})),
+    "bayeux.testing": Storey(("bayeux",), frozenset({"tornado", "httptools", "pytest", "pytest_asyncio"})),
     "bayeux": Storey(("bayeux",)),
     "channels": Storey(("bayeux.protocol", "channels"), refused=IMPURE),
     "gateway": Storey(ROOMS, third_party=None, refused=frozenset({"redis"})),  # it asks bayeux.backplane.redis
 }
+
+FOR_TESTS = "bayeux.testing"
+"""It imports what we ship, and nothing that we ship imports it."""
 
 
 def storey_of(module: str) -> Storey:
@@ -81,15 +86,23 @@ def is_module(name: str) -> bool:
 def allowed(storey: Storey, imported: str) -> bool:
     top = imported.partition(".")[0]
     if top in ROOMS:
-        return any(imported == name or imported.startswith(f"{name}.") for name in storey.ours)
+        return any(is_below(imported, name) for name in storey.ours)
     if top in storey.refused:
         return False
     return top in sys.stdlib_module_names or storey.third_party is None or top in storey.third_party
 
 
+def is_below(module: str, name: str) -> bool:
+    return module == name or module.startswith(f"{name}.")
+
+
 def forbidden_imports(module: str, source: str) -> list[str]:
     storey = storey_of(module)
-    return [name for name in imports(source) if not allowed(storey, name)]
+    return [
+        name
+        for name in imports(source)
+        if not allowed(storey, name) or (is_below(name, FOR_TESTS) and not is_below(module, FOR_TESTS))
+    ]
 
 
 def modules() -> Iterator[tuple[str, Path]]:
@@ -126,6 +139,8 @@ def test_every_module_imports_only_what_its_storey_may() -> None:
         ("channels.private", "import asyncio"),
         ("channels.private", "from bayeux.server import security"),
         ("gateway.app", "import redis"),
+        ("bayeux", "from bayeux.testing import Conversation"),
+        ("gateway.app", "import bayeux.testing.fault_proxy"),
     ],
 )
 def test_forbidden_import_is_found(module: str, source: str) -> None:
@@ -139,6 +154,7 @@ def test_forbidden_import_is_found(module: str, source: str) -> None:
         ("bayeux.server.server", "import asyncio\nfrom bayeux.protocol import json"),
         ("bayeux.transports.listener", "import socket, ssl, httptools\nfrom tornado.httpserver import HTTPServer"),
         ("bayeux.backplane.redis.topology", "import redis.asyncio"),
+        ("bayeux.testing.plugin", "import pytest, pytest_asyncio\nfrom bayeux.testing.clock import ManualClock"),
         ("channels.private", "from bayeux.protocol.channel import ChannelName"),
         ("gateway.app", "from bayeux import BayeuxServer\nfrom channels import private\nimport typer"),
     ],

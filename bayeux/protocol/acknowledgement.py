@@ -3,10 +3,13 @@
 Owns the numbers of the batches and the events of each, oldest first. Knows nothing of the queue the events
 come from, nor of how they travel.
 
-Source: ACK-10…16, ACK-41; the acknowledge extension of CometD (``ext.ack``).
+Source: ACK-10…18, ACK-41; the acknowledge extension of CometD (``ext.ack``).
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
 
 from bayeux.protocol.encoded import EncodedMessage
 
@@ -18,8 +21,8 @@ class Acknowledgement:
 
     def __init__(self) -> None:
         self.next_batch = 1
-        self.sent: list[tuple[int, list[EncodedMessage]]] = []
-        """Number and events of each batch that had any; their lists are shared and never changed."""
+        self.sent: list[tuple[int, Sequence[EncodedMessage]]] = []
+        """Number and events of each batch that had any; sessions share the events of a batch, so never change them."""
         self.count = 0
         """Events in them."""
         self.bytes = 0
@@ -27,16 +30,23 @@ class Acknowledgement:
         """Connects in a row that acknowledged nothing although something was sent (ACK-41)."""
 
     def acknowledge(self, number: int) -> int:
-        """Forget the batches up to ``number``; what it means after clamping (ACK-11, ACK-12)."""
+        """Take what a connect says that its client has; what that means after clamping (ACK-11, ACK-12).
+
+        Args:
+            number: 0 or less acknowledges nothing, and one that was never sent counts as the last that was.
+        """
+        had, count = bool(self.sent), self.count
         number = min(number, self.next_batch - 1)
-        had = len(self.sent)
-        self.sent = [batch for batch in self.sent if batch[0] > number]
-        self._measure()
-        if had:
-            self.resends = 0 if len(self.sent) < had else self.resends + 1
+        self.forget(number)
+        self.resends = self.resends + 1 if had and self.count == count else 0
         return number
 
-    def close_batch(self, fresh: list[EncodedMessage]) -> int:
+    def forget(self, number: int) -> None:
+        """Keep the events of the batches up to ``number`` no longer."""
+        self.sent = [batch for batch in self.sent if batch[0] > number]
+        self._measure()
+
+    def close_batch(self, fresh: Sequence[EncodedMessage]) -> int:
         """Number what leaves for the first time with a connect reply (ACK-14)."""
         number = self.next_batch
         self.next_batch += 1
@@ -45,9 +55,11 @@ class Acknowledgement:
             self._measure()
         return number
 
-    def replace(self, messages: list[EncodedMessage]) -> None:
-        """A listener decided what is left of everything that was sent (ACK-18)."""
-        self.sent = [(self.next_batch - 1, messages)] if messages else []
+    def replace(self, messages: Sequence[EncodedMessage]) -> None:
+        """Hold just these, each of which was sent before and keeps its number (ACK-18)."""
+        number_of = {id(message): number for number, sent in self.sent for message in sent}
+        numbered = groupby(messages, lambda message: number_of[id(message)])
+        self.sent = [(number, list(sent)) for number, sent in numbered]
         self._measure()
 
     @property

@@ -25,8 +25,17 @@ class DeliveryQueue:
         max_bytes: of JSON; 0 or less = unlimited.
     """
 
-    __slots__ = ("_bound_bytes", "_bound_messages", "bytes", "controlled", "lazy", "lazy_until", "max_bytes", "max_messages",
-                 "messages")  # fmt: skip
+    __slots__ = (
+        "_bound_bytes",
+        "_bound_messages",
+        "bytes",
+        "controlled",
+        "lazy",
+        "lazy_until",
+        "max_bytes",
+        "max_messages",
+        "messages",
+    )
 
     def __init__(self, max_messages: int, max_bytes: int) -> None:
         self.messages: list[EncodedMessage] = []

@@ -40,11 +40,11 @@ class HeldConnect:
     def __init__(
         self, reply: ReplyFields, until: float, wants_advice: bool, interval: float | None, transport: str
     ) -> None:
-        self.reply = reply
-        self.until = until
-        self.wants_advice = wants_advice
-        self.interval = interval
-        self.transport = transport
+        self.reply: Reply = reply
+        self.until: float = until
+        self.wants_advice: bool = wants_advice
+        self.interval: float | None = interval
+        self.transport: str = transport
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ MAX_FRAME_BYTES = 64 * 1024  # WS-11: the limit several clients have
 class EncodedMessage:
     """One finished event: immutable, shared by every queue it waits in."""
 
-    __slots__ = ("accepted_at", "channel", "flow", "json", "key", "lazy_timeout", "size")
+    __slots__ = ("accepted_at", "channel", "flow", "json", "key", "lazy_timeout", "position", "size")
 
     def __init__(self, channel: str, json: bytes, accepted_at: float = 0.0, lazy_timeout: float | None = None) -> None:
         self.channel = channel
@@ -32,6 +32,8 @@ class EncodedMessage:
         """Seconds it may wait for company; None = it is not lazy (Q-10)."""
         self.flow: Any = None
         """The ``FlowControl`` of its channel, if it has one (QUE-5)."""
+        self.position = 0
+        """Its replay id, if its channel has a history (RPL-2)."""
         self.key: Hashable = None
         """What supersedes what under it."""
         self.size = len(json)
@@ -47,7 +49,7 @@ class Batch:
         max_frame_messages: likewise in messages; 0 = unlimited.
     """
 
-    __slots__ = ("_frames", "_json", "max_frame_bytes", "max_frame_messages", "messages")
+    __slots__ = ("_arrays", "_frames", "_json", "max_frame_bytes", "max_frame_messages", "messages")
 
     def __init__(
         self,
@@ -59,6 +61,7 @@ class Batch:
         self.max_frame_bytes = max_frame_bytes
         self.max_frame_messages = max_frame_messages
         self._json: bytes | None = None
+        self._arrays: list[bytes] | None = None
         self._frames: bytes | None = None
 
     def __len__(self) -> int:
@@ -72,10 +75,17 @@ class Batch:
         return self._json
 
     @property
+    def arrays(self) -> list[bytes]:
+        """The events as JSON arrays, each the text of one WebSocket message."""
+        if self._arrays is None:
+            self._arrays = [b"[" + b",".join(part) + b"]" for part in self._parts()]
+        return self._arrays
+
+    @property
     def frames(self) -> bytes:
-        """The events as complete WebSocket text frames, each holding one JSON array."""
+        """The same as complete WebSocket text frames."""
         if self._frames is None:
-            self._frames = b"".join([text_frame(b"[" + b",".join(part) + b"]") for part in self._parts()])
+            self._frames = b"".join([text_frame(array) for array in self.arrays])
         return self._frames
 
     def _parts(self) -> list[list[bytes]]:

@@ -54,39 +54,45 @@ class ProtocolError(BayeuxError):
 class VersionUnsupported(ProtocolError):
     """The client asks for more than Bayeux 1.0 (HS-6)."""
 
-    code, text = 300, "version_unsupported"
+    code = 300
+    text = "version_unsupported"
     is_final = True
 
 
 class ConnectionTypesUnsupported(ProtocolError):
     """No connection type in common (HS-5)."""
 
-    code, text = 301, "connection_types_unsupported"
+    code = 301
+    text = "connection_types_unsupported"
     is_final = True
 
 
 class ChannelMissing(ProtocolError):
     """No ``channel`` (MSG-14)."""
 
-    code, text = 400, "channel_missing"
+    code = 400
+    text = "channel_missing"
 
 
 class FieldInvalid(ProtocolError):
     """A field of the wrong type, named by the argument (MSG-20)."""
 
-    code, text = 400, "field_invalid"
+    code = 400
+    text = "field_invalid"
 
 
 class MalformedMessage(ProtocolError):
     """Not a Bayeux envelope; on WebSocket only, HTTP answers 400 (MSG-4)."""
 
-    code, text = 400, "malformed_message"
+    code = 400
+    text = "malformed_message"
 
 
 class BinaryInvalid(ProtocolError):
     """A binary message whose data does not decode (BIN-5)."""
 
-    code, text = 400, "binary_invalid"
+    code = 400
+    text = "binary_invalid"
 
     def __init__(self) -> None:
         super().__init__("data")
@@ -95,88 +101,102 @@ class BinaryInvalid(ProtocolError):
 class SessionUnknown(ProtocolError):
     """Unknown, expired or foreign ``clientId`` (CN-21, SES-4)."""
 
-    code, text = 402, "session_unknown"
+    code = 402
+    text = "session_unknown"
 
 
 class ParameterMissing(ProtocolError):
     """A field that ``strict_handshake`` demands is absent (HS-4)."""
 
-    code, text = 402, "Missing required parameter"
+    code = 402
+    text = "Missing required parameter"
 
 
 class HandshakeDenied(ProtocolError):
     """The security policy refused a handshake (HS-7)."""
 
-    code, text = 403, "handshake_denied"
+    code = 403
+    text = "handshake_denied"
     is_final = True
 
 
 class HandshakeFailed(ProtocolError):
     """The session had been used already."""
 
-    code, text = 403, "handshake_failed"
+    code = 403
+    text = "handshake_failed"
     is_final = True
 
 
 class ChannelCreateDenied(ProtocolError):
     """A publish would create a channel that may not be created (PUB-6, CH-11)."""
 
-    code, text = 403, "channel_create_denied"
+    code = 403
+    text = "channel_create_denied"
 
 
 class CreateDenied(ProtocolError):
     """A subscribe would create a channel that may not be created (SUB-4)."""
 
-    code, text = 403, "create_denied"
+    code = 403
+    text = "create_denied"
 
 
 class PublishDenied(ProtocolError):
     """The policy or an authorizer refused a publish (PUB-6)."""
 
-    code, text = 403, "publish_denied"
+    code = 403
+    text = "publish_denied"
 
 
 class SubscribeDenied(ProtocolError):
     """The policy or an authorizer refused a subscription (SUB-4)."""
 
-    code, text = 403, "subscribe_denied"
+    code = 403
+    text = "subscribe_denied"
 
 
 class SubscriptionMissing(ProtocolError):
     """No ``subscription``, or an empty array of them (SUB-2)."""
 
-    code, text = 403, "subscription_missing"
+    code = 403
+    text = "subscription_missing"
 
 
 class SubscriptionInvalid(ProtocolError):
     """A ``subscription`` that names no channel or pattern (SUB-2, CH-6)."""
 
-    code, text = 403, "subscription_invalid"
+    code = 403
+    text = "subscription_invalid"
 
 
 class SubscribeFailed(ProtocolError):
     """The session ended while its subscribe was on its way."""
 
-    code, text = 403, "subscribe_failed"
+    code = 403
+    text = "subscribe_failed"
 
 
 class UnsubscribeFailed(ProtocolError):
     """Unsubscribing from a meta channel, or the session ended meanwhile (UNS-5)."""
 
-    code, text = 403, "unsubscribe_failed"
+    code = 403
+    text = "unsubscribe_failed"
 
 
 class MessageDeleted(ProtocolError):
     """An extension or a listener vetoed the message (PUB-7, HS-8, CN-24)."""
 
-    code, text = 404, "message_deleted"
+    code = 404
+    text = "message_deleted"
     is_final = True
 
 
 class ChannelInvalid(ProtocolError):
     """A channel name outside the grammar (CH-1…CH-5, PUB-5)."""
 
-    code, text = 405, "channel_invalid"
+    code = 405
+    text = "channel_invalid"
 
 
 class TemplateInvalid(ChannelInvalid):
@@ -186,19 +206,22 @@ class TemplateInvalid(ChannelInvalid):
 class MessageIdInvalid(ProtocolError):
     """An ``id`` outside the grammar (MSG-12)."""
 
-    code, text = 405, "message_id_invalid"
+    code = 405
+    text = "message_id_invalid"
 
 
 class ReplayInvalid(ProtocolError):
     """A subscribe asks for a replay from what is no position on that channel (RPL-11, RPL-17)."""
 
-    code, text = 400, "replay_invalid"
+    code = 400
+    text = "replay_invalid"
 
 
 class ReplayGap(ProtocolError):
     """The events after the position named are not all there any more, and the channel refuses gaps (RPL-15)."""
 
-    code, text = 412, "replay_gap"
+    code = 412
+    text = "replay_gap"
 
 
 class SalesforceError(ProtocolError):
@@ -237,26 +260,30 @@ class ReplayIdMissing(SalesforceError):
 class MessageTooLarge(ProtocolError):
     """One Bayeux message above ``max_bayeux_message_size`` bytes (SEC-L8)."""
 
-    code, text = 413, "message_too_large"
+    code = 413
+    text = "message_too_large"
 
 
 class RateLimited(ProtocolError):
     """Too many messages or handshakes (SEC-L19, SEC-L20)."""
 
-    code, text = 429, "rate_limited"
+    code = 429
+    text = "rate_limited"
     is_passing = True
 
 
 class InternalError(ProtocolError):
     """A handler of ours raised (BER-2); the trace is in the log, never in the reply."""
 
-    code, text = 500, "internal_error"
+    code = 500
+    text = "internal_error"
 
 
 class Unavailable(ProtocolError):
     """A needed back end is away, the server is full or is shutting down (HS-17)."""
 
-    code, text = 503, "unavailable"
+    code = 503
+    text = "unavailable"
     is_passing = True
 
 
@@ -284,4 +311,5 @@ class HandshakeNotAlone(BodyRefused):
 class BatchTooLarge(BodyRefused):
     """More messages than ``max_batch_messages`` (BAT-8)."""
 
-    status, close_code = 413, 1009
+    status = 413
+    close_code = 1009

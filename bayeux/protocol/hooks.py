@@ -37,6 +37,7 @@ class Registry(list[Hook]):
         return Removal(self, hook)
 
     def __call__(self, hook: Hook) -> Hook:
+        """Register a function, as its decorator."""
         self.append(hook)
         return hook
 
@@ -51,6 +52,7 @@ class Removal:
         self._hook = hook
 
     def __call__(self) -> None:
+        """Remove it, if that has not been done."""
         registry, self._registry = self._registry, None
         if registry is not None and self._hook in registry:
             registry.remove(self._hook)

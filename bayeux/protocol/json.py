@@ -7,6 +7,7 @@ mark and invalid UTF-8. The nesting bound is ours.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -47,6 +48,33 @@ def _is_deeper_than(bound: int, text: bytes) -> bool:
             return False
         brackets = brackets.replace(b"[]", b"")
     return bool(brackets)
+
+
+class JsonCodec:
+    """How an application's data becomes JSON and comes back (MSGX-6); given to ``Options.json_codec``.
+
+    Whatever it makes of single values, documents are as strict as everywhere: bounded depth, no NaN, valid UTF-8.
+
+    Args:
+        default: called for a value that JSON cannot say; returns one that it can, or raises TypeError.
+        revive: called for each message's ``data`` that arrives; returns what listeners see in its place.
+    """
+
+    __slots__ = ("_default", "revive")
+
+    def __init__(
+        self, default: Callable[[Any], Any] | None = None, revive: Callable[[Json], Any] | None = None
+    ) -> None:
+        self._default = default
+        self.revive = revive
+
+    def encode(self, value: Any) -> bytes:
+        """As the function ``encode``. Raises TypeError for what neither JSON nor ``default`` can say."""
+        return orjson.dumps(value, self._default)
+
+
+STRICT = JsonCodec()
+"""Plain JSON values, no others."""
 
 
 def encode(value: Json) -> bytes:

@@ -48,6 +48,9 @@ PROTOCOL_FIELDS = frozenset(
 """Fields with a meaning of their own: what of them reaches a subscriber is decided one by one (PUB-9)."""
 
 
+_EXTENSION_KEYS = frozenset(("ack", "replay", "timesync"))
+"""Keys of ``ext`` between a client and the server: from a publisher they would be lies (XT-2)."""
+
 _WITH_SUBSCRIPTION = (names.META_SUBSCRIBE, names.META_UNSUBSCRIBE)
 
 
@@ -72,7 +75,7 @@ class Envelope(list[Fields]):
 
     def __init__(self, messages: list[Fields], size: int) -> None:
         super().__init__(messages)
-        self.size = size
+        self.size: int = size
 
 
 def parse_envelope(body: bytes | str, options: Options) -> Envelope:
@@ -110,9 +113,9 @@ class Message:
 
     def __init__(self, fields: Fields, options: Options) -> None:
         self._start(fields)
-        self.channel = _channel(fields, options)
-        self.id = _id(fields)
-        self.request = _request(self.channel)
+        self.channel: ChannelName = _channel(fields, options)
+        self.id: MessageId | None = _id(fields)
+        self.request: Request = _request(self.channel)
         _check_types(fields, self.request)
         if options.max_ext_size and "ext" in fields and len(json.encode(fields["ext"])) > options.max_ext_size:
             raise FieldInvalid("ext")
@@ -127,15 +130,24 @@ class Message:
         message.channel, message.id, message.request = channel, None, Request.PUBLISH
         return message
 
+    @classmethod
+    def as_heard(cls, fields: Fields) -> Message:
+        """An event or a reply, as a client inside the server hears it: what we made ourselves, no checks."""
+        message = cls.__new__(cls)
+        message._start(fields)
+        message.channel, message.id = parse_channel(fields["channel"]), fields.get("id")
+        message.request = _META_REQUESTS.get(message.channel.text, Request.PUBLISH)
+        return message
+
     def _start(self, fields: Fields) -> None:
-        self.fields = fields
+        self.fields: Fields = fields
         self.context: Any = None
         """The ``Context`` of the request that brought it; None for calls of the application (MSGX-3)."""
         self.session: Any = None
         """The ``ServerSession`` that sent it; None for an unknown client and for the application."""
-        self.is_handled = False
+        self.is_handled: bool = False
         """A hook that refuses this message wrote its whole ``reply`` itself (MSGX-2)."""
-        self.is_lazy = False
+        self.is_lazy: bool = False
         """It may wait for company on its way to each subscriber (MSGX-5, Q-10)."""
         self._reply: Reply | None = None
 
@@ -259,6 +271,8 @@ def event_of(message: Message, options: Options) -> Fields:
     if ext and options.forward_ext is not True:
         allowed = options.forward_ext or ()
         ext = {key: value for key, value in ext.items() if key in allowed}
+    if not _EXTENSION_KEYS.isdisjoint(ext):
+        ext = {key: value for key, value in ext.items() if key not in _EXTENSION_KEYS}
     if ext:
         event["ext"] = ext
     if "timestamp" in fields:

@@ -14,7 +14,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from bayeux.protocol.json import STRICT, JsonCodec
+
 KIB = 1024
+MIB = 1024 * KIB
 
 TRANSPORTS = ("websocket", "long-polling", "callback-polling")
 """All there are; the last has no protection against foreign pages but the cookie, and is off by default (JP-7)."""
@@ -76,7 +79,7 @@ class Options:
     queue_overflow: Literal["call", "drop_new", "drop_old", "disconnect"] = option(
         "disconnect", "What a full queue does when no listener decides (Q-2)."
     )
-    ack_max_resends: int = option(10, "Connects in a row that acknowledge nothing before a session ends (ACK-41).")
+    ack_max_resends: int = option(10, "Connects in a row without news before a session ends; 0 = unlimited (ACK-41).")
 
     # Limits
     max_sessions: int = option(20_000, "Sessions at once; 0 = unlimited (SEC-L15).")
@@ -127,6 +130,10 @@ class Options:
     # HTTP and WebSocket
     callback_parameter: str = option("jsonp", "Query parameter with the callback of callback-polling (JP-2).")
     callback_parameter_max_length: int = option(64, "Characters of a callback's name (JP-2).")
+    preset: str = field(default="", compare=False)
+    """The server these options imitate (MIG-3), or nothing."""
+    json_codec: JsonCodec = field(default=STRICT, compare=False)
+    """How values that JSON does not know are sent (MSGX-6); not for configuration files."""
     default_callback: str = option("", "Callback of a request that names none; empty = refuse it (JP-3).")
     gzip: bool = option(True, "Compress answers for clients that accept it (ENC-2).")
     gzip_min_size: int = option(1024, "Smallest body that is compressed (ENC-2).")

@@ -110,25 +110,25 @@ class BayeuxSession:
     )
 
     def __init__(self, client_id: str, options: Options) -> None:
-        self.client_id = client_id
-        self.options = options
-        self.state = State.NEW
+        self.client_id: str = client_id
+        self.options: Options = options
+        self.state: State = State.NEW
         self.subscriptions: set[str] = set()
-        self.queue = DeliveryQueue(options.max_queue, options.max_queue_bytes)
+        self.queue: DeliveryQueue = DeliveryQueue(options.max_queue, options.max_queue_bytes)
         self.held: HeldConnect | None = None
-        self.expires_at = NEVER
+        self.expires_at: float = NEVER
         """When it ends unless the client shows itself (SES-5); NEVER while a connect is processed or held."""
-        self.is_processing = False
+        self.is_processing: bool = False
         """A connect is being processed, and neither answered nor held yet (SES-5)."""
-        self.batches = 0
+        self.batches: int = 0
         """Requests of this session being processed: their answers take its events (BAT-4)."""
-        self.is_batching = 0
+        self.is_batching: int = 0
         """Batches of the application that are open: nothing leaves before they end (SN-3)."""
         self.acknowledgement: Acknowledgement | None = None
         """What was sent and not acknowledged, of a client that acknowledges (ACK-1)."""
-        self.may_push = False
+        self.may_push: bool = False
         """False from the handshake to the next message (WS-13)."""
-        self.connect_only = options.meta_connect_delivery_only
+        self.connect_only: bool = options.meta_connect_delivery_only
         """Events leave only with connect replies (DEL-3)."""
         self.advised: tuple[float, float, str] | None = None
         """Interval, timeout and transport that the last advice was about (ADV-4)."""

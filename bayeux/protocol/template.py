@@ -32,9 +32,9 @@ class Template:
             raise TemplateInvalid(f"{text!r}: {why}") from None
         if name.is_wild:
             raise TemplateInvalid(f"{text!r}: a template has no wildcards")
-        self.text = name.text
+        self.text: str = name.text
         segments = name.text[1:].split("/")
-        self.parameters = tuple(segment[1:-1] for segment in segments if _is_parameter(segment))
+        self.parameters: tuple[str, ...] = tuple(segment[1:-1] for segment in segments if _is_parameter(segment))
         """Their names, from left to right."""
         self._check(segments)
         self.pattern: ChannelName = parse_channel(self._narrowest_pattern(segments))

@@ -3,13 +3,15 @@
 Replies pass the outgoing extensions, which may be awaited; from there to the write nothing waits: the queue is
 taken, the batch gets its number, everything is encoded.
 
-Rules: BAT-7, QUE-3, ACK-14…18, SN-3.
+Rules: BAT-7, QUE-3, ACK-14…18, CN-11, SN-3.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import partial
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from bayeux.protocol import json
@@ -21,8 +23,10 @@ from bayeux.server import attachment, flow
 from bayeux.server.extension import is_stopped
 from bayeux.server.listeners import tell, tell_plainly
 from bayeux.server.steps import Steps
+from bayeux.server.trace import trace_sent
 
 if TYPE_CHECKING:
+    from bayeux.protocol.acknowledgement import Acknowledgement
     from bayeux.server.server import BayeuxServer
     from bayeux.server.sessions import ServerSession
     from bayeux.server.transport import Transport
@@ -66,14 +70,17 @@ def _encoded(reply: Reply) -> bytes:
 def take(server: BayeuxServer, session: ServerSession, transport: Transport, replies: list[Reply]) -> Batch:
     """What the session has waiting, to be written to ``transport`` now beside these replies."""
     is_open = session.is_batching == 0 and transport.writable
-    if is_open:
+    if session.acknowledgement is not None:
+        batch = _take_numbered(server, session, session.acknowledgement, replies, is_open=is_open)
+    elif is_open:
         drop_stale(server, session)
         _ask_dequeue(server, session, replies)
-    if session.acknowledgement is None:
-        batch = server.flusher.take(session) if is_open else NOTHING
+        batch = server.flusher.take(session)
     else:
-        batch = _take_numbered(server, session, replies, is_open=is_open)
+        batch = NOTHING
     server.counters.messages_delivered[transport.name] += len(batch)
+    if session.recovering is not None and server.recovery is not None:
+        server.call_later(0.0, partial(server.recovery.go_on, session))
     return batch
 
 
@@ -90,11 +97,53 @@ def answer_held(server: BayeuxServer, session: ServerSession, reply: Reply, *, i
         return
     replies = [reply]
     if has_extensions(server, session):
+        batch = next_batch(session)
         replies = yield from extended(server, session, replies)
         if held_by.closed:
             return  # its client left while an extension was awaited: nothing was taken
+        if is_overtaken(session, batch):
+            held_by.dismiss(session.options.duplicate_meta_connect_http_code)
+            return
     events = take(server, session, held_by, replies)
-    held_by.send(events, encoded(replies))
+    send(session, held_by, events, encoded(replies))
+    tell_sent(server, session, events, replies)
+
+
+def push(server: BayeuxServer, session: ServerSession, socket: Transport) -> None:
+    """Write what waits to a socket, without a reply (WS-10)."""
+    events = take(server, session, socket, [])
+    if events.messages:
+        send(session, socket, events, ())
+
+
+def send(session: ServerSession | None, transport: Transport, events: Batch, replies: Sequence[bytes]) -> None:
+    """Write, and log it where the session is traced (MON-3)."""
+    if session is not None and session.is_traced:
+        trace_sent(session, events, replies)
+    transport.send(events, replies)
+
+
+def next_batch(session: ServerSession) -> int:
+    """The number that its next connect reply gets; 0 where batches have none."""
+    return 0 if session.acknowledgement is None else session.acknowledgement.next_batch
+
+
+def is_overtaken(session: ServerSession, batch: int) -> bool:
+    """A later connect took the place of one whose reply was waited for since it should have been that batch (CN-11).
+
+    Its client would get the same events twice: with this reply, and with that of the later one.
+    """
+    return session.acknowledgement is not None and (session.held is not None or next_batch(session) != batch)
+
+
+def tell_sent(server: BayeuxServer, session: ServerSession, events: Batch, replies: list[Reply]) -> None:
+    """Tell who wants to know which events left under which number (ACK-15)."""
+    if server.listeners.batch_sent and session.acknowledgement is not None:
+        for reply in replies:
+            ack = (reply.get("ext") or {}).get("ack") if _closes_batch(session, reply) else None
+            if ack is not None:
+                number = ack["batch"] if isinstance(ack, dict) else ack
+                server.go(tell(server.listeners.batch_sent, session, list(events.messages), number))
 
 
 def _ask_dequeue(server: BayeuxServer, session: ServerSession, replies: list[Reply]) -> None:
@@ -103,45 +152,49 @@ def _ask_dequeue(server: BayeuxServer, session: ServerSession, replies: list[Rep
     listeners = [*server.listeners.dequeue, *own]
     if not listeners:
         return
-    unacknowledged = [] if session.acknowledgement is None else session.acknowledgement.messages
-    queue = [*unacknowledged, *session.queue.messages]
+    acknowledgement = session.acknowledgement
+    sent = [] if acknowledgement is None else acknowledgement.messages
+    queue = [*sent, *session.queue.messages]
     before = queue.copy()
     tell_plainly(listeners, session, queue, replies)
     if queue == before:
         return
-    if session.acknowledgement is not None:  # ACK-18: what they drop is gone
-        known = set(unacknowledged)
-        session.acknowledgement.replace([message for message in queue if message in known])
-        queue = [message for message in queue if message not in known]
+    if acknowledgement is not None:  # ACK-18: what they drop is gone
+        known = set(sent)
+        seen_before = list(takewhile(known.__contains__, queue))
+        acknowledgement.replace(seen_before)
+        queue = queue[len(seen_before) :]  # what was sent and stands behind news leaves as news
     session.queue.replace(queue)
 
 
-def _take_numbered(server: BayeuxServer, session: ServerSession, replies: list[Reply], *, is_open: bool) -> Batch:
+def _take_numbered(
+    server: BayeuxServer,
+    session: ServerSession,
+    acknowledgement: Acknowledgement,
+    replies: list[Reply],
+    *,
+    is_open: bool,
+) -> Batch:
     """Events under the number that the client acknowledges with its next connect (ACK-14, ACK-15)."""
-    acknowledgement = session.acknowledgement
-    assert acknowledgement is not None
     numbered = [reply for reply in replies if _closes_batch(session, reply)]
-    if not numbered or not is_open:
-        batch, fresh = NOTHING, []
-        if not numbered and session.is_over:
-            return server.flusher.take(session)  # DSC-6: the last it will get, acknowledged or not
-    elif acknowledgement.sent:
-        fresh = session.queue.messages.copy()
+    if not numbered:
+        # DSC-6: what a session that is over gets without a connect is the last it will get.
+        return server.flusher.take(session) if is_open and session.is_over else NOTHING
+    if is_open:
+        drop_stale(server, session)
+        _ask_dequeue(server, session, replies)
+    fresh = server.flusher.take(session) if is_open else NOTHING
+    batch = fresh
+    if acknowledgement.sent:  # also where nothing else may leave: the number would acknowledge these, too
         options = session.options
-        messages = [*acknowledgement.messages, *fresh]
+        messages = [*acknowledgement.messages, *fresh.messages]
         batch = Batch(messages, options.ws_max_frame_bytes, options.ws_messages_per_frame)
-        session.queue.clear()
-    else:
-        batch = server.flusher.take(session)
-        fresh = list(batch.messages)
     for reply in numbered:
-        number = acknowledgement.close_batch(fresh)
+        number = acknowledgement.close_batch(fresh.messages)
+        fresh = NOTHING
         is_handshake = reply["channel"] == META_HANDSHAKE
         ack = {"enabled": True, "batch": number} if is_handshake else number
-        reply["ext"] = {**reply.get("ext", {}), "ack": ack}
-        if server.listeners.batch_sent:
-            server.go(tell(server.listeners.batch_sent, session, list(batch.messages), number))
-        fresh = []
+        reply["ext"] = {**(reply.get("ext") or {}), "ack": ack}
     session.queue.occupy(acknowledgement.count, acknowledgement.bytes)
     return batch
 

@@ -24,6 +24,7 @@ def attach_new(server: BayeuxServer, session: ServerSession, transport: Transpor
     transport.session = session
     if transport.streaming:
         session.transport = transport
+    note_reachability(server, session)
 
 
 def attach(server: BayeuxServer, session: ServerSession, transport: Transport, *, is_connect: bool) -> None:
@@ -40,6 +41,7 @@ def hold(server: BayeuxServer, session: ServerSession, transport: Transport, mes
     """A connect is held from here on; it costs a place in a set (LP-12)."""
     transport.session = session
     session.held_by = transport
+    note_reachability(server, session)
     if not transport.streaming:
         server.sessions.hold_slot(session)
     if server.listeners.suspended or session.hooks is not None:
@@ -56,7 +58,7 @@ def let_go(server: BayeuxServer, session: ServerSession, *, is_timeout: bool = F
         return None
     if not held_by.streaming:
         server.sessions.free_slot(session)
-    session.left(server.clock())
+    note_reachability(server, session)
     if server.listeners.resumed or session.hooks is not None:
         server.go(_tell(server, session, "resumed", is_timeout))
     return held_by
@@ -76,7 +78,7 @@ def lose(server: BayeuxServer, transport: Transport) -> None:
         return
     if session.transport is transport:
         session.transport = None
-        session.left(server.clock())
+        note_reachability(server, session)
     _drop_held(server, session, transport)
 
 
@@ -91,6 +93,7 @@ def _move_to_socket(server: BayeuxServer, session: ServerSession, socket: Transp
             session.lose_held_connect(server.clock())
             server.watch(session)
         session.transport = socket
+        note_reachability(server, session)
     session.may_push = True
 
 
@@ -98,7 +101,7 @@ def _leave_socket(server: BayeuxServer, session: ServerSession, socket: Transpor
     _drop_held(server, session, socket)
     socket.session = None
     session.transport = None
-    session.left(server.clock())
+    note_reachability(server, session)
 
 
 def _drop_held(server: BayeuxServer, session: ServerSession, transport: Transport) -> None:
@@ -108,6 +111,16 @@ def _drop_held(server: BayeuxServer, session: ServerSession, transport: Transpor
         session.lose_held_connect(server.clock())
         if not session.is_over:
             server.watch(session)
+
+
+def note_reachability(server: BayeuxServer, session: ServerSession) -> None:
+    """Tell where a client can be reached again, or no longer (SN-10, MON-2)."""
+    if not session.note_reachability(server.clock()):
+        return
+    listeners = server.listeners
+    opened_or_closed = listeners.connection_opened if session.is_reachable else listeners.connection_closed
+    if opened_or_closed:
+        server.go(tell(opened_or_closed, session))
 
 
 def _tell(server: BayeuxServer, session: ServerSession, event: str, about: object) -> Steps[None]:

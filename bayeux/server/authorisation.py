@@ -56,7 +56,7 @@ def authorise_subscribe(server: BayeuxServer, message: Message, session: ServerS
             raise error(DENIED_BY_POLICY, *about)
         if not server.is_private(channel):
             yield from _authorise_create(server, channel, session, message, CreateDenied, about)
-        yield from _authorise(server, Operation.SUBSCRIBE, channel, session, message, SubscribeDenied, about)
+        yield from authorise(server, Operation.SUBSCRIBE, channel, session, message, SubscribeDenied, about)
 
 
 def authorise_publish(server: BayeuxServer, message: Message, session: ServerSession | None) -> Steps[None]:
@@ -70,7 +70,7 @@ def authorise_publish(server: BayeuxServer, message: Message, session: ServerSes
     if server.is_private(channel):
         raise PublishDenied(DENIED_BY_POLICY)
     yield from _authorise_create(server, channel, session, message, ChannelCreateDenied, ())
-    yield from _authorise(server, Operation.PUBLISH, channel, session, message, PublishDenied, ())
+    yield from authorise(server, Operation.PUBLISH, channel, session, message, PublishDenied, ())
 
 
 def _authorise_create(
@@ -87,10 +87,10 @@ def _authorise_create(
     bound = server.options.max_channels
     if bound and len(server.channels) - len(META_CHANNELS) >= bound:
         raise error("limit", *about)
-    yield from _authorise(server, Operation.CREATE, channel, session, message, error, about)
+    yield from authorise(server, Operation.CREATE, channel, session, message, error, about)
 
 
-def _authorise(
+def authorise(
     server: BayeuxServer,
     operation: Operation,
     channel: ChannelName,

@@ -13,7 +13,7 @@ import logging
 from bayeux.server.sessions import ServerSession, Sessions
 from bayeux.server.transport import Context, Transport
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 
 CALLBACK_POLLING = "callback-polling"

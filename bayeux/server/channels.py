@@ -13,11 +13,13 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from bayeux.backplane.interface import Retention
 from bayeux.protocol.channel import META_CHANNELS, ChannelName, Kind, parse_channel
 from bayeux.protocol.errors import ChannelInvalid
+from bayeux.protocol.hooks import Registry, Removal
 from bayeux.server.filters import DataFilter, FilterListener
 from bayeux.server.flow import FlowControl
-from bayeux.server.listeners import MessageListener, Registry, Removal, Subscribed, tell, tell_plainly
+from bayeux.server.listeners import MessageListener, Subscribed, tell, tell_plainly
 from bayeux.server.security import Authorizer
 from bayeux.server.steps import Steps
 
@@ -48,6 +50,7 @@ class ServerChannel:
         "listeners",
         "name",
         "persistent",
+        "retention",
         "subscribed",
         "subscribers",
         "unsubscribed",
@@ -60,6 +63,8 @@ class ServerChannel:
         """Never swept, whoever uses it (CH-32)."""
         self.broadcast_to_publisher = True
         """Whether publishers get their own events (PUB-11)."""
+        self.retention: Retention | None = None
+        """What is kept of its events for replay, in place of what the extension says (CHN-2, RPL-1)."""
         self.flow: FlowControl | None = None
         """Which of its events, and of those below a pattern, a slow subscriber is spared (QUE-5)."""
         self.lazy = False
@@ -168,7 +173,12 @@ class ServerChannel:
         return self._server.publish(self.name.text, data, sender=sender)
 
     def remove(self) -> None:
-        """Unsubscribe everyone and be gone; a later use makes a new channel of that name (CHN-4)."""
+        """Unsubscribe everyone and be gone; a later use makes a new channel of that name (CHN-4).
+
+        Raises ChannelInvalid for a meta channel.
+        """
+        if self.kind is Kind.META:
+            raise ChannelInvalid
         for session in tuple(self.subscribers):
             self.unsubscribe(session)
         self._server.channels.remove(self)
@@ -233,6 +243,10 @@ class Channels:
         """The existing channels that see a message to ``name``, widest first (CH-21)."""
         by_name = self._by_name
         return [by_name[pattern] for pattern in name.patterns if pattern in by_name]
+
+    def flow(self, name: ChannelName) -> FlowControl | None:
+        """What controls the events of a channel: the narrowest that is set (QUE-5)."""
+        return next((each.flow for each in reversed(self.matching(name)) if each.flow is not None), None)
 
     def subscribers(self, channels: Iterable[ServerChannel]) -> list[ServerSession]:
         """Everyone under these channels, each session once (CH-22)."""

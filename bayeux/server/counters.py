@@ -16,9 +16,9 @@ class Histogram:
     __slots__ = ("bounds", "counts", "total")
 
     def __init__(self, bounds: tuple[float, ...]) -> None:
-        self.bounds = bounds
-        self.counts = [0] * (len(bounds) + 1)
-        self.total = 0.0
+        self.bounds: tuple[float, ...] = bounds
+        self.counts: list[int] = [0] * (len(bounds) + 1)
+        self.total: float = 0.0
 
     def observe(self, value: float) -> None:
         """Count one value."""
@@ -65,7 +65,7 @@ class Counters:
         """open now, by transport"""
         self.rejected: Counter[str] = Counter()
         """by the id of the limit that refused"""
-        self.delivery_seconds = Histogram(SECONDS)
+        self.delivery_seconds: Histogram = Histogram(SECONDS)
         """from a publish that was accepted to the write of its batch"""
         self.request_seconds: dict[str, Histogram] = {}
         """by meta channel or ``publish``; a held connect counts until it is held"""

@@ -14,7 +14,7 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 TICK = 0.05  # CN-8: a connect may be answered 50 ms late
 
@@ -54,7 +54,7 @@ class Deadlines:
         call_at: Callable[[float, Callable[[], None]], Cancellable] | None = None,
         tick: float = TICK,
     ) -> None:
-        self.tick = tick
+        self.tick: float = tick
         self._clock = clock
         self._call_at = call_at
         self._buckets: dict[int, set[Watched]] = {}

@@ -9,10 +9,11 @@ import hashlib
 import logging
 from typing import TYPE_CHECKING, Any
 
+from bayeux.protocol import json
 from bayeux.protocol.effects import EndReason
 from bayeux.protocol.encoded import EncodedMessage
 from bayeux.protocol.transitions import Happening, happen
-from bayeux.server import answering
+from bayeux.server import answering, attachment
 from bayeux.server.channels import ServerChannel
 from bayeux.server.listeners import tell
 from bayeux.server.sessions import ServerSession
@@ -54,12 +55,16 @@ def kick(server: BayeuxServer, session: ServerSession, reason: EndReason = EndRe
     """
     if session.is_over:
         return
+    session.end_reason = reason
+    if session.hooks is not None and session.hooks.receive is not None:  # a local one is told at once
+        yield from perform_happening(server, session, Happening.KICK)
+        yield from session.hooks.receive(json.decode(_FAREWELL.json, 0))
+        return
     session.queue.put_beyond_bounds(_FAREWELL)
     socket = session.transport if session.may_push else None  # WS-13
-    session.end_reason = reason
     yield from perform_happening(server, session, Happening.KICK)
     if session.queue.messages and socket is not None and socket.writable and not socket.closed:
-        socket.send(answering.take(server, session, socket, []), ())
+        answering.push(server, session, socket)
     if session.queue.messages:
         session.expires_at = server.clock() + session.options.max_interval
         server.sessions.remember_kicked(session)
@@ -106,8 +111,10 @@ def _remove(server: BayeuxServer, session: ServerSession, reason: EndReason) -> 
     session.queue.close()
     if reason not in _TOLD:
         session.queue.clear()
+        session.acknowledgement = None  # ACK-20
     # A session that is over has no way to a socket that may soon be somebody else's.
     socket, session.transport = session.transport, None
+    attachment.note_reachability(server, session)
     if socket is None or socket.closed:
         return left
     if reason in _AT_ONCE:

@@ -11,15 +11,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from bayeux.protocol import advice as advices
-from bayeux.protocol.channel import Kind
+from bayeux.protocol.channel import META_CONNECT, Kind
 from bayeux.protocol.client_id import new_client_id
 from bayeux.protocol.effects import Hold, Publish, Reply
 from bayeux.protocol.encoded import NOTHING, Batch
 from bayeux.protocol.errors import (
+    FieldInvalid,
     HandshakeDenied,
     HandshakeFailed,
     InternalError,
@@ -30,6 +31,7 @@ from bayeux.protocol.errors import (
     SubscribeFailed,
     UnsubscribeFailed,
 )
+from bayeux.protocol.hooks import STOP
 from bayeux.protocol.message import (
     Fields,
     Message,
@@ -45,13 +47,14 @@ from bayeux.protocol.transitions import Happening, receive
 from bayeux.server import answering, attachment, ending, publication
 from bayeux.server.authorisation import authorise_publish, authorise_subscribe, decide, refusal
 from bayeux.server.current import handled
-from bayeux.server.extension import STOP
 from bayeux.server.security import Denied
 from bayeux.server.sessions import ServerSession
 from bayeux.server.steps import Steps, ask
+from bayeux.server.trace import trace_received
 from bayeux.server.transport import Context, Transport
 
 if TYPE_CHECKING:
+    from bayeux.server.recovery import Plan
     from bayeux.server.server import BayeuxServer
 
 log = logging.getLogger(__name__)
@@ -61,7 +64,8 @@ _ENDED_MEANWHILE = {Request.SUBSCRIBE: SubscribeFailed, Request.UNSUBSCRIBE: Uns
 
 
 class Exchange:
-    """The processing of one body or frame.
+    """The processing of one body or frame; what is sent from inside the server differs in who begins a session, in
+    its data, and in where its replies go (``LocalExchange``).
 
     Args:
         messages: at least one, none of them looked at yet.
@@ -120,10 +124,14 @@ class Exchange:
         try:
             if self._session is not None and not self._session.is_over:
                 self._charge(self._session)
+                if self._session.is_traced:
+                    trace_received(self._session, fields)
             message = Message(fields, self._context.options)
             message.context = self._context
             handled.set(message)
             request = message.request
+            if request is Request.PUBLISH and (revive := self._context.options.json_codec.revive) is not None:
+                self._revive(message, revive)
             server.counters.messages_received[message.channel.kind.value, self._transport.name] += 1
             if is_too_big:
                 server.reject("SEC-L8")
@@ -175,8 +183,11 @@ class Exchange:
         if session.is_over:
             self._bid_farewell(session, message)
             return
+        plan: Plan | None = None
         if request is Request.SUBSCRIBE:
             yield from authorise_subscribe(server, message, session)
+            if server.recovery is not None:
+                plan = yield from server.recovery.plan(session, message)
         elif request is Request.PUBLISH:
             yield from authorise_publish(server, message, session)
         yield from self._listen_to_meta(message, session)
@@ -184,11 +195,20 @@ class Exchange:
             raise _ENDED_MEANWHILE[request]
         if self._transport.closed and request is Request.CONNECT:
             return  # the client left while a hook was awaited: there is nothing to hold
-        for effect in receive(session, message, self._arrival(session)):
+        effects = receive(session, message, self._arrival(session))
+        if plan is not None and server.recovery is not None:
+            server.recovery.begin(session, plan)
+        for effect in effects:
             if isinstance(effect, Publish):
+                del message.reply["successful"]  # not settled yet: who vetoes may word the reply (MSGX-2)
                 yield from publication.publish(server, message, session)
+                message.reply["successful"] = True
             elif isinstance(effect, Reply):
                 self._has_connect_reply = self._has_connect_reply or request is Request.CONNECT
+                if plan is not None and server.recovery is not None:
+                    server.recovery.go_on(session)
+                    if plan.report:
+                        effect.fields["ext"] = {**effect.fields.get("ext", {}), "replay": dict(plan.report)}
                 self._reply(effect.fields, message)
             elif isinstance(effect, Hold):
                 self._is_held = True
@@ -222,10 +242,9 @@ class Exchange:
 
     def _handshake(self, message: Message) -> Steps[None]:
         """HS-1…8: every handshake makes a new session; a refused one leaves nothing behind (LST-5)."""
-        server, context = self._server, self._context
+        server = self._server
         self._is_handshake = True
-        server.admission.admit_handshake(context)
-        session = ServerSession(new_client_id(server.random_bytes), context.options, server, context, server.clock())
+        session = self._new_session()
         message.session = session
         yield from self._extend(session, message)
         decision = yield from decide(server.policy.can_handshake, server, session, message)
@@ -249,7 +268,21 @@ class Exchange:
                 self._reply(effect.fields, message)
         server.counters.handshakes["successful", self._transport.name] += 1
 
+    def _new_session(self) -> ServerSession:
+        """One that no policy has been asked about. Raises Unavailable or RateLimited."""
+        server, context = self._server, self._context
+        server.admission.admit_handshake(context)
+        return ServerSession(new_client_id(server.random_bytes), context.options, server, context, server.clock())
+
     # Its way ---------------------------------------------------------------------------------------
+
+    def _revive(self, message: Message, revive: Callable[[Any], Any]) -> None:
+        """Give the message the data as the application's codec sees it (MSGX-6)."""
+        try:
+            message.data = revive(message.data)
+        except Exception:
+            log.exception("the codec did not take a message's data", extra={"channel": message.channel.text})
+            raise FieldInvalid("data") from None
 
     def _extend(self, session: ServerSession | None, message: Message) -> Steps[None]:
         """Server-wide extensions, then the session's; any of them may stop the message (EXN-2, EXN-4)."""
@@ -328,24 +361,34 @@ class Exchange:
         if self._is_held or transport.closed:
             return
         if answering.has_extensions(self._server, session):
+            batch = 0 if session is None else answering.next_batch(session)
             replies = yield from answering.extended(self._server, session, replies)
             if transport.closed:
                 return  # the client left while an extension was awaited: nothing was taken
+            if session is not None and self._has_connect_reply and answering.is_overtaken(session, batch):
+                replies = [reply for reply in replies if reply.get("channel") != META_CONNECT]
+                self._has_connect_reply = False
+                if not replies:
+                    transport.dismiss(session.options.duplicate_meta_connect_http_code)
+                    return
         events = NOTHING if session is None else self._events(session, replies)
         if self._is_handshake and events.messages:
             self._send_behind_handshake(events, replies)
         else:
-            transport.send(events, answering.encoded(replies))
+            answering.send(session, transport, events, answering.encoded(replies))
+        if session is not None:
+            answering.tell_sent(self._server, session, events, replies)
 
     def _send_behind_handshake(self, events: Batch, replies: list[ReplyFields]) -> None:
         """HS-14: the reply says how many events follow it, in the same response or in frames of their own."""
         transport = self._transport
         replies[0]["x-messages"] = len(events)
         if transport.streaming:
-            transport.send(NOTHING, answering.encoded(replies))
-            transport.send(events, ())
+            answering.send(self._session, transport, NOTHING, answering.encoded(replies))
+            answering.send(self._session, transport, events, ())
         else:
-            transport.send(NOTHING, [*answering.encoded(replies), *[event.json for event in events.messages]])
+            behind = [event.json for event in events.messages]
+            answering.send(self._session, transport, NOTHING, [*answering.encoded(replies), *behind])
 
     def _events(self, session: ServerSession, replies: list[ReplyFields]) -> Batch:
         """What of the session's events leaves with this answer (DEL-1…3, HS-11)."""
@@ -366,6 +409,6 @@ class Exchange:
         if self._is_handshake:
             is_successful = bool(replies) and replies[0].get("successful") is True
             return session.allow_message_delivery_during_handshake and is_successful
-        if session.connect_only or transport.connect_only:
-            return self._has_connect_reply
+        if (session.connect_only or transport.connect_only) and not self._has_connect_reply:
+            return False
         return not transport.streaming or session.transport is transport

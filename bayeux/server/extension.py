@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
-from bayeux.server.listeners import Registry, Removal
+from bayeux.protocol.hooks import STOP, Registry, Removal
 from bayeux.server.steps import Steps, ask
 
 if TYPE_CHECKING:
@@ -21,14 +20,6 @@ if TYPE_CHECKING:
     from bayeux.server.sessions import ServerSession
 
 log = logging.getLogger(__name__)
-
-
-class _Stop(Enum):
-    STOP = "stop"
-
-
-STOP: Final = _Stop.STOP
-"""Returned by a hook: this message goes no further."""
 
 
 class Extension:
@@ -63,35 +54,48 @@ class Extension:
         """It no longer is."""
 
 
-class Extensions(Registry[Extension]):
+class Attachable(Protocol):
+    """What is told of its owner."""
+
+    def added(self, owner: Any) -> object:
+        """It was registered."""
+
+    def removed(self, owner: Any) -> object:
+        """It no longer is."""
+
+
+Kind = TypeVar("Kind", bound=Attachable)
+
+
+class Extensions(Registry[Kind]):
     """The extensions of a server or a session; each is told when it comes and goes."""
 
     __slots__ = ("_owner",)
 
-    def __init__(self, owner: BayeuxServer | ServerSession) -> None:
+    def __init__(self, owner: object) -> None:
         super().__init__()
         self._owner = owner
 
-    def append(self, extension: Extension) -> None:
+    def append(self, extension: Kind) -> None:
         """Register it behind the others."""
         super().append(extension)
         extension.added(self._owner)
 
-    def extend(self, extensions: Iterable[Extension]) -> None:
+    def extend(self, extensions: Iterable[Kind]) -> None:
         """Register several, in their order."""
         for extension in extensions:
             self.append(extension)
 
-    def __iadd__(self, extensions: Iterable[Extension]) -> Self:  # type: ignore[override, misc]
+    def __iadd__(self, extensions: Iterable[Kind]) -> Self:  # type: ignore[override, misc]
         self.extend(extensions)
         return self
 
-    def remove(self, extension: Extension) -> None:
+    def remove(self, extension: Kind) -> None:
         """Take it out. Raises ValueError if it is not there."""
         super().remove(extension)
         extension.removed(self._owner)
 
-    def add(self, extension: Extension) -> Callable[[], None]:
+    def add(self, extension: Kind) -> Callable[[], None]:
         """Register it behind the others; returns how to remove it."""
         self.append(extension)
         return Removal(self, extension)

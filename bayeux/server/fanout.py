@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING
 
 from bayeux.protocol import json
 from bayeux.protocol.encoded import EncodedMessage
+from bayeux.protocol.hooks import STOP
 from bayeux.protocol.message import Fields
 from bayeux.protocol.transitions import Happening
 from bayeux.server import flow
 from bayeux.server.ending import let_happen
-from bayeux.server.extension import STOP
 from bayeux.server.listeners import tell_plainly
 from bayeux.server.steps import Steps, ask, start
 
@@ -41,6 +41,12 @@ class Waiting:
     message: EncodedMessage
     event: Fields
     sender: ServerSession | None
+    is_replayed: bool = False
+
+
+def replay(server: BayeuxServer, session: ServerSession, message: EncodedMessage, event: Fields) -> None:
+    """Queue an event of the past for one session, through its hooks like any other (RPL-18)."""
+    _through_hooks(server, session, Waiting(message, event, None, is_replayed=True))
 
 
 def deliver(
@@ -139,20 +145,28 @@ async def _catch_up(server: BayeuxServer, session: ServerSession, awaited: objec
 
 def _pass_hooks(server: BayeuxServer, session: ServerSession, waiting: Waiting) -> Steps[bool]:
     """Extensions, message listeners, then the queue, or the receiver of a local session (LST-1)."""
-    mine = yield from _own_copy(session, waiting)
+    if not waiting.is_replayed and session.recovering is not None and _is_withheld(session, waiting.message):
+        return True
+    mine = yield from _own_copy(server, session, waiting)
     if mine is None or session.is_over:
         return False
     assert session.hooks is not None
     if session.hooks.receive is None:
         return enqueue(server, session, mine, waiting.sender)
-    try:
-        yield from ask(session.hooks.receive, json.decode(mine.json, 0))  # a copy of its own, as others have
-    except Exception:  # LOC-5: nobody else is affected
-        log.exception("a local subscriber raised")
+    yield from session.hooks.receive(json.decode(mine.json, 0))  # a copy of its own, as others have
     return True
 
 
-def _own_copy(session: ServerSession, waiting: Waiting) -> Steps[EncodedMessage | None]:
+def _is_withheld(session: ServerSession, message: EncodedMessage) -> bool:
+    """The session catches up on this channel, and will come to this event by itself (RPL-16)."""
+    cursor = session.recovering.get(message.channel) if session.recovering is not None else None
+    if cursor is None or not message.position:
+        return False
+    cursor.withheld = max(cursor.withheld, message.position)
+    return True
+
+
+def _own_copy(server: BayeuxServer, session: ServerSession, waiting: Waiting) -> Steps[EncodedMessage | None]:
     """What the session's own hooks leave of an event; the shared bytes where they changed nothing (EXN-8)."""
     hooks, message = session.hooks, waiting.message
     assert hooks is not None
@@ -178,11 +192,12 @@ def _own_copy(session: ServerSession, waiting: Waiting) -> Steps[EncodedMessage 
     if mine == waiting.event:
         return message
     try:
-        changed = EncodedMessage(message.channel, json.encode(mine), message.accepted_at, message.lazy_timeout)
+        encoded = server.options.json_codec.encode(mine)
+        changed = EncodedMessage(message.channel, encoded, message.accepted_at, message.lazy_timeout)
     except TypeError:
         log.exception("a session's hook left what JSON cannot say")
         return None
-    changed.flow, changed.key = message.flow, message.key
+    changed.flow, changed.key, changed.position = message.flow, message.key, message.position
     return changed
 
 
@@ -198,16 +213,19 @@ def _make_room(
     queue = session.queue
     if queue.controlled and flow.drop_stale(queue, server.clock()) and queue.put(message):
         return True
-    if session.acknowledgement is not None and session.acknowledgement.sent:
+    if session.acknowledgement is not None:
         tell_plainly(server.listeners.ack_queue_full, session)
+        queue.measure()
         queue.occupy(session.acknowledgement.count, session.acknowledgement.bytes)
-        if queue.put(message):
-            return True
+        if session.is_over or queue.put(message):
+            return not session.is_over
     own = session.hooks.listeners.queue_full if session.hooks is not None else ()
     listeners = [*server.listeners.queue_full, *own]
     if listeners:
         is_wanted = _is_wanted(listeners, session, message, sender) and not session.is_over
         queue.measure()
+    elif session.acknowledgement is not None:
+        is_wanted = False  # ACK-40: its client counts on getting everything, so nothing is dropped in silence
     elif session.options.queue_overflow == "drop_old":
         server.counters.messages_dropped["overflow"] += queue.drop_oldest_for(message)
         is_wanted = queue.put(message)
@@ -224,7 +242,8 @@ def _make_room(
 def _refuse(server: BayeuxServer, session: ServerSession, *, is_decided: bool = False) -> bool:
     """Count what is not taken; end the session for it, unless a listener decided (Q-2)."""
     server.counters.messages_dropped["overflow"] += 1
-    if not is_decided and session.options.queue_overflow == "disconnect":
+    is_promised = session.acknowledgement is not None
+    if not is_decided and (is_promised or session.options.queue_overflow == "disconnect"):
         server.reject("SEC-L16")
         let_happen(server, session, Happening.OVERFLOW)
     return False

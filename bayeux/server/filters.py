@@ -53,7 +53,7 @@ class FilterListener:
     __slots__ = ("data_filter",)
 
     def __init__(self, data_filter: DataFilter) -> None:
-        self.data_filter = data_filter
+        self.data_filter: DataFilter = data_filter
 
     def __repr__(self) -> str:
         return f"<FilterListener {self.data_filter!r}>"

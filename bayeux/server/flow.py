@@ -59,7 +59,7 @@ class Samples:
 
     def __init__(self) -> None:
         self._by_key: dict[Hashable, tuple[float, EncodedMessage | None]] = {}
-        self.due_at = NEVER
+        self.due_at: float = NEVER
         """When the earliest of those that wait is due."""
 
     def pass_now(self, message: EncodedMessage, every: float, now: float) -> bool:

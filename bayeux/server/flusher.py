@@ -19,7 +19,7 @@ from bayeux.protocol.encoded import NOTHING, Batch
 if TYPE_CHECKING:
     from bayeux.server.sessions import ServerSession
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 # A write costs 4 to 6 microseconds of kernel time: so many keep a turn within SEC-92's 10 ms.
 SESSIONS_A_TURN = 1000

@@ -11,11 +11,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from bayeux.protocol.hooks import Registry
 from bayeux.server.steps import Steps, ask
 
 if TYPE_CHECKING:
+    from bayeux.protocol.channel import ChannelName
     from bayeux.protocol.delivery import DeliveryQueue
     from bayeux.protocol.effects import EndReason
     from bayeux.protocol.encoded import EncodedMessage
@@ -23,14 +25,12 @@ if TYPE_CHECKING:
     from bayeux.protocol.template import Template
     from bayeux.server.channels import ServerChannel
     from bayeux.server.sessions import ServerSession
-    from bayeux.server.transport import Transport
 
 log = logging.getLogger(__name__)
 
-Hook = TypeVar("Hook")
-
 Told: TypeAlias = "Awaitable[object] | object"
-MessageListener: TypeAlias = "Callable[..., bool | None | Awaitable[bool | None]]"
+Heard: TypeAlias = "bool | None | Awaitable[bool | None] | Steps[bool | None]"
+MessageListener: TypeAlias = "Callable[..., Heard]"
 """``(session, message)``, and by name the values of a template's parameters; ``False`` vetoes (LST-8)."""
 SessionAdded: TypeAlias = "Callable[[ServerSession, Message], Told]"
 SessionRemoved: TypeAlias = "Callable[[ServerSession, EndReason], Told]"
@@ -50,46 +50,10 @@ Resumed: TypeAlias = "Callable[[ServerSession, bool], Told]"
 """``(session, is_timeout)``."""
 Published: TypeAlias = "Callable[[ServerSession | None, str, Any], Told]"
 """``(session, channel, data)``; no session where the application published (MON-2)."""
-ConnectionChanged: TypeAlias = "Callable[[Transport], Told]"
+ConnectionChanged: TypeAlias = "Callable[[ServerSession], Told]"
 BatchSent: TypeAlias = "Callable[[ServerSession, list[EncodedMessage], int], Told]"
 BatchReceived: TypeAlias = "Callable[[ServerSession, int], Told]"
 AckQueueFull: TypeAlias = "Callable[[ServerSession], object]"
-
-
-class Registry(list[Hook]):
-    """Hooks of one kind, in order of registration; one that is added twice is called twice (GEN-4).
-
-    As a decorator it registers a function and gives it back (GEN-9). Hooks may come and go while they are called:
-    whoever calls them walks a copy.
-    """
-
-    __slots__ = ()
-
-    def add(self, hook: Hook) -> Callable[[], None]:
-        """Register a hook; returns how to remove it, which may be called more than once."""
-        self.append(hook)
-        return Removal(self, hook)
-
-    def __call__(self, hook: Hook) -> Hook:
-        """Register a hook and give it back: the decorator."""
-        self.append(hook)
-        return hook
-
-
-class Removal:
-    """Takes one registration back, once."""
-
-    __slots__ = ("_hook", "_registry")
-
-    def __init__(self, registry: list[Any], hook: Any) -> None:
-        self._registry: list[Any] | None = registry
-        self._hook = hook
-
-    def __call__(self) -> None:
-        """Remove it; nothing, if it is removed already."""
-        registry, self._registry = self._registry, None
-        if registry is not None and self._hook in registry:
-            registry.remove(self._hook)
 
 
 class TemplateListener:
@@ -101,10 +65,14 @@ class TemplateListener:
         self._template = template
         self._listener = listener
 
-    def __call__(self, session: ServerSession | None, message: Message) -> bool | None | Awaitable[bool | None]:
+    def __call__(self, session: ServerSession | None, message: Message) -> Heard:
         """Hear one message, unless it has another number of segments."""
         values = self._template.match(message.channel)
         return None if values is None else self._listener(session, message, **values)
+
+    def hears(self, channel: ChannelName) -> bool:
+        """Whether messages of that channel have the shape of the template."""
+        return self._template.match(channel) is not None
 
 
 @dataclass(slots=True)
@@ -128,6 +96,7 @@ class Listeners:
     """It no longer is, whatever the reason."""
     published: Registry[Published] = field(default_factory=Registry)
     connection_opened: Registry[ConnectionChanged] = field(default_factory=Registry)
+    """A session can be reached: it has a socket, or a connect of it is held (MON-2, SN-10)."""
     connection_closed: Registry[ConnectionChanged] = field(default_factory=Registry)
     batch_sent: Registry[BatchSent] = field(default_factory=Registry)
     """Events left under a number that their client is to acknowledge (ACK-15)."""

@@ -53,8 +53,7 @@ def publish(server: BayeuxServer, message: Message, sender: ServerSession | None
     lazy_timeout = _lazy_timeout(server, message, matching)
     event = event_of(message, options)
     message.freeze()
-    flow = next((channel.flow for channel in reversed(matching) if channel.flow is not None), None)
-    return (yield from spread(server, event, sessions, sender, lazy_timeout, flow))
+    return (yield from spread(server, event, sessions, sender, lazy_timeout, channel))
 
 
 def _lazy_timeout(server: BayeuxServer, message: Message, channels: Iterable[ServerChannel]) -> float | None:
@@ -119,13 +118,22 @@ def spread(
     sessions: Sequence[ServerSession],
     sender: ServerSession | None,
     lazy_timeout: float | None,
-    flow: FlowControl | None = None,
+    channel: ServerChannel | None = None,
 ) -> Steps[int]:
-    """Server-wide extensions once, one encoding, then the queues (DEL-8, EXN-3)."""
+    """Server-wide extensions once, one encoding, then the queues (DEL-8, EXN-3).
+
+    Args:
+        channel: where it was published; None for what is addressed, which is neither kept nor thinned.
+    """
     for extension in reversed(server.extensions):
         if (yield from is_stopped(extension.outgoing, sender, None, event)):
             return 0
-    encoded = EncodedMessage(event["channel"], json.encode(event), server.clock(), lazy_timeout)
+    position = 0
+    if channel is not None and server.recovery is not None:
+        position = yield from server.recovery.record(channel.name, event)
+    encoded = EncodedMessage(event["channel"], server.options.json_codec.encode(event), server.clock(), lazy_timeout)
+    encoded.position = position
+    flow = None if channel is None else server.channels.flow(channel.name)
     if flow is not None:
         encoded.flow, encoded.key = flow, _key(flow, event)
     return fanout.deliver(server, encoded, event, sessions, sender)

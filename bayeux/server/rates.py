@@ -14,8 +14,8 @@ class TokenBucket:
     __slots__ = ("at", "tokens")
 
     def __init__(self, burst: float, now: float) -> None:
-        self.tokens = burst
-        self.at = now
+        self.tokens: float = burst
+        self.at: float = now
 
     def take(self, rate: float, burst: float, now: float) -> bool:
         """Take one token; False if there is none. A rate of 0 never refuses."""
@@ -35,8 +35,8 @@ class RateByKey(Generic[Key]):
     __slots__ = ("_buckets", "burst", "rate")
 
     def __init__(self, rate: float, burst: float) -> None:
-        self.rate = rate
-        self.burst = burst
+        self.rate: float = rate
+        self.burst: float = burst
         self._buckets: dict[Key, TokenBucket] = {}
 
     def take(self, key: Key, now: float) -> bool:

@@ -15,9 +15,10 @@ import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from bayeux.protocol import json
+from bayeux.protocol.binary import BinaryData
 from bayeux.protocol.channel import ChannelName, Kind, parse_channel
 from bayeux.protocol.client_id import RandomBytes, new_client_id
 from bayeux.protocol.effects import Dismiss, Effect, End, EndReason, Release, Subscribe, Unsubscribe
@@ -28,23 +29,28 @@ from bayeux.protocol.options import Options
 from bayeux.protocol.session import NEVER
 from bayeux.protocol.template import Template
 from bayeux.protocol.transitions import Happening
-from bayeux.server import answering, attachment, ending, fanout, publication
+from bayeux.server import answering, attachment, ending, fanout, publication, revalidation
 from bayeux.server.admission import Admission
+from bayeux.server.authorizers import warn_of_open_patterns
 from bayeux.server.binding import Binding
 from bayeux.server.channels import Channels, Initializer, ServerChannel
 from bayeux.server.counters import Counters
 from bayeux.server.current import handled
 from bayeux.server.deadlines import Deadlines
 from bayeux.server.exchange import Exchange
-from bayeux.server.extension import Extensions
+from bayeux.server.extension import Extension, Extensions
 from bayeux.server.flow import FlowControl
 from bayeux.server.flusher import Flusher
 from bayeux.server.listeners import Listeners, MessageListener, TemplateListener, tell
+from bayeux.server.local import LocalSession, Sender, session_of
 from bayeux.server.refusals import Refusals
 from bayeux.server.security import Authorizer, SecurityPolicy
 from bayeux.server.sessions import ServerSession, Sessions
 from bayeux.server.steps import Steps, run, start
 from bayeux.server.transport import Context, Transport
+
+if TYPE_CHECKING:
+    from bayeux.server.recovery import Recovery
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +87,7 @@ class BayeuxServer:
         self.counters = Counters()
         self.listeners = Listeners()
         """Who is told of what happens; ``@server.listeners.session_added`` registers a function."""
-        self.extensions = Extensions(self)
+        self.extensions: Extensions[Extension] = Extensions(self)
         """Server-wide, in order of registration."""
         self.channels = Channels(self)
         """Every channel and pattern there is."""
@@ -90,6 +96,12 @@ class BayeuxServer:
         self.admission = Admission(self)
         self.flusher = Flusher(self._call_soon, self.write, self._on_batch)
         self.deadlines = Deadlines(clock)
+        self.recovery: Recovery | None = None
+        """Keeps events for those who missed them; the extension ``Replay`` sets it."""
+        self.sweeps = Sweeps()
+        """How long looking for unused channels took."""
+        self.attributes: dict[str, Any] = {}
+        """Whatever the application wants to remember of this server."""
         self.is_draining = False
         self._binding = Binding(self.sessions)
         self._refusals = Refusals(self.counters.rejected, clock)
@@ -104,6 +116,13 @@ class BayeuxServer:
         """Begin to work on the running loop."""
         self._loop = asyncio.get_running_loop()
         self.deadlines = Deadlines(self.clock, self._loop.call_at)
+        if self.options.preset:
+            log.warning(
+                "the options imitate %s: limits and protections that are on otherwise are off (MIG-3)",
+                self.options.preset,
+                extra={"event": "preset", "preset": self.options.preset},
+            )
+        warn_of_open_patterns(self.channels)
         self._sweep()
 
     async def stop(self) -> None:
@@ -147,7 +166,7 @@ class BayeuxServer:
         channel: str,
         data: json.Json,
         *,
-        sender: ServerSession | None = None,
+        sender: Sender | None = None,
         ext: Fields | None = None,
         lazy: bool = False,
     ) -> asyncio.Task[Any] | None:
@@ -168,15 +187,10 @@ class BayeuxServer:
             raise ChannelInvalid
         message = Message.of_application(name, data, ext)
         message.is_lazy = lazy
-        message.session = sender
-        json.encode(message.fields)
-        if self._nested >= MAX_NESTED_PUBLISHES:
-            raise RecursionError("publishes nested too deep: does a listener publish to its own channel?")
-        self._nested += 1
-        try:
-            return self.go(publication.publish_unless_vetoed(self, message, sender))
-        finally:
-            self._nested -= 1
+        message.session = session_of(sender)
+        # What an extension makes JSON of is checked as far as it is JSON already (BIN-3).
+        self.options.json_codec.encode(data.meta if isinstance(data, BinaryData) else message.fields)
+        return self.go_deeper(publication.publish_unless_vetoed(self, message, message.session))
 
     def deliver(
         self,
@@ -184,7 +198,7 @@ class BayeuxServer:
         channel: str,
         data: json.Json,
         *,
-        sender: ServerSession | None = None,
+        sender: Sender | None = None,
         ext: Fields | None = None,
         lazy: bool = False,
     ) -> int:
@@ -195,8 +209,8 @@ class BayeuxServer:
         alive = [session for session in sessions if not session.is_over]
         if not alive:
             return 0  # DEL-7
-        steps = publication.address(self, parse_channel(channel), data, ext, alive, sender, is_lazy=lazy)
-        return self._reached(steps, alive)
+        name = parse_channel(channel)
+        return self.reach(publication.address(self, name, data, ext, alive, session_of(sender), is_lazy=lazy), alive)
 
     def deliver_to_user(self, user: str, channel: str, data: json.Json, *, ext: Fields | None = None) -> int:
         """Send to those sessions of one user that subscribed to ``channel``, by name or pattern (SEC-44).
@@ -210,7 +224,7 @@ class BayeuxServer:
         if name.is_wild or name.is_template:
             raise ChannelInvalid
         own = [each for each in self.sessions.of_user(user) if each.is_subscribed_to(name)]
-        return self._reached(publication.address(self, name, data, ext, own), own)
+        return self.reach(publication.address(self, name, data, ext, own), own)
 
     @overload
     def on(self, channel: str, *, weak: bool = False) -> Callable[[Listener], Listener]: ...
@@ -305,6 +319,34 @@ class BayeuxServer:
         session = self.sessions.find(client_id)
         return None if session is None or session.is_over else session
 
+    def configure(self, **changes: Any) -> None:
+        """Replace some options; they count for every request that comes from here on (SRV-7).
+
+        What a connection or session was given at its beginning (limits of its queue, its message rate) stays as it
+        was, and so do limits of accepting connections.
+
+        Raises ValueError for an option that does not exist, and for values that contradict each other.
+        """
+        self.options = self.options.replaced(changes)
+
+    def revalidate(self, session: ServerSession) -> asyncio.Task[Any] | None:
+        """Ask again whether a session may have its subscriptions, end the others and tell its client (AUZ-9).
+
+        For rights that were revoked and tokens that ran out. Returns None when done, or the task that waits for
+        the policy or an authorizer.
+        """
+        return self.go(revalidation.revalidate(self, session))
+
+    def new_local_session(self, name_hint: str) -> LocalSession:
+        """A client inside the server, which is yet to handshake (SRV-5, LOC-1).
+
+        Args:
+            name_hint: how its clientId begins, for who reads a list of sessions.
+
+        Raises ValueError for a hint that is more than a short word.
+        """
+        return LocalSession(self, name_hint)
+
     def is_private(self, name: ChannelName) -> bool:
         """One name with a separate audience a user (SEC-44); a pattern above such names is not."""
         return name.is_below(self.options.private_prefixes)
@@ -315,8 +357,12 @@ class BayeuxServer:
 
     def sweep(self) -> None:
         """Forget what nobody used for a while: channels, kicked sessions; done by itself while started (CHN-7)."""
+        started = self.clock()
         self.channels.sweep()
-        self.sessions.forget_kicked_before(self.clock())
+        self.sessions.forget_kicked_before(started)
+        if self.recovery is not None:
+            self.recovery.sweep(started)
+        self.sweeps.observe(self.clock() - started)
 
     def call_soon_threadsafe(self, function: Callable[..., object], *arguments: Any) -> None:
         """Have a function called on the server's loop, from any thread; everything else is for the loop (GEN-5).
@@ -367,6 +413,24 @@ class BayeuxServer:
         """Do what can be done now; None if that was all, else the task that waits for a hook and does the rest."""
         return run(steps, self.create_task, self.options.hook_timeout)
 
+    def go_deeper(self, steps: Steps[Any]) -> asyncio.Task[Any] | None:
+        """The same for what the application publishes, perhaps while it hears of another publish.
+
+        Raises RecursionError for a listener that publishes to its own channel without end (LST-9).
+        """
+        if self._nested >= MAX_NESTED_PUBLISHES:
+            raise RecursionError("publishes nested too deep: does a listener publish to its own channel?")
+        self._nested += 1
+        try:
+            return self.go(steps)
+        finally:
+            self._nested -= 1
+
+    def reach(self, steps: Steps[int], sessions: Sequence[ServerSession]) -> int:
+        """How many of these sessions took what the steps deliver; all of them may, while a hook is awaited."""
+        reached, task = start(steps, self.create_task, self.options.hook_timeout)
+        return len(sessions) if task is not None else reached or 0
+
     def begin(self, session: ServerSession, transport: Transport, message: Message) -> Steps[None]:
         """Register a session whose handshake was accepted, and tell of it (LST-5)."""
         if session.browser is None:
@@ -403,8 +467,8 @@ class BayeuxServer:
         socket = session.transport
         if socket is not None and not session.connect_only:
             if session.may_push and socket.writable and not socket.closed:
-                socket.send(answering.take(self, session, socket, []), ())
-        elif session.held is not None:
+                answering.push(self, session, socket)
+        elif session.held_by is not None and session.held_by.writable:
             session.message_bucket.tokens += 1  # SEC-L19: it comes back because of our events, not in haste
             self.release(session)
 
@@ -461,11 +525,6 @@ class BayeuxServer:
             attachment.attach(self, session, transport, is_connect=asks_for(Request.CONNECT, fields))
         return session
 
-    def _reached(self, steps: Steps[int], sessions: Sequence[ServerSession]) -> int:
-        """How many sessions took it; all of them may, while a hook is awaited."""
-        reached, task = start(steps, self.create_task, self.options.hook_timeout)
-        return len(sessions) if task is not None else reached or 0
-
     def _on_batch(self, batch: Batch) -> None:
         accepted_at = batch.messages[0].accepted_at
         if accepted_at:
@@ -483,6 +542,21 @@ class BayeuxServer:
 
     def _call_soon(self, function: Callable[[], None]) -> None:
         self._running_loop.call_soon(function)
+
+
+class Sweeps:
+    """Durations of the sweeps, in seconds (MON-1)."""
+
+    __slots__ = ("last", "longest")
+
+    def __init__(self) -> None:
+        self.last = 0.0
+        self.longest = 0.0
+
+    def observe(self, seconds: float) -> None:
+        """One sweep took so long."""
+        self.last = seconds
+        self.longest = max(self.longest, seconds)
 
 
 def _decorator(register: Callable[[Any], object]) -> Callable[[Any], Any]:

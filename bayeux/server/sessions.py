@@ -5,6 +5,7 @@ Rules: SES-2, SES-5, DSC-7, COOK-10, SEC-44, SEC-L15, SN-1…10.
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,14 +14,16 @@ from typing import TYPE_CHECKING, Any
 from bayeux.protocol.effects import EndReason
 from bayeux.protocol.options import Options
 from bayeux.protocol.session import NEVER, BayeuxSession, State
-from bayeux.server.extension import Extensions
+from bayeux.server.extension import Extension, Extensions
 from bayeux.server.listeners import SessionListeners
 from bayeux.server.rates import TokenBucket
+from bayeux.server.steps import Steps
 from bayeux.server.transport import Context, Transport
 
 if TYPE_CHECKING:
     from bayeux.server.fanout import Waiting
     from bayeux.server.flow import Samples
+    from bayeux.server.recovery import Cursor
     from bayeux.server.server import BayeuxServer
 
 
@@ -30,12 +33,18 @@ class Hooks:
     __slots__ = ("extensions", "listeners", "receive", "waiting")
 
     def __init__(self, session: ServerSession) -> None:
-        self.extensions = Extensions(session)
+        self.extensions: Extensions[Extension] = Extensions(session)
         self.listeners = SessionListeners()
-        self.receive: Callable[[dict[str, Any]], Any] | None = None
+        self.receive: Callable[[dict[str, Any]], Steps[None]] | None = None
         """Takes the events of a local session, in place of a queue (LOC-2)."""
         self.waiting: deque[Waiting] | None = None
         """Events behind one whose hook is awaited, so that none overtakes it; None while none is (GEN-1)."""
+
+    @property
+    def are_empty(self) -> bool:
+        """Nobody would miss them."""
+        listeners = (getattr(self.listeners, each.name) for each in dataclasses.fields(self.listeners))
+        return not (self.extensions or any(listeners) or self.receive is not None or self.waiting is not None)
 
 
 class ServerSession(BayeuxSession):
@@ -45,6 +54,7 @@ class ServerSession(BayeuxSession):
         "_attributes",
         "_left_at",
         "_roles",
+        "_told_reachable",
         "_user",
         "allow_message_delivery_during_handshake",
         "begun_at",
@@ -55,11 +65,13 @@ class ServerSession(BayeuxSession):
         "hooks",
         "is_local",
         "is_marked",
+        "is_reading_history",
         "is_traced",
         "last_seen_at",
         "message_bucket",
         "next_look",
         "peer",
+        "recovering",
         "refused_in_a_row",
         "samples",
         "server",
@@ -102,9 +114,13 @@ class ServerSession(BayeuxSession):
         """For ``Deadlines``."""
         self.message_bucket = TokenBucket(options.session_message_burst, now)
         self.refused_in_a_row = 0
+        self.recovering: dict[str, Cursor] | None = None
+        """The channels whose history it is being sent (RPL-16)."""
+        self.is_reading_history = False
         self.samples: Samples | None = None
         """What it gets of channels that are sampled (QUE-5)."""
         self._left_at = now
+        self._told_reachable = False
         self._attributes: dict[str, Any] | None = None
 
     @property
@@ -147,16 +163,21 @@ class ServerSession(BayeuxSession):
     @property
     def is_reachable(self) -> bool:
         """A connect is held or a socket is open: its client is there at this moment (SN-10)."""
-        return self.is_local or self.held_by is not None or self.transport is not None
+        is_inside = self.is_local and not self.is_over
+        return is_inside or self.held_by is not None or self.transport is not None
 
     @property
     def away_since(self) -> float | None:
         """When its client was last reachable, on the server's clock; None while it is (SN-10)."""
         return None if self.is_reachable else self._left_at
 
-    def left(self, now: float) -> None:
-        """What made it reachable is gone."""
-        self._left_at = now
+    def note_reachability(self, now: float) -> bool:
+        """To be called whenever a way to its client came or went; True if that is news."""
+        is_news = self.is_reachable != self._told_reachable
+        if is_news:
+            self._told_reachable = not self._told_reachable
+            self._left_at = now
+        return is_news
 
     @property
     def attributes(self) -> dict[str, Any]:
@@ -171,7 +192,7 @@ class ServerSession(BayeuxSession):
         return self.add_hooks().listeners
 
     @property
-    def extensions(self) -> Extensions:
+    def extensions(self) -> Extensions[Extension]:
         """Its own extensions, in order of registration (SN-7); asking for them likewise."""
         return self.add_hooks().extensions
 
@@ -180,6 +201,12 @@ class ServerSession(BayeuxSession):
         if self.hooks is None:
             self.hooks = Hooks(self)
         return self.hooks
+
+    def drop_empty_hooks(self) -> None:
+        """Let its events take the short way again if nothing hangs on it."""
+        hooks = self.hooks
+        if hooks is not None and hooks.are_empty:
+            self.hooks = None
 
     def deliver(
         self,

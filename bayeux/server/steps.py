@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Generator
 from inspect import isawaitable
+from types import GeneratorType
 from typing import Any, TypeAlias, TypeVar
 
 Result = TypeVar("Result")
@@ -20,11 +21,13 @@ Steps: TypeAlias = Generator[Awaitable[Any], Any, Result]
 
 
 def ask(hook: Callable[..., Any], *arguments: Any) -> Steps[Any]:
-    """Call a hook and give its answer, waited for only if it must be."""
+    """Call a hook and give its answer, waited for only if it must be; hooks of ours may be steps themselves."""
     answer = hook(*arguments)
-    if answer is None or isinstance(answer, bool) or not isawaitable(answer):
+    if answer is None or isinstance(answer, bool):
         return answer
-    return (yield answer)
+    if isinstance(answer, GeneratorType):
+        return (yield from answer)
+    return (yield answer) if isawaitable(answer) else answer
 
 
 def start(

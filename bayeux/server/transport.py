@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import parse_qs
 
 from bayeux.protocol.encoded import Batch
 from bayeux.protocol.options import Options
@@ -26,14 +27,17 @@ class Context:
     options: Options
     """Those of the mount and transport."""
     headers: Mapping[str, str] = field(default_factory=dict)
-    """Names in lower case; values of a repeated name joined by ``, ``."""
+    """Names in lower case; values of a repeated name joined by a comma and a blank."""
     cookies: Mapping[str, str] = field(default_factory=dict)
     arrived_at: float = 0.0
     """On the server's clock."""
     peer: str = ""
     """The client's address, behind trusted proxies the one they tell."""
+    local: str = ""
+    """The address the client connected to, where it is known."""
     path: str = ""
     query: str = ""
+    http_version: str = "1.1"
     secure: bool = False
     http2: bool = False
     """A trusted proxy says that the client speaks HTTP/2 (COOK-10)."""
@@ -43,8 +47,44 @@ class Context:
     """Who the mount's ``identify`` says this request is authenticated as."""
     roles: frozenset[str] = frozenset()
     """What that user may be taken for; ``identify`` may set them."""
+    scope: Mapping[str, Any] | None = None
+    """What an ASGI server and its middleware know of the request; None where the connection is ours."""
     answer_headers: dict[str, str] = field(default_factory=dict)
     """Further headers of the answer to this request or upgrade; ``identify`` may set some."""
+    attributes: dict[str, Any] = field(default_factory=dict)
+    """Whatever ``identify`` and the hooks want to remember of this request."""
+
+    @property
+    def user_agent(self) -> str:
+        """What the client says it is."""
+        return self.headers.get("user-agent", "")
+
+    @property
+    def parameters(self) -> dict[str, list[str]]:
+        """The values of each query parameter, decoded."""
+        return parse_qs(self.query, keep_blank_values=True)
+
+    @property
+    def url(self) -> str:
+        """Where the client thinks it is, as far as its headers tell."""
+        query = f"?{self.query}" if self.query else ""
+        return f"{'https' if self.secure else 'http'}://{self.headers.get('host', '')}{self.path}{query}"
+
+    @property
+    def languages(self) -> list[str]:
+        """What its user reads, best first (``Accept-Language``)."""
+        weighed = [part.partition(";") for part in self.headers.get("accept-language", "").split(",") if part.strip()]
+        ranked = sorted(weighed, key=lambda part: -_weight(part[2]))
+        return [tag.strip() for tag, _, weight in ranked if _weight(weight) > 0]
+
+
+def _weight(parameter: str) -> float:
+    """The ``q`` of one language; 1 where it has none, 0 where it is none."""
+    _, _, value = parameter.strip().partition("q=")
+    try:
+        return float(value) if parameter.strip() else 1.0
+    except ValueError:
+        return 0.0
 
 
 class Transport(Protocol):

@@ -80,7 +80,7 @@ def _plain(value: Any) -> Any:
 
 
 _HINTS = typing.get_type_hints(Options)
-_OPTIONS = {each.name: each for each in dataclasses.fields(Options)}
+_OPTIONS = {each.name: each for each in dataclasses.fields(Options) if "doc" in each.metadata}
 _TYPES = {name: _type_of(name, _HINTS[name]) for name in _OPTIONS}
 
 

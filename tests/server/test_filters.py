@@ -23,6 +23,7 @@ from bayeux.server.filters import (
     RegexFilter,
     WalkingFilter,
 )
+from bayeux.testing import ManualClock, Peer, still_server
 
 CHAT = parse_channel("/chat")
 
@@ -226,3 +227,24 @@ def test_markup_becomes_entities() -> None:
 )
 def test_scripts_become_spans(text: str, expected: str) -> None:
     assert NoScriptsFilter()(None, CHAT, [text]) == [expected]
+
+
+@pytest.mark.spec("FLT-1", "FLT-4", "LST-8", "GEN-2")
+@pytest.mark.expected_logs("a message listener raised")
+async def test_filters_of_patterns_and_channels_see_what_clients_and_the_server_publish() -> None:
+    async with still_server(ManualClock()) as server:
+        wide, _ = server.create_channel_if_absent("/chat/**")
+        narrow, _ = server.create_channel_if_absent("/chat/a")
+        remove = narrow.add_filter(lambda session, channel, data: [channel.text, data])
+        narrow.add_filter(lambda *_: 1 / 0)
+        wide.add_filter(RegexFilter([["darn", "****"], ["secret", None]]))
+        alice = Peer(server).handshake()
+        alice.subscribe("/chat/a")
+        assert alice.publish("/chat/a", "darn")[0]["data"] == ["/chat/a", "****"]
+        assert alice.publish("/chat/a", "secret")[-1]["error"] == "404::message_deleted"
+        server.publish("/chat/a", "secret")
+        server.publish("/chat/a", "darn it")
+        remove()
+        server.publish("/chat/a", "darn")
+        events = alice.connect().sent[0][:-1]
+        assert [event["data"] for event in events] == [["/chat/a", "**** it"], "****"]

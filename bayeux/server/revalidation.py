@@ -1,0 +1,44 @@
+"""Asking again for what was granted: subscriptions whose right has gone.
+
+Source: AUZ-9.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bayeux.protocol import json
+from bayeux.protocol.channel import META_SUBSCRIBE, META_UNSUBSCRIBE, parse_channel
+from bayeux.protocol.encoded import EncodedMessage
+from bayeux.protocol.errors import SubscribeDenied
+from bayeux.protocol.message import Message
+from bayeux.server.authorisation import authorise
+from bayeux.server.security import Operation
+from bayeux.server.steps import Steps
+
+if TYPE_CHECKING:
+    from bayeux.server.server import BayeuxServer
+    from bayeux.server.sessions import ServerSession
+
+
+def revalidate(server: BayeuxServer, session: ServerSession) -> Steps[None]:
+    """Ask for each subscription, in order of their names, as if it were being made."""
+    for text in sorted(session.subscriptions):
+        name = parse_channel(text)
+        message = Message({"channel": META_SUBSCRIBE, "subscription": text}, session.options)
+        message.session = session
+        try:
+            yield from authorise(server, Operation.SUBSCRIBE, name, session, message, SubscribeDenied, ())
+        except SubscribeDenied:
+            if text not in session.subscriptions or session.is_over:
+                continue  # it went while the policy was awaited
+            session.subscriptions.discard(text)
+            _tell_client(server, session, text)
+            yield from server.channels.leave(session, name, None)
+
+
+def _tell_client(server: BayeuxServer, session: ServerSession, subscription: str) -> None:
+    """What JavaScript clients take for an answer to nothing, and others for what it is."""
+    news = {"channel": META_UNSUBSCRIBE, "subscription": subscription, "successful": True}
+    session.queue.put_beyond_bounds(EncodedMessage(META_UNSUBSCRIBE, json.encode(news)))
+    server.flusher.mark(session)
