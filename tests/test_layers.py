@@ -52,6 +52,9 @@ STOREYS = {
     "gateway": Storey(ROOMS, third_party=None, refused=frozenset({"redis"})),  # it asks bayeux.backplane.redis
 }
 
+DOOR_ON_THE_FACADE = ("bayeux.server.server", "bayeux.transports.listener")
+"""``BayeuxServer.listen``; docs/decisions/a-door-on-the-facade."""
+
 FOR_TESTS = "bayeux.testing"
 """It imports what we ship, and nothing that we ship imports it."""
 
@@ -101,7 +104,8 @@ def forbidden_imports(module: str, source: str) -> list[str]:
     return [
         name
         for name in imports(source)
-        if not allowed(storey, name) or (is_below(name, FOR_TESTS) and not is_below(module, FOR_TESTS))
+        if (module, name) != DOOR_ON_THE_FACADE
+        and (not allowed(storey, name) or (is_below(name, FOR_TESTS) and not is_below(module, FOR_TESTS)))
     ]
 
 

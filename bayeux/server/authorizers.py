@@ -28,9 +28,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CREATE: Final = frozenset({Operation.CREATE})
+"""For ``Grant`` and ``Deny``: may a channel come into being? ``CREATE | SUBSCRIBE`` is both."""
 SUBSCRIBE: Final = frozenset({Operation.SUBSCRIBE})
+"""For ``Grant`` and ``Deny``: may a client subscribe?"""
 PUBLISH: Final = frozenset({Operation.PUBLISH})
+"""For ``Grant`` and ``Deny``: may a client publish?"""
 ALL: Final = frozenset(Operation)
+"""For ``Grant`` and ``Deny``: all three."""
 NONE: Final[frozenset[Operation]] = frozenset()
 """``Grant(NONE)`` never grants, so a channel that has it alone denies everything."""
 

@@ -24,6 +24,7 @@ from bayeux.server.security import Authorizer
 from bayeux.server.steps import Steps
 
 if TYPE_CHECKING:
+    from bayeux.server.local import Sender
     from bayeux.server.server import BayeuxServer
     from bayeux.server.sessions import ServerSession
 
@@ -168,7 +169,7 @@ class ServerChannel:
         self._server.go(self._server.channels.leave(session, self.name, None))
         return True
 
-    def publish(self, data: Any, sender: ServerSession | None = None) -> asyncio.Task[Any] | None:
+    def publish(self, data: Any, sender: Sender | None = None) -> asyncio.Task[Any] | None:
         """As ``BayeuxServer.publish`` (CHN-4)."""
         return self._server.publish(self.name.text, data, sender=sender)
 

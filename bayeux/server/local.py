@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+NESTED_WEIGHT = 4  # a whole exchange and back: some 23 frames of Python's thousand, a plain publish 9
 _HINT = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 Callback: TypeAlias = "Callable[[Message], object]"
@@ -132,6 +133,7 @@ class LocalSession:
         """Its own, on the client's side of the conversation (LOC-7)."""
         self._server = server
         self._session: ServerSession | None = None
+        self._handshake: Sending | None = None
         self._options: tuple[Options, Options] | None = None
         self._last_id = 0
         self._callbacks: dict[str, Registry[Callback]] = {}
@@ -154,19 +156,23 @@ class LocalSession:
     # What it asks of the server ----------------------------------------------------------------------
 
     async def handshake(self, *, ext: Mapping[str, Any] | None = None) -> Reply:
-        """Have a session: handshake and connect (LOC-1); gives the first reply that is no success, else the handshake's.
+        """Have a session: handshake and connect (LOC-1); gives the reply to whichever fails, else the handshake's.
 
         Subscriptions of a former session are gone, as everywhere.
 
-        Raises RuntimeError if it has a session.
+        Raises RuntimeError if it has a session, or is about to have one.
         """
-        if self.session is not None:
+        if self.session is not None or (self._handshake is not None and self._handshake.reply is None):
             raise RuntimeError(f"{self.name} has a session: await disconnect() first")
         self._callbacks.clear()
-        reply = await self._send_now(_request(META_HANDSHAKE, ext, version="1.0"))
+        self._handshake = Sending(_request(META_HANDSHAKE, ext, version="1.0"))
+        self._send_together([self._handshake])
+        reply = await self._handshake
         if reply.get("successful") is not True:
             return reply
-        connected = await self._send_now(_request(META_CONNECT, None, connectionType=TRANSPORT))
+        connect = Sending(_request(META_CONNECT, None, connectionType=TRANSPORT))
+        self._send_together([connect])
+        connected = await connect
         return reply if connected.get("successful") is True else connected
 
     def subscribe(self, channel: str, callback: Callback, *, ext: Mapping[str, Any] | None = None) -> Sending:
@@ -263,11 +269,6 @@ class LocalSession:
 
     # Its way -----------------------------------------------------------------------------------------
 
-    async def _send_now(self, fields: Fields) -> Reply:
-        sending = Sending(fields)
-        self._send_together([sending])
-        return await sending
-
     def _send(self, sending: Sending) -> Sending:
         batch = self._batches.get(_current_task()) if self._batches else None
         if batch is None:
@@ -281,7 +282,7 @@ class LocalSession:
             return
         before = handled.get()
         try:
-            task = self._server.go_deeper(self._exchange(batch))
+            task = self._server.go_deeper(self._exchange(batch), NESTED_WEIGHT)
         finally:
             handled.set(before)
         for sending in batch:

@@ -46,16 +46,17 @@ from bayeux.server.local import LocalSession, Sender, session_of
 from bayeux.server.refusals import Refusals
 from bayeux.server.security import Authorizer, SecurityPolicy
 from bayeux.server.sessions import ServerSession, Sessions
-from bayeux.server.steps import Steps, run, start
+from bayeux.server.steps import Steps, start
 from bayeux.server.transport import Context, Transport
 
 if TYPE_CHECKING:
     from bayeux.server.recovery import Recovery
+    from bayeux.transports.listener import Listener
 
 log = logging.getLogger(__name__)
 
-Listener = TypeVar("Listener", bound=MessageListener)
-Guard = TypeVar("Guard", bound=Authorizer)
+Hears = TypeVar("Hears", bound=MessageListener)
+Guards = TypeVar("Guards", bound=Authorizer)
 Configures = TypeVar("Configures", bound=Initializer)
 
 MAX_NESTED_PUBLISHES = 100  # LST-9
@@ -108,12 +109,14 @@ class BayeuxServer:
         self._nested = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._is_stopped = False
         self._sweep_timer: asyncio.TimerHandle | None = None
 
     # Life ----------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Begin to work on the running loop."""
+        """Begin to work on the running loop; also again after ``stop``."""
+        self._is_stopped = self.is_draining = False
         self._loop = asyncio.get_running_loop()
         self.deadlines = Deadlines(self.clock, self._loop.call_at)
         if self.options.preset:
@@ -125,8 +128,33 @@ class BayeuxServer:
         warn_of_open_patterns(self.channels)
         self._sweep()
 
+    @property
+    def is_started(self) -> bool:
+        """Between ``start`` and ``stop``."""
+        return self._loop is not None and not self._is_stopped
+
+    async def listen(self, port: int = 8080, host: str = "127.0.0.1", **settings: Any) -> Listener:
+        """Serve on a port of its own, at ``/cometd``; starts the server if nobody did (GEN-8).
+
+        ::
+
+            async with await server.listen(8080):
+                await asyncio.Event().wait()
+
+        Args:
+            port: 0 for any that is free; ``Listener.port`` tells which.
+            host: an address of this machine; ``0.0.0.0`` or ``::`` for all.
+            settings: ``ssl`` and ``http_server`` of ``Listener``, ``path``, ``identify`` and the rest of ``Mount``.
+
+        Raises OSError where nothing can listen there; TypeError, ValueError for settings that make no mount.
+        """
+        from bayeux.transports import listener  # noqa: PLC0415 - docs/decisions/a-door-on-the-facade
+
+        return await listener.listen(self, port, host, **settings)
+
     async def stop(self) -> None:
         """Let every client go at once (DSC-11), break off the hooks that run, and forget everything."""
+        self._is_stopped = True
         await self.drain(spread=0.0)
         for task in tuple(self._tasks):
             task.cancel()
@@ -227,7 +255,7 @@ class BayeuxServer:
         return self.reach(publication.address(self, name, data, ext, own), own)
 
     @overload
-    def on(self, channel: str, *, weak: bool = False) -> Callable[[Listener], Listener]: ...
+    def on(self, channel: str, *, weak: bool = False) -> Callable[[Hears], Hears]: ...
 
     @overload
     def on(self, channel: str, listener: MessageListener, *, weak: bool = False) -> Callable[[], None]: ...
@@ -253,7 +281,7 @@ class BayeuxServer:
         return self.channels.create_if_absent(name).add_listener(listener, weak=weak)
 
     @overload
-    def guard(self, channel: str) -> Callable[[Guard], Guard]: ...
+    def guard(self, channel: str) -> Callable[[Guards], Guards]: ...
 
     @overload
     def guard(self, channel: str, authorizer: Authorizer) -> Callable[[], None]: ...
@@ -411,20 +439,23 @@ class BayeuxServer:
 
     def go(self, steps: Steps[Any]) -> asyncio.Task[Any] | None:
         """Do what can be done now; None if that was all, else the task that waits for a hook and does the rest."""
-        return run(steps, self.create_task, self.options.hook_timeout)
+        return start(steps, self.create_task, self.options.hook_timeout)[1]
 
-    def go_deeper(self, steps: Steps[Any]) -> asyncio.Task[Any] | None:
+    def go_deeper(self, steps: Steps[Any], weight: int = 1) -> asyncio.Task[Any] | None:
         """The same for what the application publishes, perhaps while it hears of another publish.
+
+        Args:
+            weight: how much of the stack it takes, a plain publish being one.
 
         Raises RecursionError for a listener that publishes to its own channel without end (LST-9).
         """
-        if self._nested >= MAX_NESTED_PUBLISHES:
+        if self._nested + weight > MAX_NESTED_PUBLISHES:
             raise RecursionError("publishes nested too deep: does a listener publish to its own channel?")
-        self._nested += 1
+        self._nested += weight
         try:
             return self.go(steps)
         finally:
-            self._nested -= 1
+            self._nested -= weight
 
     def reach(self, steps: Steps[int], sessions: Sequence[ServerSession]) -> int:
         """How many of these sessions took what the steps deliver; all of them may, while a hook is awaited."""

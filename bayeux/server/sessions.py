@@ -23,6 +23,7 @@ from bayeux.server.transport import Context, Transport
 if TYPE_CHECKING:
     from bayeux.server.fanout import Waiting
     from bayeux.server.flow import Samples
+    from bayeux.server.local import Sender
     from bayeux.server.recovery import Cursor
     from bayeux.server.server import BayeuxServer
 
@@ -213,7 +214,7 @@ class ServerSession(BayeuxSession):
         channel: str,
         data: Any,
         *,
-        sender: ServerSession | None = None,
+        sender: Sender | None = None,
         ext: dict[str, Any] | None = None,
         lazy: bool = False,
     ) -> bool:

@@ -45,13 +45,6 @@ def start(
     return None, create_task(finish(steps, awaited, hook_timeout))
 
 
-def run(
-    steps: Steps[Any], create_task: Callable[..., asyncio.Task[Any]], hook_timeout: float = 0.0
-) -> asyncio.Task[Any] | None:
-    """Go as far as possible now; None if that was all, else the task that does the rest."""
-    return start(steps, create_task, hook_timeout)[1]
-
-
 async def finish(steps: Steps[Result], awaited: Awaitable[Any], hook_timeout: float = 0.0) -> Result:
     """Wait for what a step yielded, and go on to its end."""
     while True:

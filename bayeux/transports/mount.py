@@ -6,9 +6,10 @@ of its transports, and the most specific one wins.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 from bayeux.protocol.options import Options
 from bayeux.server.server import BayeuxServer
@@ -16,12 +17,14 @@ from bayeux.server.transport import Context
 from bayeux.transports.origin import IsAllowed, Origins
 from bayeux.transports.proxy import Proxies
 
+log = logging.getLogger(__name__)
+
 Identify = Callable[[Context], "str | None | Awaitable[str | None]"]
 """Who this HTTP request or WebSocket upgrade is authenticated as; None = nobody.
 
 May set ``context.answer_headers``, and raise ``Unavailable`` where it cannot tell now: 503."""
 
-TransportName = Literal["websocket", "long-polling"]
+TransportName = Literal["websocket", "long-polling", "callback-polling"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +36,24 @@ class Rules:
     proxies: Proxies
 
 
+class Mounting(TypedDict, total=False):
+    """What a ``Mount`` is made with besides its server."""
+
+    path: str
+    overrides: Mapping[str, Any] | None
+    long_polling: Mapping[str, Any] | None
+    callback_polling: Mapping[str, Any] | None
+    websocket: Mapping[str, Any] | None
+    identify: Identify | None
+    is_origin_allowed: IsAllowed | None
+
+
 class Mount:
     """Serves ``server`` at ``path``, ``path/`` and everything below it.
 
     Args:
-        overrides: options of this mount; ``long_polling`` and ``websocket`` those of one transport here.
+        overrides: options of this mount; ``long_polling``, ``callback_polling`` and ``websocket`` those of one
+            transport here.
         identify: asked once for each request and each upgrade, after the origin was allowed. May be awaitable.
             If it raises anything but ``Unavailable``, the request gets 500.
         is_origin_allowed: asked for origins that ``allowed_origins`` does not list (CORS-1).
@@ -52,6 +68,7 @@ class Mount:
         *,
         overrides: Mapping[str, Any] | None = None,
         long_polling: Mapping[str, Any] | None = None,
+        callback_polling: Mapping[str, Any] | None = None,
         websocket: Mapping[str, Any] | None = None,
         identify: Identify | None = None,
         is_origin_allowed: IsAllowed | None = None,
@@ -62,28 +79,55 @@ class Mount:
         self.server = server
         self.path = path
         self.identify = identify
-        self._rules: dict[TransportName, Rules] = {}
+        self._is_origin_allowed = is_origin_allowed
         specific: dict[TransportName, Mapping[str, Any]] = {
             "long-polling": long_polling or {},
+            "callback-polling": callback_polling or {},
             "websocket": websocket or {},
         }
-        for transport, changes in specific.items():
-            options = server.options.replaced({**(overrides or {}), **changes})
-            origins = Origins(options.allowed_origins, options.allowed_headers, is_origin_allowed)
-            self._rules[transport] = Rules(options, origins, Proxies(options.trusted_proxies))
+        self._changes = {transport: {**(overrides or {}), **changes} for transport, changes in specific.items()}
+        self._made_from = server.options
+        self._rules = self._make_rules()
 
     def options(self, transport: TransportName) -> Options:
         """What this transport goes by here."""
-        return self._rules[transport].options
+        return self.rules(transport).options
 
     def rules(self, transport: TransportName) -> Rules:
-        """The same with what was made of them."""
+        """The same with what was made of them; made anew when the server's options were replaced (SRV-7)."""
+        if self._made_from is not self.server.options:
+            self._made_from = self.server.options
+            try:
+                self._rules = self._make_rules()
+            except ValueError:
+                log.exception("%s goes on with its former options: its own contradict the new ones", self.path or "/")
         return self._rules[transport]
+
+    def _make_rules(self) -> dict[TransportName, Rules]:
+        rules: dict[TransportName, Rules] = {}
+        for transport, changes in self._changes.items():
+            options = self.server.options.replaced(changes)
+            origins = Origins(options.allowed_origins, options.allowed_headers, self._is_origin_allowed)
+            rules[transport] = Rules(options, origins, Proxies(options.trusted_proxies))
+        return rules
 
     def covers(self, target: str) -> bool:
         """Whether a request target leads here (HTTP-1). Nothing is decoded: names are compared as sent."""
         rest = target[len(self.path) :]
         return target.startswith(self.path) and (not rest or rest[0] in "/?")
+
+
+def mounts_of(served: Iterable[Mount | BayeuxServer], mounting: Mounting) -> tuple[Mount, ...]:
+    """The mounts themselves, and one for each server, made with ``mounting``.
+
+    Raises TypeError where nothing is served, or ``mounting`` is given and nobody is there to take it.
+    """
+    given = tuple(served)
+    if not given:
+        raise TypeError("nothing to serve: give a BayeuxServer or a Mount")
+    if mounting and all(isinstance(each, Mount) for each in given):
+        raise TypeError(f"{', '.join(mounting)}: a Mount has its own; give a BayeuxServer in its place")
+    return tuple(each if isinstance(each, Mount) else Mount(each, **mounting) for each in given)
 
 
 def mount_of(mounts: Iterable[Mount], target: str) -> Mount | None:

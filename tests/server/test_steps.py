@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bayeux.server.steps import Steps, ask, run
+from bayeux.server.steps import Steps, ask, start
 
 
 def never(_: Any) -> Any:
@@ -22,7 +22,7 @@ def test_plain_hooks_need_no_loop_and_no_task() -> None:
         answers.append((yield from ask(lambda x: x + 1, 1)))
         answers.append((yield from ask(lambda: None)))
 
-    assert run(steps(), never) is None
+    assert start(steps(), never)[1] is None
     assert answers == [2, None]
 
 
@@ -45,7 +45,7 @@ async def test_awaitable_hooks_are_awaited_in_order_and_may_raise() -> None:
         answers.append((yield from ask(later, 2)))
         return "end"
 
-    task = run(steps(), asyncio.create_task)
+    task = start(steps(), asyncio.create_task)[1]
     assert task is not None
     assert answers == []
     assert await task == "end"
@@ -61,7 +61,7 @@ async def test_cancelling_the_task_cleans_up_the_steps() -> None:
         finally:
             cleaned.append(True)
 
-    task = run(steps(), asyncio.create_task)
+    task = start(steps(), asyncio.create_task)[1]
     assert task is not None
     await asyncio.sleep(0)
     task.cancel()
