@@ -1,4 +1,4 @@
-"""What every test is held to: no log output it did not expect, no task left behind.
+"""What every test is held to: no log output it did not expect, no task left behind; and the fixtures we ship.
 
 Unclosed sockets and coroutines that were never awaited fail through ``filterwarnings = error``.
 """
@@ -6,6 +6,7 @@ Unclosed sockets and coroutines that were never awaited fail through ``filterwar
 from __future__ import annotations
 
 import asyncio
+import importlib
 import inspect
 import logging
 import re
@@ -15,6 +16,12 @@ import pytest
 
 # asyncio logs exceptions that nobody retrieved, Tornado those that a handler raised.
 WATCHED = ("bayeux", "channels", "gateway", "asyncio", "tornado.application")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Our plugin, also where the package is not installed, whose entry point registers it by this name."""
+    if not config.pluginmanager.hasplugin("bayeux"):
+        config.pluginmanager.register(importlib.import_module("bayeux.testing.plugin"), "bayeux")
 
 
 class Unexpected(logging.Handler):

@@ -97,11 +97,10 @@ class Lane:
             wait = due - clock()
             if wait > 0:
                 await asyncio.sleep(wait)
-            if self.faults.is_swallowing or self._is_closed:
-                self._tally.swallowed_bytes += len(data)
-                self.has_hole = True
-            elif data:
+            if data:
                 await self._write(data)
+            elif self._is_losing:
+                self.has_hole = True
             else:
                 self._writer.write_eof()
 
@@ -115,8 +114,16 @@ class Lane:
     def _lateness(self) -> float:
         return self.faults.latency + self.faults.jitter * self._chance.random()
 
+    @property
+    def _is_losing(self) -> bool:
+        return self.faults.is_swallowing or self._is_closed
+
     async def _write(self, data: bytes) -> None:
         while data:
+            if self._is_losing:
+                self._tally.swallowed_bytes += len(data)
+                self.has_hole = True
+                return
             faults = self.faults
             piece = data[: faults.piece or len(data)]
             if faults.until_cut is not None:

@@ -35,7 +35,7 @@ class Conversation:
     """
 
     def __init__(self, server: BayeuxServer, transport: str = "long-polling", **context: Any) -> None:
-        self.peer = Peer(server, transport, **context)
+        self.peer: Peer = Peer(server, transport, **context)
         """For what a conversation cannot say: bodies of one's own, and the transports that carry answers."""
         self.peer.on_heard = self._heard
         self._unsaid: deque[Callable[[], None]] = deque()

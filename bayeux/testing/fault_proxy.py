@@ -51,13 +51,13 @@ class FaultProxy(Faulty):
     ) -> None:
         refuse_negative(latency, jitter)
         self.target = target
-        self.port = 0
+        self.port: int = 0
         """Where clients connect, once it is started."""
         self.refuse_upgrades = refuse_upgrades
         self.max_connections = max_connections
-        self.tally = Tally()
+        self.tally: Tally = Tally()
         """What it has done so far."""
-        self.is_cut = False
+        self.is_cut: bool = False
         self._usual = Faults(latency=latency, jitter=jitter)
         self._faults = {way: replace(self._usual) for way in BOTH}
         self._chance = chance or random.Random(0)  # noqa: S311 - no secret
@@ -74,7 +74,7 @@ class FaultProxy(Faulty):
         return [connection for connection in self._tasks.values() if connection is not None]
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, HOST, 0)
+        self._server = await asyncio.start_server(self._accept, HOST, 0, backlog=self.max_connections)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

@@ -102,7 +102,7 @@ class Fault(Enum):
 class Rates:
     """How often each fault happens to each connection, in times a second, and how bad it may be.
 
-    Raises ValueError for what is negative.
+    Raises ValueError for what is negative, and for no ways.
     """
 
     cut: float = 0.0
@@ -126,6 +126,8 @@ class Rates:
         for each in fields(self):
             if each.name != "ways" and getattr(self, each.name) < 0:
                 raise ValueError(f"{each.name} may not be negative")
+        if not self.ways:
+            raise ValueError("ways: choose at least one")
 
     def of(self, fault: Fault) -> float:
         """Times a second for one connection."""

@@ -34,9 +34,9 @@ class MemoryTransport:
 
     def __init__(self, name: str = "long-polling") -> None:
         self.name = name
-        self.streaming = name == "websocket"
-        self.connect_only = name == "callback-polling"
-        self.closed = False
+        self.streaming: bool = name == "websocket"
+        self.connect_only: bool = name == "callback-polling"
+        self.closed: bool = False
         self.writable = True
         """Set it to False for a client that does not read, and tell the server when it does again."""
         self.session: ServerSession | None = None

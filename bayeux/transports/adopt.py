@@ -10,9 +10,9 @@ Rules: SES-8, LP-12, SEC-2, SEC-3; architecture: nothing per connection that can
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from tornado.iostream import SSLIOStream
 
@@ -21,10 +21,9 @@ from bayeux.server.deadlines import Deadlines
 from bayeux.transports import endpoint
 from bayeux.transports.adopted.carrier import READ_SIZE, AsyncioCarrier, StreamCarrier
 from bayeux.transports.adopted.connection import Connection, GiveBack
-from bayeux.transports.adopted.http import HttpRefused, HttpRequest, response
+from bayeux.transports.adopted.http import HttpRefused, HttpRequest
+from bayeux.transports.adopted.websocket import upgrade
 from bayeux.transports.mount import Mount, mount_of
-
-log = logging.getLogger(__name__)
 
 
 class Door:
@@ -90,15 +89,13 @@ class Door:
         return mount_of(self._mounts, target)
 
     def serve(self, connection: Connection, mount: Mount, request: HttpRequest) -> None:
-        """Answer a whole request; a fault of ours is answered, too (SEC-21)."""
-        try:
-            endpoint.serve(connection, mount, request)
-        except Exception:
-            log.exception("a request could not be served")
-            connection.answer(response(500, b"Internal error"), keep_alive=False)
+        """Answer a whole request."""
+        endpoint.serve(connection, mount, request, partial(upgrade, connection))
 
     def refuse(self, connection: Connection, mount: Mount | None, refusal: HttpRefused) -> None:
         """Answer a request that cannot be read."""
+        if refusal.limit is not None:
+            self.rejected(refusal.limit)
         endpoint.refuse(connection, mount, refusal)
 
     def rejected(self, limit: str) -> None:

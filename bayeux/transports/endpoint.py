@@ -3,51 +3,87 @@
 The order is fixed: origin, preflight, transport, identity (SEC-30: a foreign page is refused before
 anything else is looked at).
 
-Source: HTTP-2, HTTP-9, NEG-5, CORS-3, CORS-4, CORS-6, SEC-30, SEC-90.
+Source: HTTP-2, HTTP-9, NEG-5, CORS-3, CORS-4, CORS-6, SEC-21, SEC-30, SEC-32, SEC-90.
 """
 
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from bayeux.transports import long_polling, websocket
-from bayeux.transports.adopted.connection import Connection
-from bayeux.transports.adopted.http import PLAIN, HttpRefused, HttpRequest, response
-from bayeux.transports.exchange import HttpExchange, is_preflight
+from bayeux.transports import callback_polling, long_polling
+from bayeux.transports.adopted.http import PLAIN, HttpRefused, HttpRequest
+from bayeux.transports.exchange import HttpExchange, Requester, is_preflight
 from bayeux.transports.mount import Mount, TransportName
 from bayeux.transports.origin import Verdict
 
+log = logging.getLogger(__name__)
+
 UNKNOWN_TRANSPORT = "Unknown Bayeux Transport"
 
+Start = Callable[[HttpExchange, HttpRequest], None]
+"""Begins what a request asks for, once it is known that it may."""
 
-def serve(connection: Connection, mount: Mount, request: HttpRequest) -> None:
-    """Answer one whole request for ``mount``, now or later."""
-    is_upgrade = request.method in ("GET", "HEAD") and "websocket" in request.tokens("upgrade")
-    transport: TransportName = "websocket" if is_upgrade else "long-polling"
-    exchange = HttpExchange(connection, mount, request, transport)
+
+def serve(requester: Requester, mount: Mount, request: HttpRequest, open_socket: Start) -> None:
+    """Answer one whole request for ``mount``, now or later; a fault of ours is answered, too (SEC-21).
+
+    Args:
+        open_socket: upgrades to a WebSocket, or says why not.
+    """
+    try:
+        _serve(requester, mount, request, open_socket)
+    except Exception:
+        log.exception("a request could not be served")
+        refuse_unread(requester, 500, "Internal error")
+
+
+def refuse(requester: Requester, mount: Mount | None, refusal: HttpRefused) -> None:
+    """Answer a request that cannot be read, and close (SEC-19, SEC-L4, SEC-L7)."""
+    if mount is not None and refusal.request is not None:  # CORS-2: a page may read errors, too
+        refusal.request.keep_alive = False
+        HttpExchange(requester, mount, refusal.request, "long-polling").refuse(refusal.status, refusal.reason)
+    else:
+        refuse_unread(requester, refusal.status, refusal.reason)
+
+
+def refuse_unread(requester: Requester, status: int, reason: str) -> None:
+    """Answer and close, without a look at the request."""
+    requester.answer(
+        status, reason.encode(), b"Connection: close\r\n", content_type=PLAIN, is_head=False, keep_alive=False
+    )
+
+
+def _serve(requester: Requester, mount: Mount, request: HttpRequest, open_socket: Start) -> None:
+    if not (mount.server.is_started or mount.server.is_draining):
+        raise RuntimeError("nobody has started the server: await server.start(), or enter it with `async with`")
+    transport = _transport_of(request)
+    exchange = HttpExchange(requester, mount, request, transport)
     options = exchange.context.options
-    if exchange.verdict is Verdict.FOREIGN and options.reject_bad_origin:
+    # Without CORS headers a page cannot read an answer; a script is run all the same (SEC-32).
+    must_reject = options.reject_bad_origin or transport == "callback-polling"
+    if exchange.verdict is Verdict.FOREIGN and must_reject:
         exchange.refuse(403, "Origin not allowed")
     elif is_preflight(request):
         exchange.answer(200, content_type=PLAIN)
-    elif transport not in options.transports or not (is_upgrade or request.method == "POST"):
+    elif transport not in options.transports or (transport == "long-polling" and request.method != "POST"):
         exchange.refuse(400, UNKNOWN_TRANSPORT)
     else:
-        start = websocket.start if is_upgrade else long_polling.start
-        _identify(exchange, partial(start, exchange, request))
+        starts: dict[TransportName, Start] = {
+            "websocket": open_socket,
+            "long-polling": long_polling.start,
+            "callback-polling": callback_polling.start,
+        }
+        _identify(exchange, partial(starts[transport], exchange, request))
 
 
-def refuse(connection: Connection, mount: Mount | None, refusal: HttpRefused) -> None:
-    """Answer a request that cannot be read, and close (SEC-19, SEC-L4, SEC-L7)."""
-    if refusal.limit is not None:
-        connection.door.rejected(refusal.limit)
-    if mount is not None and refusal.request is not None:  # CORS-2: a page may read errors, too
-        refusal.request.keep_alive = False
-        HttpExchange(connection, mount, refusal.request, "long-polling").refuse(refusal.status, refusal.reason)
-    else:
-        connection.answer(response(refusal.status, refusal.reason.encode(), b"Connection: close\r\n"), keep_alive=False)
+def _transport_of(request: HttpRequest) -> TransportName:
+    """What a request is meant for, by its form (HTTP-2)."""
+    if request.method in ("GET", "HEAD") and "websocket" in request.tokens("upgrade"):
+        return "websocket"
+    return "callback-polling" if request.method == "GET" else "long-polling"
 
 
 def _identify(exchange: HttpExchange, proceed: Callable[[], None]) -> None:
@@ -62,7 +98,7 @@ def _identify(exchange: HttpExchange, proceed: Callable[[], None]) -> None:
         exchange.fail(error)
         return
     if inspect.isawaitable(user):
-        exchange.connection.wait_for(_identify_later(exchange, user, proceed))
+        exchange.requester.wait_for(_identify_later(exchange, user, proceed))
         return
     context.user = user
     proceed()

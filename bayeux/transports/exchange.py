@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections.abc import Awaitable, Mapping
+from typing import Any, Protocol
 
 from bayeux.protocol.errors import Unavailable
 from bayeux.server.transport import Context
-from bayeux.transports.adopted.connection import Connection
-from bayeux.transports.adopted.http import JSON, PLAIN, HttpRequest, connection_line, response
+from bayeux.transports.adopted.connection import Occupant
+from bayeux.transports.adopted.http import JSON, PLAIN, HttpRequest, connection_line
 from bayeux.transports.browser import browser_of, cookies_of
 from bayeux.transports.mount import Mount, TransportName
 from bayeux.transports.origin import Verdict
@@ -21,16 +23,49 @@ log = logging.getLogger(__name__)
 _HSTS = b"Strict-Transport-Security: max-age=31536000\r\n"  # SEC-34
 
 
+class Requester(Protocol):
+    """Where a request came from and its answer goes: a connection of ours, or a request of an ASGI server."""
+
+    occupant: Occupant | None
+    """Told when the client has gone before it was answered (SES-8)."""
+
+    @property
+    def scope(self) -> Mapping[str, Any] | None:
+        """See ``Context``."""
+
+    @property
+    def peer(self) -> str:
+        """The address of whoever connected, without the port; empty where there is none."""
+
+    @property
+    def secure(self) -> bool:
+        """Whether it came by TLS."""
+
+    def answer(
+        self, status: int, body: bytes, lines: bytes, *, content_type: str, is_head: bool, keep_alive: bool
+    ) -> int:
+        """Write the one answer now; its size in bytes.
+
+        Args:
+            lines: header lines besides those that every answer has, each with its line end.
+            is_head: the body's length is told and the body left out.
+            keep_alive: whether the connection may serve another request; ``lines`` say so where HTTP/1 needs it.
+        """
+
+    def wait_for(self, work: Awaitable[None]) -> None:
+        """Let ``work`` decide the answer; it is cancelled if the client goes away meanwhile."""
+
+
 class HttpExchange:
     """What is known of a request before its body is looked at, and how it is answered."""
 
-    __slots__ = ("_headers", "_is_head", "_keep_alive", "_version", "connection", "context", "mount", "verdict")
+    __slots__ = ("_headers", "_is_head", "_keep_alive", "_version", "context", "mount", "requester", "verdict")
 
-    def __init__(self, connection: Connection, mount: Mount, request: HttpRequest, transport: TransportName) -> None:
+    def __init__(self, requester: Requester, mount: Mount, request: HttpRequest, transport: TransportName) -> None:
         rules, headers = mount.rules(transport), request.headers
-        client = rules.proxies.client(connection.carrier.peer, connection.carrier.secure, headers)
+        client = rules.proxies.client(requester.peer, requester.secure, headers)
         cookies = cookies_of(headers)
-        self.connection = connection
+        self.requester = requester
         self.mount = mount
         self.context = Context(
             transport=transport,
@@ -42,15 +77,17 @@ class HttpExchange:
             path=request.path,
             query=request.query,
             secure=client.secure,
-            http2=client.http2,
+            http2=client.http2 or request.version >= "2",
             browser=browser_of(cookies, rules.options),
+            scope=requester.scope,
         )
-        self.verdict = rules.origins.judge(headers, client.own_origin)
+        judge = rules.origins.judge_script if transport == "callback-polling" else rules.origins.judge
+        self.verdict = judge(headers, client.own_origin)
         self._is_head = request.method == "HEAD"
         self._keep_alive = request.keep_alive
         self._version = request.version
         self._headers = _HSTS if client.secure else b""
-        if self.verdict is Verdict.ALLOWED:
+        if self.verdict is Verdict.ALLOWED and "origin" in headers:
             self._headers += rules.origins.headers(headers["origin"], is_preflight=is_preflight(request))
 
     def answer(self, status: int, body: bytes = b"", extra: bytes = b"", *, content_type: str = JSON) -> int:
@@ -58,9 +95,9 @@ class HttpExchange:
         # DSC-11: who comes back on a new connection may come to another node.
         keep_alive = self._keep_alive and not self.mount.server.is_draining
         lines = self._headers + connection_line(self._version, keep_alive) + self.further_headers() + extra
-        data = response(status, body, lines, content_type=content_type, is_head=self._is_head)
-        self.connection.answer(data, keep_alive=keep_alive)
-        return len(data)
+        return self.requester.answer(
+            status, body, lines, content_type=content_type, is_head=self._is_head, keep_alive=keep_alive
+        )
 
     def further_headers(self) -> bytes:
         """The header lines that whoever identified the user asked for."""

@@ -36,7 +36,7 @@ class Entrance:
     """
 
     def __init__(self, mounts: Iterable[Mount], http_server: HTTPServer | None = None) -> None:
-        self.mounts = tuple(mounts)
+        self.mounts: tuple[Mount, ...] = tuple(mounts)
         self._http_server = http_server
         self._door: Door | None = None
 

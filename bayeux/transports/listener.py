@@ -3,7 +3,7 @@
 Every connection begins as ours. Its first bytes tell whether it stays: where the request line
 names another path, the connection goes to ``http_server.handle_stream`` with the bytes read so far.
 
-Source: SEC-L1…L3, SEC-2, SEC-90; architecture §7.
+Source: SEC-L1…L4, SEC-2, SEC-90, DSC-11; architecture §7.
 """
 
 from __future__ import annotations
@@ -18,17 +18,22 @@ import socket
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
+from ssl import SSLContext
+from typing import Unpack
 
 from tornado.httpserver import HTTPServer
+from tornado.iostream import SSLIOStream
+from tornado.netutil import ssl_wrap_socket
 
 from bayeux.protocol.options import Options
 from bayeux.server.rates import TokenBucket
+from bayeux.server.server import BayeuxServer
 from bayeux.transports.adopt import Door
 from bayeux.transports.adopted.carrier import peer_of
 from bayeux.transports.adopted.http import response
-from bayeux.transports.mount import Mount
+from bayeux.transports.mount import Mount, Mounting
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 BACKLOG = 1024
 ACCEPTED_A_TURN = 100  # a flood of connections must not starve those that are there
@@ -46,12 +51,25 @@ class Listener:
             application must hold ``make_handlers`` of the same mounts: a browser that fetched a page goes on
             to Bayeux over the same connection, which comes home through them.
         options: the limits of connections; those of the first mount's server unless given.
+        ssl: serve by TLS, here in this process; one that ``ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)``
+            made, with the certificate loaded.
+        to_stop: a server that ends with the listener.
     """
 
     def __init__(
-        self, mounts: Iterable[Mount], http_server: HTTPServer | None = None, options: Options | None = None
+        self,
+        mounts: Iterable[Mount],
+        http_server: HTTPServer | None = None,
+        options: Options | None = None,
+        *,
+        ssl: SSLContext | None = None,
+        to_stop: BayeuxServer | None = None,
     ) -> None:
+        self.port: int = 0
+        """Where it listens; the last of several, 0 before the first."""
         self._mounts = tuple(mounts)
+        self._ssl = ssl
+        self._to_stop = to_stop
         self._options = options or self._mounts[0].server.options
         self._give_back = None if http_server is None else http_server.handle_stream
         self._sockets: list[socket.socket] = []
@@ -74,8 +92,8 @@ class Listener:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         listening = socket.create_server((address, port), family=family, backlog=BACKLOG)
         self.add_socket(listening)
-        bound: int = listening.getsockname()[1]
-        return bound
+        self.port = listening.getsockname()[1]
+        return self.port
 
     def add_socket(self, listening: socket.socket) -> None:
         """Accept from a socket that listens already; it is ours to close."""
@@ -102,14 +120,24 @@ class Listener:
             os.close(self._reserve)
             self._reserve = None
         for task in tuple(self._adopting):
+            if self._ssl is not None:
+                task.cancel()  # a client may take its time to shake hands
             await asyncio.wait([task])
 
     async def close(self) -> None:
-        """Accept no more, and end all connections that are ours."""
+        """Accept no more, stop the server that ends with it, and end all connections that are ours."""
         await self.stop()
+        if self._to_stop is not None:
+            await self._to_stop.stop()
         if self._door is not None:
             self._door.close()
             await asyncio.sleep(0)  # the transports close their descriptors in the next turn
+
+    async def __aenter__(self) -> Listener:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
     # -- accepting ---------------------------------------------------------------------------
 
@@ -132,7 +160,7 @@ class Listener:
         limit = self._refusal(peer)
         if limit is not None:
             self._mounts[0].server.reject(limit)
-            _turn_away(connected)
+            self._turn_away(connected)
             return
         self._connections += 1
         self._by_address[peer] += 1
@@ -154,12 +182,35 @@ class Listener:
 
     async def _adopt(self, connected: socket.socket, peer: str) -> None:
         try:
-            if self._door is not None:
-                connected.setblocking(False)
+            if self._door is None:
+                return
+            connected.setblocking(False)
+            if self._ssl is None:
                 await self._door.adopt(connected, self._give_back)
-        except OSError:  # it has gone already
+            else:
+                self._door.adopt_stream(await self._shake_hands(connected, self._ssl), self._give_back)
+        except (OSError, asyncio.CancelledError):  # it has gone already, or we have
             connected.close()
             self._on_close(peer)
+
+    async def _shake_hands(self, connected: socket.socket, ssl: SSLContext) -> SSLIOStream:
+        """Begin TLS. Raises OSError if that fails, or takes longer than a head may (SEC-L4)."""
+        stream = SSLIOStream(ssl_wrap_socket(connected, ssl, server_side=True, do_handshake_on_connect=False))
+        try:
+            async with asyncio.timeout(self._options.header_timeout):
+                await stream.wait_for_handshake()
+        except BaseException as error:
+            stream.close()
+            if isinstance(error, TimeoutError):
+                self._mounts[0].server.reject("SEC-L4")
+            raise
+        return stream
+
+    def _turn_away(self, connected: socket.socket) -> None:
+        """503 and a close, without waiting (SEC-2); by TLS only the close."""
+        if self._ssl is None:
+            _answer_503(connected)
+        connected.close()
 
     def _on_close(self, peer: str) -> None:
         self._connections -= 1
@@ -177,7 +228,7 @@ class Listener:
             os.close(self._reserve)
             self._reserve = None
             try:
-                _turn_away(listening.accept()[0])
+                self._turn_away(listening.accept()[0])
             except OSError:
                 pass  # somebody else was faster with the descriptor
             self._reserve = _reserve_descriptor()
@@ -195,17 +246,52 @@ class Listener:
             loop.add_reader(each, self._accept, each)
 
 
-def _turn_away(connected: socket.socket) -> None:
-    """503 and a close, without waiting (SEC-2)."""
+async def listen(
+    server: BayeuxServer,
+    port: int = 8080,
+    host: str = "127.0.0.1",
+    *,
+    ssl: SSLContext | None = None,
+    http_server: HTTPServer | None = None,
+    **mounting: Unpack[Mounting],
+) -> Listener:
+    """Serve on a port of its own, at ``/cometd`` unless ``path`` says otherwise; other paths get 404.
+
+    A server that is not started is started; then it is stopped with the listener. Close that, or enter it::
+
+        async with await listen(server, 8080):
+            await asyncio.Event().wait()
+
+    Args:
+        port: 0 for any that is free; ``Listener.port`` tells which.
+        host: an address of this machine; ``0.0.0.0`` or ``::`` for all.
+        ssl, http_server: see ``Listener``.
+        mounting: what ``Mount`` takes besides the server.
+
+    Raises OSError where nothing can listen there; TypeError, ValueError for what does not make a mount.
+    """
+    mount = Mount(server, **mounting)
+    is_ours = not server.is_started
+    listener = Listener([mount], http_server, ssl=ssl, to_stop=server if is_ours else None)
+    if is_ours:
+        await server.start()
+    try:
+        listener.listen(port, host)
+    except BaseException:
+        await listener.close()
+        raise
+    return listener
+
+
+def _answer_503(connected: socket.socket) -> None:
     retry = f"Retry-After: {random.randint(1, 5)}\r\nConnection: close\r\n".encode()  # noqa: S311
-    with connected:
-        connected.setblocking(False)
-        try:
-            connected.send(response(503, b"Too many connections", retry))
-            connected.shutdown(socket.SHUT_WR)
-            connected.recv(65536)  # a close with unread input would reset the answer away
-        except OSError:
-            pass  # it has gone, or has sent nothing yet
+    connected.setblocking(False)
+    try:
+        connected.send(response(503, b"Too many connections", retry))
+        connected.shutdown(socket.SHUT_WR)
+        connected.recv(65536)  # a close with unread input would reset the answer away
+    except OSError:
+        pass  # it has gone, or has sent nothing yet
 
 
 def _reserve_descriptor() -> int | None:

@@ -43,6 +43,7 @@ class LongPoll:
 
     name = "long-polling"
     streaming = False
+    connect_only = False
     writable = True
 
     def __init__(self, exchange: HttpExchange) -> None:
@@ -55,14 +56,14 @@ class LongPoll:
         """Give the messages to the server; the answer comes through ``send`` or ``dismiss``."""
         exchange, server = self._exchange, self._exchange.mount.server
         self._is_handshake = is_handshake(messages[0])
-        exchange.connection.occupant = self
+        exchange.requester.occupant = self
         server.counters.connections[self.name] += 1
         server.counters.bytes_received[self.name] += messages.size
         try:
             work = server.handle(messages, self, exchange.context)
         except BodyRefused as refusal:
             self._end()
-            exchange.refuse(refusal.status, _words(refusal))
+            exchange.refuse(refusal.status, words_of(refusal))
         except Exception as error:  # noqa: BLE001 - logged by _fail
             self._fail(error)
         else:
@@ -78,11 +79,8 @@ class LongPoll:
         context, extra = self._exchange.context, b""
         if self._is_handshake and context.browser is None and self.session is not None and self.session.browser:
             extra = set_cookie(self.session.browser, context.options, secure=context.secure)  # HS-10
-        if len(body) >= context.options.gzip_min_size and self._may_compress():
-            body = gzip.compress(body, _GZIP_LEVEL, mtime=0)
-            extra += b"Content-Encoding: gzip\r\nVary: Accept-Encoding\r\n"
         self._end()
-        self._exchange.mount.server.counters.bytes_sent[self.name] += self._exchange.answer(200, body, extra)
+        self._exchange.mount.server.counters.bytes_sent[self.name] += self._answer(body, extra)
 
     def dismiss(self, status: int) -> None:
         """Answer with this status and nothing else (CN-10)."""
@@ -108,6 +106,13 @@ class LongPoll:
 
     # ------------------------------------------------------------------------------------------
 
+    def _answer(self, messages: bytes, extra: bytes) -> int:
+        """Write the messages with these further header lines; the size of it all in bytes."""
+        if len(messages) >= self._exchange.context.options.gzip_min_size and self._may_compress():
+            messages = gzip.compress(messages, _GZIP_LEVEL, mtime=0)
+            extra += b"Content-Encoding: gzip\r\nVary: Accept-Encoding\r\n"
+        return self._exchange.answer(200, messages, extra)
+
     def _end(self) -> None:
         self.closed = True
         self._exchange.mount.server.counters.connections[self.name] -= 1
@@ -131,7 +136,7 @@ def start(exchange: HttpExchange, request: HttpRequest) -> None:
     try:
         messages = messages_of(request.headers.get("content-type", ""), request.body, exchange.context.options)
     except MalformedBody as refusal:
-        exchange.refuse(refusal.status, _words(refusal))
+        exchange.refuse(refusal.status, words_of(refusal))
         return
     LongPoll(exchange).handle(messages)
 
@@ -147,18 +152,32 @@ def messages_of(content_type: str, body: bytes, options: Options) -> Envelope:
     if not is_form and kind not in ("application/json", "text/json", ""):
         # Faye's cross-origin clients post forms as text/plain, browsers know why.
         is_form = text.lstrip()[:1] not in (b"[", b"{")
-    messages = _messages_of_form(text, options) if is_form else parse_envelope(text, options)
-    if not messages:
-        raise MalformedBody("no messages")
-    return messages
+    if is_form:
+        return messages_of_form(text, options)
+    return _at_least_one(parse_envelope(text, options))
 
 
-def _messages_of_form(text: bytes, options: Options) -> Envelope:
+def messages_of_form(text: bytes, options: Options) -> Envelope:
+    """The messages of all fields ``message`` of a form or a query, at least one (LP-1, JP-1).
+
+    Raises MalformedBody.
+    """
+    envelopes = [parse_envelope(value, options) for value in form_values(text, b"message")]
+    return _at_least_one(Envelope([message for envelope in envelopes for message in envelope], len(text)))
+
+
+def form_values(text: bytes, name: bytes) -> list[bytes]:
+    """What a form or a query has for one name, decoded. Raises MalformedBody."""
     if text.count(b"&") >= MAX_FORM_FIELDS or _BROKEN_ESCAPE.search(text):
         raise MalformedBody("malformed form")
     fields = (field.partition(b"=") for field in text.split(b"&"))
-    envelopes = [parse_envelope(_unescaped(value), options) for name, _, value in fields if name == b"message"]
-    return Envelope([message for envelope in envelopes for message in envelope], len(text))
+    return [_unescaped(value) for field_name, _, value in fields if field_name == name]
+
+
+def _at_least_one(messages: Envelope) -> Envelope:
+    if not messages:
+        raise MalformedBody("no messages")
+    return messages
 
 
 def _unescaped(value: bytes) -> bytes:
@@ -184,5 +203,6 @@ def _decoded(content_type: str, body: bytes) -> bytes:
         raise MalformedBody("not in the declared charset") from error
 
 
-def _words(refusal: BodyRefused) -> str:
+def words_of(refusal: BodyRefused) -> str:
+    """What the client is told; nothing of what it sent."""
     return f"Refused: {refusal}"

@@ -17,7 +17,7 @@ from bayeux.server.transport import Context
 from bayeux.transports.origin import IsAllowed, Origins
 from bayeux.transports.proxy import Proxies
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 Identify = Callable[[Context], "str | None | Awaitable[str | None]"]
 """Who this HTTP request or WebSocket upgrade is authenticated as; None = nobody.

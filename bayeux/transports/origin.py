@@ -1,10 +1,10 @@
 """Which web pages may talk to us: origins, and the CORS headers that tell browsers.
 
-Decides from a request's ``Origin`` and ``Sec-Fetch-Site``; a request with neither comes from a
-program and passes. Origins are compared as browsers write them: ASCII, lower case, punycode,
-no default port.
+Decides from a request's ``Origin`` and ``Sec-Fetch-Site``, for a script also from its ``Referer``; a
+request with none of them comes from a program and passes. Origins are compared as browsers write
+them: ASCII, lower case, punycode, no default port.
 
-Source: CORS-1…6, SEC-30, SEC-31, WS-3.
+Source: CORS-1…6, SEC-30…32, WS-3.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ ANY = "any"
 NULL = "null"
 LONGEST = 300  # a host name has at most 253 characters
 _ORIGIN = re.compile(r"(https?)://([a-z0-9_\-]+(?:\.[a-z0-9_\-]+)*|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?")
+_ORIGIN_OF_URL = re.compile(r"[^:/?#]+://[^/?#]*")
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 _USUAL_HEADERS = ("Accept", "Authorization", "Content-Type", "Pragma", "X-Requested-With")
 
@@ -90,6 +91,23 @@ class Origins:
         if name is None:
             return Verdict.FOREIGN
         if site == "same-origin" or (site is None and name == normalise(own)):
+            return Verdict.OWN
+        return Verdict.ALLOWED if self._has(name) else Verdict.FOREIGN
+
+    def judge_script(self, headers: Mapping[str, str], own: str) -> Verdict:
+        """May the page that loads this script talk to us? Browsers tell its origin with ``Referer`` (SEC-32).
+
+        Args:
+            headers, own: see ``judge``.
+        """
+        site, referer = headers.get("sec-fetch-site"), headers.get("referer")
+        if "origin" in headers or site in ("same-origin", "none") or (site is None and referer is None):
+            return self.judge(headers, own)
+        origin = _ORIGIN_OF_URL.match(referer or "")
+        name = normalise(origin[0]) if origin else None
+        if name is None:
+            return Verdict.FOREIGN
+        if site is None and name == normalise(own):
             return Verdict.OWN
         return Verdict.ALLOWED if self._has(name) else Verdict.FOREIGN
 

@@ -30,11 +30,11 @@ from bayeux.protocol.options import Options
 from bayeux.server.channels import ServerChannel
 from bayeux.server.server import BayeuxServer
 from bayeux.server.sessions import ServerSession
+from bayeux.testing import Peer
 from bayeux.transports.adopted.connection import Connection
+from bayeux.transports.adopted.websocket import FramedSocket
 from bayeux.transports.long_polling import LongPoll
-from bayeux.transports.websocket import WebSocket
 from tests.soak import inputs
-from tests.support.memory import Peer
 from tests.support.wire import WAIT, HttpConnection
 from tests.transports.doors import House, open_house
 
@@ -69,7 +69,7 @@ OPTIONS: dict[str, Any] = {
 META_CHANNELS = 5
 MOST_COUNTERS = 60
 """None is named by what a client sent."""
-_OURS = (ServerSession, ServerChannel, Connection, WebSocket, LongPoll)
+_OURS = (ServerSession, ServerChannel, Connection, FramedSocket, LongPoll)
 _STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) ")
 _PRIVATE_ERROR = re.compile(rb"\"5\d\d:|Traceback|internal_error")
 

@@ -20,12 +20,12 @@ import orjson
 import pytest
 
 from bayeux.client import BayeuxClient
+from bayeux.testing import FaultProxy
 from bayeux.transports.listener import Listener
 from channels.private import AGENT_CHANNELS, CALLS, CHATS, INTERACTIONS
 from gateway.app import Gateway
 from gateway.auth.http_sessions import COOKIE as HTTP_SESSION
 from gateway.config import Sources, load
-from tests.support.cut_proxy import CutProxy
 from tests.support.wire import HttpConnection, WebSocket
 
 pytestmark = pytest.mark.soak
@@ -188,7 +188,7 @@ def handshake(token: str) -> dict[str, Any]:
     return {"channel": "/meta/handshake", "version": "1.0", "ext": {"token": token}}
 
 
-async def cut_now_and_then(proxies: Sequence[CutProxy], chance: random.Random) -> int:
+async def cut_now_and_then(proxies: Sequence[FaultProxy], chance: random.Random) -> int:
     """Break all connections through one proxy after the other; cancelled at the end."""
     cuts = 0
     try:
@@ -209,7 +209,7 @@ async def test_100_users_hear_nothing_foreign_and_miss_nothing(tell: Callable[[s
     tell(f"seed {SEED}")
     chance = random.Random(SEED)
     async with open_house() as house, AsyncExitStack() as stack:
-        proxies = [await stack.enter_async_context(CutProxy(house.port)) for _ in range(PROXIES)]
+        proxies = [await stack.enter_async_context(FaultProxy(house.port)) for _ in range(PROXIES)]
         sessions: list[Listening] = []
         for n, user in enumerate(USERS):
             port = house.port if user in STEADY else proxies[n % PROXIES].port

@@ -1,4 +1,4 @@
-"""The ways into a server: the listener, a handler in a Tornado application, and the same behind TLS."""
+"""The ways into a server: the listener, a handler in a Tornado application, the same behind TLS, and ASGI."""
 
 from __future__ import annotations
 
@@ -20,13 +20,16 @@ from tornado.web import Application, RequestHandler
 
 from bayeux.protocol.options import Options
 from bayeux.server.server import BayeuxServer
+from bayeux.transports.asgi import BayeuxASGI
 from bayeux.transports.handlers import Entrance
 from bayeux.transports.listener import Listener
 from bayeux.transports.mount import Mount
 from bayeux.transports.routes import make_handlers, rules_of
+from tests.support.asgi_server import AsgiServer
 from tests.support.wire import WAIT
 
 DOORS = ("listener", "handler", "tls")
+"""Those that write the same bytes; ``asgi`` leaves headers to its server."""
 PLAIN_DOORS = ("listener", "handler")
 
 
@@ -67,7 +70,7 @@ async def open_house(
     clock: Callable[[], float] | None = None,
     **mounting: Any,
 ) -> AsyncIterator[House]:
-    """A started server with one mount at ``/cometd`` and Tornado beside it."""
+    """A started server with one mount at ``/cometd``, and Tornado beside it (not behind the door ``asgi``)."""
     settings = Options(**(options or {}))
     server = BayeuxServer(settings) if clock is None else BayeuxServer(settings, clock=clock)
     async with server:
@@ -80,6 +83,9 @@ async def open_house(
             finally:
                 await listener.close()
                 await tornado.close_all_connections()
+        elif door == "asgi":
+            async with AsgiServer(BayeuxASGI(mount), bind_unused_port()[0]) as uvicorn:
+                yield House(server, mount, uvicorn.port, False, None)
         else:
             entrance = Entrance([mount])
             application = Application([*rules_of(entrance), (r"/.*", Elsewhere)])

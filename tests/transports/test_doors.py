@@ -7,13 +7,20 @@ import itertools
 import re
 import socket
 from collections.abc import Callable
+from typing import Any
 
 import orjson
 import pytest
+from tornado.httpserver import HTTPServer
+from tornado.testing import bind_unused_port
+from tornado.web import Application
 
 from bayeux.protocol import frames
+from bayeux.server.server import BayeuxServer
 from bayeux.transports.adopted.carrier import StreamCarrier
 from bayeux.transports.adopted.connection import Connection
+from bayeux.transports.mount import Mount
+from bayeux.transports.routes import make_handlers
 from tests.support.wire import WAIT, Endpoint, HttpConnection, UpgradeRefused, WebSocket, frame
 from tests.transports.doors import DOORS, PLAIN_DOORS, House, open_house, until
 
@@ -157,6 +164,24 @@ async def test_request_for_another_path_goes_to_tornado_and_the_next_for_ours_co
         await connection.close()
 
 
+@pytest.mark.spec("HTTP-1")
+async def test_server_stands_for_a_mount_of_it() -> None:
+    async with BayeuxServer() as server:
+        application = Application(make_handlers(server, Mount(server, "/second"), path="/first"))
+        listening, port = bind_unused_port()
+        tornado = HTTPServer(application)
+        tornado.add_socket(listening)
+        connection = await HttpConnection.open(f"http://127.0.0.1:{port}/")
+        for path, status in (("/first/handshake", 200), ("/second", 200), ("/cometd", 404)):
+            connection.request("POST", path, {}, orjson.dumps(HANDSHAKE))
+            assert (await connection.reply()).status == status
+        await connection.close()
+        tornado.stop()
+        await tornado.close_all_connections()
+    with pytest.raises(TypeError, match="path: a Mount has its own"):
+        make_handlers(Mount(server), path="/first")
+
+
 @pytest.mark.parametrize("door", DOORS)
 async def test_pipelined_requests_are_answered_in_order_by_whom_they_are_for(door: str) -> None:
     async with open_house(door) as house:
@@ -220,7 +245,7 @@ async def test_small_answers_are_sent_at_once(door: str, monkeypatch: pytest.Mon
     kept_back: list[int] = []
     answer = Connection.answer
 
-    def noted(connection: Connection, data: bytes, *, keep_alive: bool) -> None:
+    def noted(connection: Connection, *arguments: Any, **options: Any) -> int:
         carrier = connection.carrier
         connected = (
             carrier._stream.socket
@@ -228,7 +253,7 @@ async def test_small_answers_are_sent_at_once(door: str, monkeypatch: pytest.Mon
             else carrier._transport.get_extra_info("socket")  # type: ignore[attr-defined]
         )
         kept_back.append(not connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
-        answer(connection, data, keep_alive=keep_alive)
+        return answer(connection, *arguments, **options)
 
     monkeypatch.setattr(Connection, "answer", noted)
     async with open_house(door) as house:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import sys
 import time
 from pathlib import Path
 
 import orjson
 import pytest
+from tornado.httpserver import HTTPServer
+from tornado.testing import bind_unused_port
+from tornado.web import Application
 
 from bayeux.protocol.options import Options
 from bayeux.server.server import BayeuxServer
-from bayeux.transports.listener import Listener
+from bayeux.transports.listener import Listener, listen
 from bayeux.transports.mount import Mount, mount_of
+from bayeux.transports.routes import make_handlers
 from tests.support.wire import WAIT, ConnectionGone, HttpConnection, Reply, WebSocket
-from tests.transports.doors import DOORS, open_house, until
+from tests.transports.doors import DOORS, Elsewhere, open_house, server_context, until
 
 HANDSHAKE = {"id": "1", "channel": "/meta/handshake"}
 
@@ -191,6 +196,100 @@ async def test_server_out_of_descriptors_pauses_answers_one_and_recovers() -> No
     assert 1 <= int(output) <= 10
     assert 1 <= len(errors.splitlines()) <= 10
     assert child.returncode == 0
+
+
+# -- standalone ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tls", [False, True])
+@pytest.mark.spec("DSC-11", "HTTP-9", "SEC-34")
+async def test_server_listens_on_its_own(tls: bool) -> None:
+    """It is started, serves at its path, and is stopped with the listener: the held connect is answered."""
+    server = BayeuxServer()
+    ssl = server_context() if tls else None
+    async with await listen(server, 0, path="/bayeux", ssl=ssl, overrides={"timeout": 60.0}) as listener:
+        url = f"{'https' if tls else 'http'}://127.0.0.1:{listener.port}/bayeux"
+        connection = await HttpConnection.open(url)
+        connection.request("POST", "/bayeux/handshake", {}, orjson.dumps(HANDSHAKE))
+        reply = await connection.reply()
+        assert (reply.header("strict-transport-security") is not None) is tls
+        cookie = {"Cookie": (reply.header("set-cookie") or "").partition(";")[0]}
+        connect = {"channel": "/meta/connect", "clientId": reply.json[0]["clientId"]}
+        for advice in ({"timeout": 0}, {}):
+            connection.request("POST", "/bayeux", cookie, orjson.dumps({**connect, "advice": advice}))
+            if advice:
+                await connection.reply()
+        await until(lambda: server.sessions.held_by_browser)
+        web = await WebSocket.open(url)
+        other = await HttpConnection.open(url)
+        other.request("GET", "/")
+        assert (await other.reply()).status == 404
+    assert (await connection.reply()).json[0]["advice"]["reconnect"] == "retry"
+    assert not server.is_started
+    assert not listener.connections
+    for each in (connection, web, other):
+        await each.close()
+
+
+async def test_server_that_works_already_goes_on_without_its_listener() -> None:
+    async with BayeuxServer() as server:
+        async with await listen(server, 0):
+            pass
+        assert server.is_started
+        assert not server.is_draining
+
+
+async def test_server_whose_port_is_taken_is_not_left_started() -> None:
+    taken, port = bind_unused_port()
+    server = BayeuxServer()
+    with taken, pytest.raises(OSError, match="in use"):
+        await listen(server, port)
+    assert not server.is_started
+
+
+@pytest.mark.parametrize("tls", [False, True])
+@pytest.mark.spec("HTTP-1")
+async def test_tornado_serves_the_other_paths_of_the_port(tls: bool) -> None:
+    server = BayeuxServer()
+    tornado = HTTPServer(Application([*make_handlers(server), (r"/.*", Elsewhere)]))
+    async with await listen(server, 0, ssl=server_context() if tls else None, http_server=tornado) as listener:
+        connection = await HttpConnection.open(f"{'https' if tls else 'http'}://127.0.0.1:{listener.port}/")
+        for _ in range(2):
+            connection.request("GET", "/page")
+            assert (await connection.reply()).body == b"elsewhere /page"
+            connection.request("POST", "/cometd", {}, orjson.dumps(HANDSHAKE))
+            assert (await connection.reply()).json[0]["successful"]
+        await connection.close()
+        await tornado.close_all_connections()
+
+
+@pytest.mark.spec("SEC-L4", "SEC-L1", "SEC-2")
+async def test_client_that_does_not_speak_tls_is_closed() -> None:
+    """Whether it is silent, speaks something else, or comes where there is no room."""
+    options = Options(header_timeout=0.05, max_connections=2)
+    server = BayeuxServer(options)
+    async with await listen(server, 0, ssl=server_context()) as listener:
+        url = f"http://127.0.0.1:{listener.port}/"
+        silent, plain = await HttpConnection.open(url), await HttpConnection.open(url)
+        await until(lambda: listener.connections == 2)
+        third = await HttpConnection.open(url)
+        assert await third.rest() == b""
+        plain.request("GET", "/cometd")
+        assert b"HTTP" not in await plain.rest()
+        assert await silent.rest() == b""
+        await until(lambda: not listener.connections)
+        assert server.counters.rejected == {"SEC-L1": 1, "SEC-L4": 1}
+        for each in (silent, plain, third):
+            await each.close()
+
+
+async def test_listener_does_not_wait_for_a_client_that_is_slow_to_shake_hands() -> None:
+    server = BayeuxServer(Options(header_timeout=600.0))
+    async with await listen(server, 0, ssl=server_context()) as listener:
+        silent = socket.create_connection(("127.0.0.1", listener.port))
+        await until(lambda: listener.connections)
+    assert not listener.connections
+    silent.close()
 
 
 async def _first_answered(clients: list[HttpConnection]) -> Reply:

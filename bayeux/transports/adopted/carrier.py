@@ -98,8 +98,8 @@ class AsyncioCarrier(asyncio.BufferedProtocol):
         self._transport = cast(asyncio.Transport, transport)
         # Then `pause_writing` means that something is unsent, `resume_writing` that nothing is.
         self._transport.set_write_buffer_limits(0)
-        self.address = transport.get_extra_info("peername")
-        self.peer = peer_of(self.address)
+        self.address: Any = transport.get_extra_info("peername")
+        self.peer: str = peer_of(self.address)
         self._receiver = self._connect(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:
@@ -189,9 +189,9 @@ class StreamCarrier:
         self._is_reading = self._is_closing = False
         self._is_wanted = True
         self._kept = b""
-        self.unsent = 0
-        self.address = _peer_name(stream)
-        self.peer = peer_of(self.address)
+        self.unsent: int = 0
+        self.address: Any = _peer_name(stream)
+        self.peer: str = peer_of(self.address)
 
     def start(self, receiver: Receiver) -> None:
         """Tell ``receiver`` from now on."""

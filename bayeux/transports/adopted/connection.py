@@ -21,7 +21,7 @@ from tornado.iostream import IOStream
 
 from bayeux.protocol.options import Options
 from bayeux.transports.adopted.carrier import Carrier
-from bayeux.transports.adopted.http import CONTINUE, HttpRefused, HttpRequest, RequestReader
+from bayeux.transports.adopted.http import CONTINUE, HttpRefused, HttpRequest, RequestReader, response
 
 if TYPE_CHECKING:
     from bayeux.transports.adopt import Door
@@ -102,6 +102,8 @@ class Connection:
         "socket",
         "stage",
     )
+
+    scope: None = None  # of ASGI servers alone
 
     def __init__(self, door: Door, carrier: Carrier, give_back: GiveBack | None) -> None:
         self.door = door
@@ -237,14 +239,29 @@ class Connection:
                 return
         self.carrier.write(data)
 
-    def answer(self, data: bytes, *, keep_alive: bool) -> None:
-        """The response to the request being served; after it the next one, or the end."""
-        if self.stage is not Stage.SERVING:
-            return
-        self.occupant = None
-        self.write(data)
-        if self.stage is not Stage.SERVING:  # cut off
-            return
+    @property
+    def peer(self) -> str:
+        """See Requester."""
+        return self.carrier.peer
+
+    @property
+    def secure(self) -> bool:
+        """See Requester."""
+        return self.carrier.secure
+
+    def answer(
+        self, status: int, body: bytes, lines: bytes, *, content_type: str, is_head: bool, keep_alive: bool
+    ) -> int:
+        """The response to the request being served; after it the next one, or the end (``Requester``)."""
+        data = response(status, body, lines, content_type=content_type, is_head=is_head)
+        if self.stage is Stage.SERVING:
+            self.occupant = None
+            self.write(data)
+        if self.stage is Stage.SERVING:  # not cut off
+            self._go_on_after_answer(keep_alive)
+        return len(data)
+
+    def _go_on_after_answer(self, keep_alive: bool) -> None:
         if not keep_alive:
             if self._has_unread or self._reader.waiting:
                 self.linger()

@@ -71,7 +71,7 @@ class HttpRequest:
     target: str
     """As it stands in the request line, without scheme and host."""
     version: str
-    """``1.0`` or ``1.1``."""
+    """``1.0`` or ``1.1``; by an ASGI server also ``2`` and ``3``."""
     headers: Mapping[str, str]
     """Names in lower case; values of a repeated name joined by ``, `` (cookies by ``; ``)."""
     keep_alive: bool
@@ -91,6 +91,26 @@ class HttpRequest:
         """The elements of a comma-separated header, in lower case."""
         value = self.headers.get(name)
         return {each.strip() for each in value.lower().split(",")} if value else set()
+
+
+def check_host(host: str | None, version: str) -> None:
+    """Raises HttpRefused for a ``Host`` that is none, or more than one."""
+    if host is None:
+        if version != "1.0":
+            raise _malformed("No Host")
+    elif not _HOST.fullmatch(host):  # a comma is among what it refuses: two of them
+        raise _malformed("Malformed Host")
+
+
+def refuse_encoded(request: HttpRequest) -> None:
+    """Raises HttpRefused for a compressed body (ENC-3)."""
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise HttpRefused(415, "Encoded request body", request)
+
+
+def too_long(request: HttpRequest | None) -> HttpRefused:
+    """The refusal of a body above ``max_message_size`` (SEC-L7)."""
+    return HttpRefused(413, "Request body too large", request, "SEC-L7")
 
 
 def origin_form(target: str) -> str:
@@ -193,11 +213,7 @@ class RequestReader:
         version = parser.get_http_version()
         target = self._url.decode("latin-1")
         host = headers.get("host")
-        if host is None:
-            if version != "1.0":
-                raise _malformed("No Host")
-        elif not _HOST.fullmatch(host):  # a comma is among what it refuses: two of them
-            raise _malformed("Malformed Host")
+        check_host(host, version)
         if absolute := _ABSOLUTE.fullmatch(target):
             if host is None or absolute[1].lower() != host.lower():
                 raise _malformed("Target of another host")
@@ -220,8 +236,7 @@ class RequestReader:
             if not _LENGTH.fullmatch(length):
                 raise _malformed("Malformed Content-Length")
             self._remaining = int(length)
-        if "content-encoding" in headers and headers["content-encoding"].lower() != "identity":
-            raise HttpRefused(415, "Encoded request body", request)  # ENC-3
+        refuse_encoded(request)
 
     # -- the body --------------------------------------------------------------------------
 
@@ -279,7 +294,7 @@ class RequestReader:
 
     def _bound(self, coming: int, max_body: int) -> None:
         if max_body and len(self._body) + coming > max_body:
-            raise HttpRefused(413, "Request body too large", self.head, "SEC-L7")
+            raise too_long(self.head)
 
     def _take(self, size: int) -> bytes:
         taken, self.waiting = self.waiting[:size], self.waiting[size:]
@@ -313,16 +328,19 @@ def _status_line(status: int) -> bytes:
 
 
 @lru_cache(maxsize=64)
-def _usual_head(status: int, content_type: str) -> bytes:
+def usual_lines(content_type: str) -> bytes:
+    """The header lines that every answer has (ENC-1, SEC-34)."""
     return (
-        _status_line(status)
-        + (
-            f"Content-Type: {content_type}\r\n"
-            "Cache-Control: no-cache, no-store\r\n"
-            "X-Content-Type-Options: nosniff\r\n"
-            "Referrer-Policy: no-referrer\r\n"
-        ).encode()
-    )
+        f"Content-Type: {content_type}\r\n"
+        "Cache-Control: no-cache, no-store\r\n"
+        "X-Content-Type-Options: nosniff\r\n"
+        "Referrer-Policy: no-referrer\r\n"
+    ).encode()
+
+
+@lru_cache(maxsize=64)
+def _usual_head(status: int, content_type: str) -> bytes:
+    return _status_line(status) + usual_lines(content_type)
 
 
 def response(

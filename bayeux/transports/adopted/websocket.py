@@ -1,0 +1,207 @@
+"""A WebSocket on a connection of ours: frames in, frames out.
+
+Cost model: sending a batch is one concatenation at most and one write; a frame in is one pass of
+the reader and what its message costs.
+
+Source: WS-1…3, WS-9, WS-11, WS-18…21, SEC-L17, SEC-L22, SEC-94.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import Any
+
+from bayeux.protocol import frames
+from bayeux.protocol.encoded import Batch
+from bayeux.protocol.frames import Binary, Close, Event, FrameReader, Ping, Pong, Violation
+from bayeux.server.rates import TokenBucket
+from bayeux.transports.adopted.connection import Connection
+from bayeux.transports.adopted.http import HttpRequest
+from bayeux.transports.exchange import HttpExchange
+from bayeux.transports.websocket import NOTHING, WebSocket, agreed_headers
+
+mask: frames.Mask
+try:
+    from tornado.speedups import websocket_mask as mask
+except ImportError:  # Tornado without its C extension
+    mask = frames.xor_mask
+
+CLOSE_WAIT = 2.0  # seconds for the peer to answer our close
+
+_NOTHING = frames.text_frame(NOTHING)
+
+
+class FramedSocket(WebSocket):
+    """A socket whose frames are ours to read and write."""
+
+    __slots__ = ("_connection", "_control", "_pinged_at", "_reader", "_waiting")
+
+    def __init__(self, exchange: HttpExchange, connection: Connection) -> None:
+        super().__init__(exchange, connection.door.clock)
+        options = exchange.context.options
+        self._connection = connection
+        self._reader = FrameReader(
+            "server",
+            max_message_size=options.ws_max_message_size,
+            max_fragments=options.ws_max_fragments,
+            mask=mask,
+        )
+        self._waiting: list[Event] | None = None  # what came behind a frame whose hooks are awaited
+        self._control: TokenBucket | None = None
+        self._pinged_at = 0.0  # when a ping went out that nothing has come after
+
+    # -- the server tells ----------------------------------------------------------------------
+
+    def send(self, events: Batch, replies: Sequence[bytes]) -> None:
+        """Write the frames of the events, then one with the replies (WS-11)."""
+        data = events.frames if events.messages else b""
+        if replies:
+            data += frames.text_frame(b"[" + b",".join(replies) + b"]")
+        elif not data:
+            data = _NOTHING
+        self._write(data)
+
+    def say(self, text: bytes) -> None:
+        """See WebSocket."""
+        self._write(frames.text_frame(text))
+
+    def close(self, code: int, reason: str) -> None:
+        """Say good-bye and wait a moment for the peer's answer; nothing else is written (WS-20)."""
+        if not self.closed:
+            self._write(frames.close_frame(code, reason))
+            self.end()
+            self._connection.expect(CLOSE_WAIT)
+
+    # -- the connection tells ------------------------------------------------------------------
+
+    def received(self, data: bytes) -> None:
+        """Bytes from the client."""
+        self.touch()
+        self._pinged_at = 0.0
+        self._server.counters.bytes_received[self.name] += len(data)
+        events = self._reader.feed(data)
+        if self._waiting is None:
+            self._take_all(events)
+        else:
+            self._waiting += events
+
+    def look(self, now: float) -> float:
+        """Close a socket that is idle, silent or dead; when to look again."""
+        options = self._exchange.context.options
+        if not self.closed and self._pinged_at and self._pinged_at + options.ws_ping_timeout <= now:
+            self._connection.abort()  # WS-18: a close would not arrive either
+            return 0.0
+        again = super().look(now)
+        if not again or not options.ws_ping_interval:
+            return again
+        if not self._pinged_at and self._active_at + options.ws_ping_interval <= now:
+            self._connection.write(frames.ping_frame())
+            self._pinged_at = now
+        if self._pinged_at:
+            return min(again, self._pinged_at + options.ws_ping_timeout)
+        return min(again, self._active_at + options.ws_ping_interval)
+
+    # -- frames in -----------------------------------------------------------------------------
+
+    def _take_all(self, events: list[Event]) -> None:
+        """Take one event after the other; a message whose hooks are awaited stops it (WS-9)."""
+        self._waiting = None
+        for n, event in enumerate(events, 1):
+            work = self._take(event)
+            if work is not None:
+                self._waiting = events[n:]
+                self._connection.hold_reading(work)
+                work.add_done_callback(self._on_done)
+                return
+
+    def _on_done(self, work: asyncio.Task[Any]) -> None:
+        self.take_result(work)
+        self._take_all(self._waiting or [])
+
+    def _take(self, event: Event) -> asyncio.Task[Any] | None:
+        if isinstance(event, Close):
+            self._answer_close(event.code)
+        elif self.closed:
+            pass  # a client that has not seen our close yet
+        elif isinstance(event, bytes):
+            return self.take_message(event)
+        elif isinstance(event, Ping | Pong):
+            self._take_control(event)
+        elif isinstance(event, Binary):
+            self.take_binary()
+        elif isinstance(event, Violation):
+            self._count_violation(event)
+            self.close(event.code, event.reason)
+            self._connection.linger()  # the answer to our close would not be read any more
+        return None
+
+    def _take_control(self, event: Ping | Pong) -> None:
+        rate = self._exchange.context.options.ws_control_rate
+        if self._control is None:
+            self._control = TokenBucket(rate, self._active_at)
+        if not self._control.take(rate, rate, self._active_at):
+            self._server.reject("SEC-L22")
+            self.close(frames.POLICY, "Too many control frames")
+        elif isinstance(event, Ping):
+            self._write(frames.pong_frame(event.payload))
+
+    def _answer_close(self, code: int) -> None:
+        if not self.closed:
+            self._write(frames.close_frame(code))
+            self.end()
+        self._connection.close()
+
+    def _count_violation(self, violation: Violation) -> None:
+        if violation.code == frames.TOO_BIG:
+            self._server.reject("SEC-L7")
+        elif violation.code == frames.POLICY:
+            self._server.reject("SEC-L22")
+
+    # -- out -----------------------------------------------------------------------------------
+
+    def _write(self, data: bytes) -> None:
+        self.touch()
+        self._server.counters.bytes_sent[self.name] += len(data)
+        self._connection.write(data)
+
+
+def upgrade(connection: Connection, exchange: HttpExchange, request: HttpRequest) -> None:
+    """Make the connection a WebSocket, or say why not (WS-1…3, WS-32)."""
+    headers, options = request.headers, exchange.context.options
+    if not _is_valid(request):
+        exchange.refuse(400, "Malformed WebSocket upgrade")
+        return
+    if headers.get("sec-websocket-version") != "13":
+        exchange.refuse(426, "WebSocket version 13 only", b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n")
+        return
+    lines = agreed_headers(exchange, request)
+    if lines is None:
+        return
+    if options.ws_protocol:
+        lines = f"Sec-WebSocket-Protocol: {options.ws_protocol}\r\n".encode() + lines
+    socket, key = FramedSocket(exchange, connection), frames.accept_key(headers["sec-websocket-key"])
+    connection.upgrade(
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Accept: " + key.encode() + b"\r\n" + lines + b"\r\n",
+        socket,
+        options,
+    )
+    connection.look_at(socket.look(connection.door.clock()))
+
+
+def _is_valid(request: HttpRequest) -> bool:
+    """RFC 6455, 4.2.1; a body would be read as frames."""
+    try:
+        key = base64.b64decode(request.headers.get("sec-websocket-key", ""), validate=True)
+    except binascii.Error:
+        return False
+    return (
+        request.method == "GET"
+        and request.version != "1.0"
+        and "upgrade" in request.tokens("connection")
+        and len(key) == 16
+        and not request.body
+    )
