@@ -60,7 +60,7 @@ class Replay(Extension):
         history: History | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.history = history
+        self.history: History | None = history
         """Where events are kept; made when the extension is registered, unless it was given."""
         self._retentions = retentions
         self._styles = styles or {}

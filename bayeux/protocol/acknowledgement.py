@@ -20,13 +20,13 @@ class Acknowledgement:
     __slots__ = ("bytes", "count", "next_batch", "resends", "sent")
 
     def __init__(self) -> None:
-        self.next_batch = 1
+        self.next_batch: int = 1
         self.sent: list[tuple[int, Sequence[EncodedMessage]]] = []
         """Number and events of each batch that had any; sessions share the events of a batch, so never change them."""
-        self.count = 0
+        self.count: int = 0
         """Events in them."""
-        self.bytes = 0
-        self.resends = 0
+        self.bytes: int = 0
+        self.resends: int = 0
         """Connects in a row that acknowledged nothing although something was sent (ACK-41)."""
 
     def acknowledge(self, number: int) -> int:

@@ -39,17 +39,17 @@ class DeliveryQueue:
 
     def __init__(self, max_messages: int, max_bytes: int) -> None:
         self.messages: list[EncodedMessage] = []
-        self.bytes = 0
-        self.controlled = 0
+        self.bytes: int = 0
+        self.controlled: int = 0
         """How many of the messages may be superseded or become stale (QUE-5)."""
-        self.lazy = 0
+        self.lazy: int = 0
         """How many of the messages are lazy and still have time."""
-        self.lazy_until = math.inf
+        self.lazy_until: float = math.inf
         """When the lazy ones stop being lazy, on the caller's clock."""
         self._bound_messages = max_messages if max_messages > 0 else sys.maxsize
         self._bound_bytes = max_bytes if max_bytes > 0 else sys.maxsize
-        self.max_messages = self._bound_messages
-        self.max_bytes = self._bound_bytes
+        self.max_messages: int = self._bound_messages
+        self.max_bytes: int = self._bound_bytes
 
     def __len__(self) -> int:
         return len(self.messages)

@@ -40,7 +40,7 @@ class HeldConnect:
     def __init__(
         self, reply: ReplyFields, until: float, wants_advice: bool, interval: float | None, transport: str
     ) -> None:
-        self.reply: Reply = reply
+        self.reply: ReplyFields = reply
         self.until: float = until
         self.wants_advice: bool = wants_advice
         self.interval: float | None = interval

@@ -23,20 +23,20 @@ class EncodedMessage:
     __slots__ = ("accepted_at", "channel", "flow", "json", "key", "lazy_timeout", "position", "size")
 
     def __init__(self, channel: str, json: bytes, accepted_at: float = 0.0, lazy_timeout: float | None = None) -> None:
-        self.channel = channel
-        self.json = json
+        self.channel: str = channel
+        self.json: bytes = json
         """The event as one JSON object, UTF-8."""
-        self.accepted_at = accepted_at
+        self.accepted_at: float = accepted_at
         """When its publish was accepted, on the server's clock."""
-        self.lazy_timeout = lazy_timeout
+        self.lazy_timeout: float | None = lazy_timeout
         """Seconds it may wait for company; None = it is not lazy (Q-10)."""
         self.flow: Any = None
         """The ``FlowControl`` of its channel, if it has one (QUE-5)."""
-        self.position = 0
+        self.position: int = 0
         """Its replay id, if its channel has a history (RPL-2)."""
         self.key: Hashable = None
         """What supersedes what under it."""
-        self.size = len(json)
+        self.size: int = len(json)
         """Bytes, what the queue bounds count."""
 
 
@@ -57,9 +57,9 @@ class Batch:
         max_frame_bytes: int = MAX_FRAME_BYTES,
         max_frame_messages: int = 0,
     ) -> None:
-        self.messages = messages
-        self.max_frame_bytes = max_frame_bytes
-        self.max_frame_messages = max_frame_messages
+        self.messages: Sequence[EncodedMessage] = messages
+        self.max_frame_bytes: int = max_frame_bytes
+        self.max_frame_messages: int = max_frame_messages
         self._json: bytes | None = None
         self._arrays: list[bytes] | None = None
         self._frames: bytes | None = None

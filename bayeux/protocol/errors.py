@@ -192,6 +192,12 @@ class MessageDeleted(ProtocolError):
     is_final = True
 
 
+class UnknownTarget(ProtocolError):
+    """Nobody answers calls of that target, where ``rpc_strict`` says so (RPC-6)."""
+
+    code, text = 404, "unknown_target"
+
+
 class ChannelInvalid(ProtocolError):
     """A channel name outside the grammar (CH-1…CH-5, PUB-5)."""
 

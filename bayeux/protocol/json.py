@@ -66,7 +66,7 @@ class JsonCodec:
         self, default: Callable[[Any], Any] | None = None, revive: Callable[[Json], Any] | None = None
     ) -> None:
         self._default = default
-        self.revive = revive
+        self.revive: Callable[[Json], Any] | None = revive
 
     def encode(self, value: Any) -> bytes:
         """As the function ``encode``. Raises TypeError for what neither JSON nor ``default`` can say."""

@@ -131,12 +131,12 @@ class Message:
         return message
 
     @classmethod
-    def as_heard(cls, fields: Fields) -> Message:
+    def as_heard(cls, channel: ChannelName, fields: Fields) -> Message:
         """An event or a reply, as a client inside the server hears it: what we made ourselves, no checks."""
         message = cls.__new__(cls)
         message._start(fields)
-        message.channel, message.id = parse_channel(fields["channel"]), fields.get("id")
-        message.request = _META_REQUESTS.get(message.channel.text, Request.PUBLISH)
+        message.channel, message.id = channel, fields.get("id")
+        message.request = _META_REQUESTS.get(channel.text, Request.PUBLISH)
         return message
 
     def _start(self, fields: Fields) -> None:

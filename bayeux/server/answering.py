@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from bayeux.server.sessions import ServerSession
     from bayeux.server.transport import Transport
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 
 def has_extensions(server: BayeuxServer, session: ServerSession | None) -> bool:
@@ -73,8 +73,10 @@ def take(server: BayeuxServer, session: ServerSession, transport: Transport, rep
     if session.acknowledgement is not None:
         batch = _take_numbered(server, session, session.acknowledgement, replies, is_open=is_open)
     elif is_open:
-        drop_stale(server, session)
-        _ask_dequeue(server, session, replies)
+        if session.queue.controlled:
+            drop_stale(server, session)
+        if session.hooks is not None or server.listeners.dequeue:
+            _ask_dequeue(server, session, replies)
         batch = server.flusher.take(session)
     else:
         batch = NOTHING
@@ -86,8 +88,7 @@ def take(server: BayeuxServer, session: ServerSession, transport: Transport, rep
 
 def drop_stale(server: BayeuxServer, session: ServerSession) -> None:
     """Drop the events that waited too long (QUE-5)."""
-    if session.queue.controlled:
-        server.counters.messages_dropped["stale"] += flow.drop_stale(session.queue, server.clock())
+    server.counters.messages_dropped["stale"] += flow.drop_stale(session.queue, server.clock())
 
 
 def answer_held(server: BayeuxServer, session: ServerSession, reply: Reply, *, is_timeout: bool) -> Steps[None]:
@@ -112,8 +113,11 @@ def answer_held(server: BayeuxServer, session: ServerSession, reply: Reply, *, i
 def push(server: BayeuxServer, session: ServerSession, socket: Transport) -> None:
     """Write what waits to a socket, without a reply (WS-10)."""
     events = take(server, session, socket, [])
-    if events.messages:
-        send(session, socket, events, ())
+    if not events.messages:
+        return
+    if session.is_traced:
+        trace_sent(session, events, ())
+    socket.send(events, ())
 
 
 def send(session: ServerSession | None, transport: Transport, events: Batch, replies: Sequence[bytes]) -> None:

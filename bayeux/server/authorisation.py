@@ -37,7 +37,7 @@ from bayeux.server.steps import Steps, ask
 if TYPE_CHECKING:
     from bayeux.server.server import BayeuxServer
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 
 def authorise_subscribe(server: BayeuxServer, message: Message, session: ServerSession) -> Steps[None]:

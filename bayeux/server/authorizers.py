@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bayeux.server.channels import ServerChannel
     from bayeux.server.sessions import ServerSession
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 CREATE: Final = frozenset({Operation.CREATE})
 """For ``Grant`` and ``Deny``: may a channel come into being? ``CREATE | SUBSCRIBE`` is both."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from bayeux.server.server import BayeuxServer
     from bayeux.server.sessions import ServerSession
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 SWEEPS_BEFORE_REMOVAL = 3  # CH-31
 
@@ -59,29 +59,29 @@ class ServerChannel:
     )
 
     def __init__(self, name: ChannelName, server: BayeuxServer) -> None:
-        self.name = name
-        self.persistent = name.kind is not Kind.BROADCAST
+        self.name: ChannelName = name
+        self.persistent: bool = name.kind is not Kind.BROADCAST
         """Never swept, whoever uses it (CH-32)."""
-        self.broadcast_to_publisher = True
+        self.broadcast_to_publisher: bool = True
         """Whether publishers get their own events (PUB-11)."""
         self.retention: Retention | None = None
         """What is kept of its events for replay, in place of what the extension says (CHN-2, RPL-1)."""
         self.flow: FlowControl | None = None
         """Which of its events, and of those below a pattern, a slow subscriber is spared (QUE-5)."""
-        self.lazy = False
+        self.lazy: bool = False
         """Its events, and those below a pattern, wait for company (Q-10)."""
-        self.lazy_timeout = 0.0
+        self.lazy_timeout: float = 0.0
         """Seconds they may wait; 0 = ``max_lazy_timeout`` (Q-11)."""
         self.subscribers: dict[ServerSession, None] = {}
         """An ordered set, first subscribed first."""
         self.listeners: Registry[MessageListener] = Registry()
         """Asked for each message here, in order, before its subscribers see it (LST-8)."""
-        self.weak_listeners = 0
+        self.weak_listeners: int = 0
         """How many of the listeners do not keep the channel from being swept (CHN-6)."""
         self.subscribed: Registry[Subscribed] = Registry()
         self.unsubscribed: Registry[Subscribed] = Registry()
         self.authorizers: Registry[Authorizer] = Registry()
-        self.idle_sweeps = 0
+        self.idle_sweeps: int = 0
         self._attributes: dict[str, Any] | None = None
         self._server = server
 

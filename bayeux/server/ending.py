@@ -23,7 +23,7 @@ from bayeux.server.transport import Transport
 if TYPE_CHECKING:
     from bayeux.server.server import BayeuxServer
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 CLOSE_NORMAL, CLOSE_GOING_AWAY, CLOSE_POLICY = 1000, 1001, 1008
 LINGER = 2.0  # DSC-8: a client closes its socket itself when it is told that it is over

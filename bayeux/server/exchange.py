@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from bayeux.server.recovery import Plan
     from bayeux.server.server import BayeuxServer
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 
 _ENDED_MEANWHILE = {Request.SUBSCRIBE: SubscribeFailed, Request.UNSUBSCRIBE: UnsubscribeFailed}

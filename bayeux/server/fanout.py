@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from bayeux.server.server import BayeuxServer
     from bayeux.server.sessions import ServerSession
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,10 @@ def _pass_hooks(server: BayeuxServer, session: ServerSession, waiting: Waiting) 
     assert session.hooks is not None
     if session.hooks.receive is None:
         return enqueue(server, session, mine, waiting.sender)
-    yield from session.hooks.receive(json.decode(mine.json, 0))  # a copy of its own, as others have
+    try:
+        yield from session.hooks.receive(json.decode(mine.json, 0))  # a copy of its own, as others have
+    except Exception:
+        log.exception("a local session did not take an event", extra={"channel": mine.channel})
     return True
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from bayeux.server.channels import ServerChannel
     from bayeux.server.sessions import ServerSession
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 Told: TypeAlias = "Awaitable[object] | object"
 Heard: TypeAlias = "bool | None | Awaitable[bool | None] | Steps[bool | None]"

@@ -41,7 +41,7 @@ from bayeux.server.transport import Context
 if TYPE_CHECKING:
     from bayeux.server.server import BayeuxServer
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 NESTED_WEIGHT = 4  # a whole exchange and back: some 23 frames of Python's thousand, a plain publish 9
 _HINT = re.compile(r"[A-Za-z0-9_-]{1,32}")
@@ -75,10 +75,10 @@ class Sending:
     __slots__ = ("_is_sent", "_task", "fields", "on_refusal", "reply")
 
     def __init__(self, fields: Fields, on_refusal: Callable[[], None] | None = None) -> None:
-        self.fields = fields
+        self.fields: Fields = fields
         self.reply: Reply | None = None
         """The reply, as a remote client gets it; None while there is none."""
-        self.on_refusal = on_refusal
+        self.on_refusal: Callable[[], None] | None = on_refusal
         self._task: asyncio.Task[Any] | None = None
         self._is_sent = False
 
@@ -246,14 +246,14 @@ class LocalSession:
 
     def _receive(self, event: Fields) -> Steps[None]:
         """Hear an event (LST-3)."""
-        revive = self._server.options.json_codec.revive
+        channel, revive = parse_channel(event["channel"]), self._server.options.json_codec.revive
         if revive is not None and "data" in event:
             event["data"] = revive(event["data"])
         heard = yield from self._extend([extension.incoming for extension in self.extensions], event)
         if heard is not None:
-            message = Message.as_heard(heard)
-            yield from tell(_at(self._listeners, message.channel), message)
-            yield from tell(_at(self._callbacks, message.channel), message)
+            message = Message.as_heard(channel, heard)
+            yield from tell(_at(self._listeners, channel), message)
+            yield from tell(_at(self._callbacks, channel), message)
 
     def _receive_reply(self, sending: Sending, reply: Reply | None) -> Steps[None]:
         """Hear what became of a message; None if an extension of the server withheld it."""
@@ -264,8 +264,8 @@ class LocalSession:
             sending.refuse(MessageDeleted())
             return
         sending.settle(heard if isinstance(heard, Reply) else Reply(heard))
-        message = Message.as_heard(heard)
-        yield from tell(_at(self._listeners, message.channel), message)
+        channel = parse_channel(sending.fields["channel"])
+        yield from tell(_at(self._listeners, channel), Message.as_heard(channel, heard))
 
     # Its way -----------------------------------------------------------------------------------------
 

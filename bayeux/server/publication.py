@@ -12,30 +12,32 @@ from typing import TYPE_CHECKING
 from bayeux.protocol import json
 from bayeux.protocol.channel import ChannelName, Kind
 from bayeux.protocol.encoded import EncodedMessage
-from bayeux.protocol.errors import MessageDeleted
+from bayeux.protocol.errors import MessageDeleted, UnknownTarget
 from bayeux.protocol.message import Fields, Message, event_of
 from bayeux.server import fanout
 from bayeux.server.channels import ServerChannel
 from bayeux.server.extension import is_stopped
 from bayeux.server.flow import FlowControl
-from bayeux.server.listeners import tell
+from bayeux.server.listeners import TemplateListener, tell
 from bayeux.server.sessions import ServerSession
 from bayeux.server.steps import Steps, ask
 
 if TYPE_CHECKING:
     from bayeux.server.server import BayeuxServer
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 
 def publish(server: BayeuxServer, message: Message, sender: ServerSession | None) -> Steps[int]:
     """Give a message to the listeners, then to the subscribers; how many took it.
 
-    Raises MessageDeleted if a listener vetoes.
+    Raises MessageDeleted if a listener vetoes, UnknownTarget if there must be one and is none.
     """
     name, channels = message.channel, server.channels
     if name.kind is Kind.BROADCAST:
         channels.create_if_absent(name)
+    elif message.context is not None and message.context.options.rpc_strict:
+        _check_target(channels.matching(name), name)
     yield from listen(channels.matching(name), sender, message)
     if server.listeners.published:
         yield from tell(server.listeners.published, sender, name.text, message.data)
@@ -54,6 +56,15 @@ def publish(server: BayeuxServer, message: Message, sender: ServerSession | None
     event = event_of(message, options)
     message.freeze()
     return (yield from spread(server, event, sessions, sender, lazy_timeout, channel))
+
+
+def _check_target(channels: Iterable[ServerChannel], name: ChannelName) -> None:
+    """RPC-6: nobody hears a message to a service channel; raise UnknownTarget."""
+    for channel in channels:
+        for listener in channel.listeners:
+            if not isinstance(listener, TemplateListener) or listener.hears(name):
+                return
+    raise UnknownTarget
 
 
 def _lazy_timeout(server: BayeuxServer, message: Message, channels: Iterable[ServerChannel]) -> float | None:

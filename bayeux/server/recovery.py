@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from bayeux.server.server import BayeuxServer
     from bayeux.server.sessions import ServerSession
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 Setting = TypeVar("Setting")
 

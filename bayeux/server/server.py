@@ -37,14 +37,18 @@ from bayeux.server.channels import Channels, Initializer, ServerChannel
 from bayeux.server.counters import Counters
 from bayeux.server.current import handled
 from bayeux.server.deadlines import Deadlines
+from bayeux.server.detached import Detached
 from bayeux.server.exchange import Exchange
 from bayeux.server.extension import Extension, Extensions
 from bayeux.server.flow import FlowControl
 from bayeux.server.flusher import Flusher
 from bayeux.server.listeners import Listeners, MessageListener, TemplateListener, tell
 from bayeux.server.local import LocalSession, Sender, session_of
+from bayeux.server.marks import channel_of, must_accept
 from bayeux.server.refusals import Refusals
+from bayeux.server.remote_call import RemoteCall, RemoteMethod
 from bayeux.server.security import Authorizer, SecurityPolicy
+from bayeux.server.service import Services
 from bayeux.server.sessions import ServerSession, Sessions
 from bayeux.server.steps import Steps, start
 from bayeux.server.transport import Context, Transport
@@ -53,9 +57,10 @@ if TYPE_CHECKING:
     from bayeux.server.recovery import Recovery
     from bayeux.transports.listener import Listener
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 Hears = TypeVar("Hears", bound=MessageListener)
+Method = TypeVar("Method", bound=RemoteMethod)
 Guards = TypeVar("Guards", bound=Authorizer)
 Configures = TypeVar("Configures", bound=Initializer)
 
@@ -81,29 +86,31 @@ class BayeuxServer:
         clock: Callable[[], float] = time.monotonic,
         random_bytes: RandomBytes = os.urandom,
     ) -> None:
-        self.options = options or Options()
-        self.policy = policy or SecurityPolicy()
+        self.options: Options = options or Options()
+        self.policy: SecurityPolicy = policy or SecurityPolicy()
         self.clock = clock
         self.random_bytes = random_bytes
-        self.counters = Counters()
-        self.listeners = Listeners()
+        self.counters: Counters = Counters()
+        self.listeners: Listeners = Listeners()
         """Who is told of what happens; ``@server.listeners.session_added`` registers a function."""
         self.extensions: Extensions[Extension] = Extensions(self)
         """Server-wide, in order of registration."""
-        self.channels = Channels(self)
+        self.channels: Channels = Channels(self)
         """Every channel and pattern there is."""
-        self.sessions = Sessions()
+        self.sessions: Sessions = Sessions()
         """Every live session."""
-        self.admission = Admission(self)
-        self.flusher = Flusher(self._call_soon, self.write, self._on_batch)
-        self.deadlines = Deadlines(clock)
+        self.services = Services(self)
+        """What was registered."""
+        self.admission: Admission = Admission(self)
+        self.flusher: Flusher = Flusher(self._call_soon, self.write, self._on_batch)
+        self.deadlines: Deadlines = Deadlines(clock)
         self.recovery: Recovery | None = None
         """Keeps events for those who missed them; the extension ``Replay`` sets it."""
-        self.sweeps = Sweeps()
+        self.sweeps: Sweeps = Sweeps()
         """How long looking for unused channels took."""
         self.attributes: dict[str, Any] = {}
         """Whatever the application wants to remember of this server."""
-        self.is_draining = False
+        self.is_draining: bool = False
         self._binding = Binding(self.sessions)
         self._refusals = Refusals(self.counters.rejected, clock)
         self._nested = 0
@@ -153,8 +160,9 @@ class BayeuxServer:
         return await listener.listen(self, port, host, **settings)
 
     async def stop(self) -> None:
-        """Let every client go at once (DSC-11), break off the hooks that run, and forget everything."""
+        """Stop the services, let every client go at once (DSC-11), break off the hooks that run, forget everything."""
         self._is_stopped = True
+        await self.services.stop()
         await self.drain(spread=0.0)
         for task in tuple(self._tasks):
             task.cancel()
@@ -375,6 +383,47 @@ class BayeuxServer:
         """
         return LocalSession(self, name_hint)
 
+    async def register(self, service: object) -> None:
+        """Bind the marked methods of an object, or those a ``Service`` binds, and start it (SVC-6).
+
+        It gets a session of its own. Where it annotates attributes ``server: BayeuxServer``, ``local: LocalSession``
+        and ``session: ServerSession`` it is given those. If anything fails, nothing stays bound.
+
+        Raises ServiceInvalid for what cannot be bound as it is (SVC-7…9), and whatever its start method raises.
+        """
+        await self.services.register(service)
+
+    async def unregister(self, service: object) -> None:
+        """Stop a service, unbind its methods and end its session; ``stop`` does it to all (SVC-6).
+
+        Does nothing if it is not registered.
+        """
+        await self.services.unregister(service)
+
+    @overload
+    def remote_call(self, target: str, *, concurrent: bool = False) -> Callable[[Method], Method]: ...
+
+    @overload
+    def remote_call(self, target: str, method: RemoteMethod, *, concurrent: bool = False) -> Callable[[], None]: ...
+
+    def remote_call(self, target: str, method: RemoteMethod | None = None, *, concurrent: bool = False) -> Any:
+        """Have a method ``(caller, data)`` answer the remote calls of a target such as ``room/{id}`` (RPC-1, RPC-2).
+
+        What a coroutine returns is the result, and so is what a plain function returns unless it is None; a plain
+        function may answer later by its ``Caller``. Returns how to stop, or is a decorator.
+
+        Args:
+            concurrent: the caller's next message does not wait for the method (SVC-10).
+
+        Raises TemplateInvalid for what is no target, such as one with wildcards; ServiceInvalid for a method that
+        cannot be called like this.
+        """
+        if method is None:
+            return _decorator(partial(self.remote_call, target, concurrent=concurrent))
+        channel, call = channel_of(target), RemoteCall(method)
+        must_accept(method, ("caller", "data"), channel)
+        return self.on(channel, Detached(self, call) if concurrent else call)
+
     def is_private(self, name: ChannelName) -> bool:
         """One name with a separate audience a user (SEC-44); a pattern above such names is not."""
         return name.is_below(self.options.private_prefixes)
@@ -492,8 +541,10 @@ class BayeuxServer:
 
     def write(self, session: ServerSession) -> None:
         """Write what a session has waiting, if there is a way to write it (WS-10, WS-12, DEL-1)."""
-        answering.drop_stale(self, session)
-        if session.batches or session.is_batching or not session.queue.is_pressing:
+        queue = session.queue
+        if queue.controlled:
+            answering.drop_stale(self, session)
+        if session.batches or session.is_batching or len(queue.messages) <= queue.lazy:
             return  # BAT-4: the answer that is about to be written takes them; CN-5: lazy ones wait for company
         socket = session.transport
         if socket is not None and not session.connect_only:
@@ -581,8 +632,8 @@ class Sweeps:
     __slots__ = ("last", "longest")
 
     def __init__(self) -> None:
-        self.last = 0.0
-        self.longest = 0.0
+        self.last: float = 0.0
+        self.longest: float = 0.0
 
     def observe(self, seconds: float) -> None:
         """One sweep took so long."""

@@ -35,7 +35,7 @@ class Hooks:
 
     def __init__(self, session: ServerSession) -> None:
         self.extensions: Extensions[Extension] = Extensions(session)
-        self.listeners = SessionListeners()
+        self.listeners: SessionListeners = SessionListeners()
         self.receive: Callable[[dict[str, Any]], Steps[None]] | None = None
         """Takes the events of a local session, in place of a queue (LOC-2)."""
         self.waiting: deque[Waiting] | None = None
@@ -80,44 +80,46 @@ class ServerSession(BayeuxSession):
         "user_agent",
     )
 
+    is_batching: int
+
     def __init__(self, client_id: str, options: Options, server: BayeuxServer, context: Context, now: float) -> None:
         super().__init__(client_id, options)
-        self.server = server
+        self.server: BayeuxServer = server
         self._user = context.user
         self._roles = context.roles
         self.browser: str | None = context.browser
         """The browser cookie that proves it over HTTP (COOK-3)."""
-        self.peer = context.peer
+        self.peer: str = context.peer
         """The client's address."""
-        self.user_agent = context.headers.get("user-agent", "")  # HS-15
-        self.begun_at = now
+        self.user_agent: str = context.headers.get("user-agent", "")  # HS-15
+        self.begun_at: float = now
         """When its handshake was accepted, on the server's clock."""
         self.end_reason: EndReason | None = None
         """Why the server ended it, where that says more than ``kicked``."""
-        self.last_seen_at = now
+        self.last_seen_at: float = now
         """When its client's last message arrived."""
-        self.is_local = False
+        self.is_local: bool = False
         """It is a client inside the server (LOC-1)."""
-        self.is_traced = False
+        self.is_traced: bool = False
         """Its messages are logged (MON-3)."""
-        self.broadcast_to_publisher = True
+        self.broadcast_to_publisher: bool = True
         """Whether it gets its own events (PUB-11)."""
-        self.allow_message_delivery_during_handshake = options.allow_message_delivery_during_handshake
+        self.allow_message_delivery_during_handshake: bool = options.allow_message_delivery_during_handshake
         """Whether events follow the handshake reply (HS-14)."""
         self.transport: Transport | None = None
         """The socket its events are pushed to; None while it polls."""
         self.held_by: Transport | None = None
         """What carries the held connect."""
         self.hooks: Hooks | None = None
-        self.is_marked = False
+        self.is_marked: bool = False
         """The flusher will look at it in this turn."""
-        self.next_look = 0.0
+        self.next_look: float = 0.0
         """For ``Deadlines``."""
-        self.message_bucket = TokenBucket(options.session_message_burst, now)
-        self.refused_in_a_row = 0
+        self.message_bucket: TokenBucket = TokenBucket(options.session_message_burst, now)
+        self.refused_in_a_row: int = 0
         self.recovering: dict[str, Cursor] | None = None
         """The channels whose history it is being sent (RPL-16)."""
-        self.is_reading_history = False
+        self.is_reading_history: bool = False
         self.samples: Samples | None = None
         """What it gets of channels that are sampled (QUE-5)."""
         self._left_at = now

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bayeux.protocol.encoded import Batch
     from bayeux.server.sessions import ServerSession
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 MASK = "…"
 LONGEST_DATA = 200  # characters of a message's data that a log line shows

@@ -12,6 +12,7 @@ from bayeux.client import Extension as ExtensionOfClient
 from bayeux.protocol.channel import ChannelName
 from bayeux.protocol.errors import ChannelInvalid
 from bayeux.protocol.hooks import STOP
+from bayeux.protocol.json import JsonCodec
 from bayeux.protocol.message import Message
 from bayeux.protocol.options import Options
 from bayeux.server.current import current_message
@@ -390,9 +391,14 @@ async def test_what_is_sent_in_a_batch_goes_at_its_end_in_its_order(server: Baye
 async def test_a_block_that_raises_ends_its_batch(server: BayeuxServer, bot: LocalSession) -> None:
     heard: list[Message] = []
     bot.subscribe("/a", heard.append)
-    with pytest.raises(KeyError), bot.batch():
-        bot.publish("/a", 1)
-        raise KeyError
+
+    def breaks_off() -> None:
+        with bot.batch():
+            bot.publish("/a", 1)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        breaks_off()
     assert data_of(heard) == [1]
     bot.publish("/a", 2)
     assert data_of(heard) == [1, 2]
@@ -480,7 +486,9 @@ async def test_events_do_not_overtake_a_coroutine_callback_and_no_publisher_wait
 
 
 @pytest.mark.spec("LOC-2", "LST-9")
-async def test_a_coroutine_callback_may_await_what_its_own_session_sends(server: BayeuxServer, bot: LocalSession) -> None:
+async def test_a_coroutine_callback_may_await_what_its_own_session_sends(
+    server: BayeuxServer, bot: LocalSession
+) -> None:
     heard: list[Any] = []
 
     async def begin(message: Message) -> None:
@@ -659,8 +667,6 @@ async def test_it_hears_an_event_behind_its_hooks_on_the_server_and_before_the_r
 
 @pytest.mark.spec("MSGX-6", "LOC-2")
 async def test_data_of_the_applications_own_kind_passes_once_through_its_codec() -> None:
-    from bayeux.protocol.json import JsonCodec
-
     revived: list[Any] = []
 
     def revive(data: Any) -> Any:
@@ -674,3 +680,15 @@ async def test_data_of_the_applications_own_kind_passes_once_through_its_codec()
         assert (await bot.publish("/a", {2, 1}))["successful"]
         assert data_of(heard) == [{1, 2}]
         assert revived == [[1, 2]]
+
+
+@pytest.mark.spec("LOC-5", "MSGX-6")
+@pytest.mark.expected_logs("a local session did not take an event")
+async def test_data_that_its_codec_does_not_take_is_no_fault_of_the_publisher() -> None:
+    async with still_server(ManualClock(), Options(json_codec=JsonCodec(None, dict))) as server:
+        bot, heard = server.new_local_session("bot"), list[Message]()
+        await bot.handshake()
+        await bot.subscribe("/a", heard.append)
+        server.publish("/a", "no map")
+        server.publish("/a", {"a": "map"})
+        assert data_of(heard) == [{"a": "map"}]
