@@ -1,7 +1,8 @@
 """The Bayeux client for asyncio: sessions that come back by themselves, channels read by ``async for``.
 
-Owns one task, which handshakes, subscribes again and connects as the conversation says, and
-the choice of the transport. What a message means is decided in ``conversation``.
+Owns one task, which handshakes, subscribes again and connects as the conversation says. What a
+message means is decided in ``conversation``; how it gets to the server in ``link``; what is
+subscribed in ``subscriber``.
 
 Source: section 17 of the server API (CLI-1…5), sections 6, 19 and 22 of the Bayeux reference.
 """
@@ -14,35 +15,36 @@ import os
 import random as chance
 import ssl as tls
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
 
-from bayeux.client.batch import Batch, Request, publish, subscribe, unsubscribe
-from bayeux.client.conversation import Advice, Conversation, Message, State, Step
-from bayeux.client.errors import (
-    ClientDisconnected,
-    ConnectFailed,
-    ReplyTimeout,
-    RequestRefused,
-    SubscribeRefused,
-    TransportFailed,
-    UpgradeRefused,
+from bayeux.client.advice import Advice
+from bayeux.client.batch import (
+    Batch,
+    Request,
+    call,
+    publish,
+    unsubscribe,
 )
-from bayeux.client.http import make_endpoint
-from bayeux.client.long_polling import LongPolling
-from bayeux.client.subscription import MAX_QUEUE, Overflow, Subscription, Subscriptions
-from bayeux.client.transport import Transport
-from bayeux.client.websocket import WebSocket
-from bayeux.protocol.channel import META_DISCONNECT, META_SUBSCRIBE
-from bayeux.protocol.errors import ChannelInvalid
+from bayeux.client.call import CALL_TIMEOUT, Call
+from bayeux.client.conversation import Conversation, Step
+from bayeux.client.errors import ClientDisconnected, ClientError, ReplyTimeout, RequestRefused, TransportFailed
+from bayeux.client.event import Message
+from bayeux.client.extension import Extension, Extensions
+from bayeux.client.http import check_text, make_endpoint
+from bayeux.client.link import Link
+from bayeux.client.listeners import Listeners, Reply, State, StateChange, tell
+from bayeux.client.replay import Replay, ReplayFrom, position_in_ext
+from bayeux.client.subscriber import Subscriber
+from bayeux.client.subscription import MAX_QUEUE, Callback, Overflow, Subscription
+from bayeux.protocol.channel import META_DISCONNECT
 
 TRANSPORTS = ("websocket", "long-polling")
 MAX_MESSAGE_SIZE = 16 * 1024 * 1024  # our server queues 1 MiB a session; others know no bound
-RESUBSCRIBE_AT_ONCE = 50  # half of what our server takes in one request (SEC-L11)
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 
 class BayeuxClient:
@@ -66,12 +68,18 @@ class BayeuxClient:
         transports: in order of preference; a handshake takes the first that works.
         headers: of every HTTP request, the WebSocket upgrade included.
         ext: of every handshake, where servers look for tokens.
-        auth: user and password for HTTP Basic.
+        fields: of every handshake, beside those of the protocol.
+        auth: user and password for HTTP Basic; for tokens there is ``TokenAuth``.
         ssl: for ``https`` and ``wss``; the default checks the server's name and certificate.
+        subprotocol: offered with WebSocket upgrades (WS-2).
+        extensions: see every message, in this order on the way in.
+        replay: where positions are kept and what is done about a gap; see ``Replay``.
         max_network_delay: seconds a reply may take, beyond the time a connect is held.
         max_message_size: bytes of one answer or WebSocket message; more breaks the connection.
-        on_state: told each new state, in order; must not wait.
+        on_state: told each new state, in order; must not wait. ``listeners.state`` is told more.
         random, clock, random_bytes: where chance and time come from.
+
+    Raises ValueError for what makes no sense.
     """
 
     def __init__(
@@ -81,8 +89,12 @@ class BayeuxClient:
         transports: Sequence[str] = TRANSPORTS,
         headers: Mapping[str, str] | None = None,
         ext: Mapping[str, Any] | None = None,
+        fields: Mapping[str, Any] | None = None,
         auth: tuple[str, str] | None = None,
         ssl: tls.SSLContext | None = None,
+        subprotocol: str | None = None,
+        extensions: Iterable[Extension] = (),
+        replay: Replay | None = None,
         max_network_delay: float = 10.0,
         max_message_size: int = MAX_MESSAGE_SIZE,
         on_state: Callable[[State], None] | None = None,
@@ -92,7 +104,8 @@ class BayeuxClient:
     ) -> None:
         if not transports or not set(transports) <= set(TRANSPORTS):
             raise ValueError(f"transports: choose from {', '.join(TRANSPORTS)}")
-        self._endpoint = make_endpoint(
+        check_text(subprotocol or "")
+        endpoint = make_endpoint(
             url,
             headers=headers or {},
             auth=auth,
@@ -100,31 +113,54 @@ class BayeuxClient:
             open_timeout=max_network_delay,
             max_message_size=max_message_size,
         )
-        self._connection_types = tuple(transports)
-        self._ext = ext or {}
+        self.listeners: Listeners = Listeners()
+        """Told of states and of the replies to all requests."""
+        self._fields = {**(fields or {}), **({"ext": dict(ext)} if ext else {})}
         self._max_network_delay = max_network_delay
-        self._random_bytes = random_bytes
         self._on_state = on_state
         self._state_change = asyncio.Event()
         self._has_session = asyncio.Event()
-        self._subscriptions = Subscriptions()
-        self._unconfirmed: set[str] = set()  # patterns the present session may not know
-        self._conversation = Conversation(clock=clock, random=random, on_state=self._state_changed)
-        self._transport: Transport = self._make_transport(transports[0])
+        self._conversation = Conversation(
+            clock=clock,
+            random=random,
+            on_state=self._state_changed,
+            position_of=replay.position_of if replay else position_in_ext,
+        )
+        self._subscriber = Subscriber(self._conversation, replay, self.unsubscribe, max_network_delay)
+        self.extensions: Extensions = Extensions(self, max_network_delay)
+        """Those of this client; ``extensions.add(extension)`` registers one more and returns how to remove it."""
+        self._link = Link(
+            self._conversation,
+            endpoint,
+            self.extensions,
+            connection_types=transports,
+            max_network_delay=max_network_delay,
+            random_bytes=random_bytes,
+            subprotocol=subprotocol,
+            hear=self._subscriber.hear,
+            told=self._told,
+        )
         self._task: asyncio.Task[None] | None = None
         self._end: Exception | None = None
+        for extension in extensions:
+            self.extensions.append(extension)
 
     # -- what it is ------------------------------------------------------------------------
 
     @property
     def state(self) -> State:
-        """How the client stands with its server."""
+        """How the client stands with its server (CLI-5)."""
         return self._conversation.state
 
     @property
     def since(self) -> float:
-        """When that state began, by the client's clock."""
+        """When that state began, by the client's clock, in seconds."""
         return self._conversation.since
+
+    @property
+    def heard(self) -> float:
+        """When the server last answered a connect with success, by the client's clock, in seconds."""
+        return self._conversation.heard
 
     @property
     def client_id(self) -> str | None:
@@ -139,13 +175,20 @@ class BayeuxClient:
     @property
     def connection_type(self) -> str:
         """The transport in use."""
-        return self._transport.name
+        return self._link.connection_type
 
     async def wait_for_state(self, *states: State) -> State:
         """Wait until the client is in one of ``states``; ``on_state`` sees those that pass at once."""
         while self.state not in states:
             await self._state_change.wait()
         return self.state
+
+    def set_header(self, name: str, value: str) -> None:
+        """Say this in every HTTP request from here on; a WebSocket says it when it is next opened.
+
+        Raises ValueError for what would end its line.
+        """
+        self._link.set_header(name, value)
 
     # -- its life --------------------------------------------------------------------------
 
@@ -170,14 +213,17 @@ class BayeuxClient:
                 await self._advance()
         except BaseException as error:
             self._end = ClientDisconnected(f"the client could not be opened: {error}")
-            self._conversation.stop()
-            await self._transport.close()
+            self._conversation.stop(str(self._end))
+            await self._link.close()
             raise
         self._task = asyncio.create_task(self._stay_connected(), name="bayeux client: stay connected")
         self._task.add_done_callback(self._ended)
 
     async def disconnect(self) -> None:
-        """End the session and the client; subscriptions end without an error. Again does nothing."""
+        """End the session and the client; subscriptions end without an error. Again does nothing.
+
+        Callbacks are given what has come, for ``max_network_delay`` at most.
+        """
         task, self._task = self._task, None
         if task is None:
             return
@@ -188,89 +234,176 @@ class BayeuxClient:
             await asyncio.wait([task])
             if self.client_id is not None:
                 farewell = self._conversation.message(META_DISCONNECT, {})
-                await self._exchange([farewell], self._max_network_delay)
+                await self._link.exchange([farewell], self._max_network_delay)
         except TransportFailed:
             pass  # the server learns of it by our absence (SES-8)
         finally:
-            self._conversation.stop()
+            self._conversation.stop("the client was closed")
             self._conversation.fail(ClientDisconnected("the client was closed"))
             self._has_session.set()
-            self._subscriptions.end(None)
-            await self._transport.close()
+            self._subscriber.end(None)
+            await self._link.close()
+            await self._subscriber.finish_callbacks()
 
     # -- what it does ----------------------------------------------------------------------
 
-    async def publish(self, channel: str, data: Any, *, ext: Mapping[str, Any] | None = None) -> None:
-        """Publish ``data``, any JSON value, and wait for the server's word on it.
+    async def publish(self, channel: str, data: Any, *, ext: Mapping[str, Any] | None = None) -> Message:
+        """Publish ``data``, any JSON value; returns the server's reply, which is successful.
 
         Raises PublishRefused; TransportFailed when there was no answer, and nobody knows who got
         it; ClientDisconnected, ChannelInvalid; TypeError for what JSON cannot say.
         """
-        await self._ask(publish(channel, data, ext))
+        return await self._ask(publish(channel, data, ext))
 
-    async def subscribe(self, *channels: str, max_queue: int = MAX_QUEUE, overflow: Overflow = "fail") -> Subscription:
+    async def call(
+        self,
+        target: str,
+        data: Any = None,
+        *,
+        timeout: float | None = CALL_TIMEOUT,
+        ext: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Call a method of the server and return what it returns, any JSON value (RPC-1…7).
+
+        The call outlives a broken connection, because the server keeps the answer; it does not
+        outlive the session.
+
+        Args:
+            target: the method's name; the call is published on ``/service/<target>``.
+            timeout: seconds to wait for the answer; None waits while the session lives.
+
+        Raises CallFailed when the method failed; CallRefused when it was not reached;
+        ReplyTimeout; SessionLost and other TransportFailed, ClientDisconnected when nobody knows;
+        ChannelInvalid; TypeError for what JSON cannot say.
+        """
+        made = Call(target, timeout)
+        await self._ask(call(made, data, ext))
+        return made.result()
+
+    async def subscribe(
+        self,
+        *channels: str,
+        callback: Callback | None = None,
+        replay: ReplayFrom | None = None,
+        max_queue: int = MAX_QUEUE,
+        overflow: Overflow = "fail",
+    ) -> Subscription:
         """Subscribe to channels and patterns: to all of them, or to none.
 
         Args:
+            callback: given the events one after the other, instead of the reader of the
+                subscription; plain or coroutine function. One that raises is logged.
+            replay: where in their history the channels begin: ``ALL_RETAINED`` (-2),
+                ``ONLY_NEW`` (-1), a replay id or a ``Position`` after which events are wanted, or
+                a mapping of these by channel (RPL-12, RPL-17, RPL-19). None begins where ``Replay``
+                says; without one nothing is said, and the server begins with new events.
             max_queue: events that may wait to be read.
             overflow: what happens to more.
 
-        Raises SubscribeRefused, TransportFailed, ClientDisconnected, ChannelInvalid.
+        Raises SubscribeRefused, ReplayGap among them, TransportFailed, ClientDisconnected,
+        ChannelInvalid, ValueError.
         """
-        subscription = Subscription(channels, self.unsubscribe, max_queue=max_queue, overflow=overflow)
-        await self._ask(subscribe(subscription))
-        return subscription
+        request = self._subscriber.request(channels, callback, replay, max_queue, overflow)
+        await self._ask(request)
+        assert request.subscription is not None
+        return request.subscription
 
     async def unsubscribe(self, subscription: Subscription) -> None:
         """End a subscription; the server is told of channels that no other one has.
 
-        Raises UnsubscribeRefused, TransportFailed. The subscription has ended in any case.
+        A callback is not called again. Raises UnsubscribeRefused, TransportFailed. The
+        subscription has ended in any case.
         """
-        subscription.end()
-        unused = self._subscriptions.remove(subscription)
+        unused = self._subscriber.remove(subscription)
         if unused and self._end is None:
-            await self._ask(unsubscribe(tuple(unused)))
+            await self._ask(unsubscribe(unused))
 
     @asynccontextmanager
     async def batch(self) -> AsyncIterator[Batch]:
-        """Collect requests in the block, send them together at its end, wait for all replies (BAT-2).
+        """Collect requests in the block, send them together at its end, wait for all replies and answers (BAT-2).
 
         An exception in the block sends nothing. Refusals are raised as an ``ExceptionGroup`` of
-        RequestRefused; what was not refused was done.
+        RequestRefused; what was not refused was done. What became of a call tells its ``result``.
         """
-        batch = Batch(self.unsubscribe)
+        batch = self.make_batch()
         yield batch
+        await self.send(batch)
+
+    def make_batch(self) -> Batch:
+        """A batch for who cannot use ``batch``'s block; ``send`` sends it."""
+        return Batch(self._subscriber.request)
+
+    async def send(self, batch: Batch) -> None:
+        """Send what was collected, as the end of ``batch``'s block does. Raises ExceptionGroup."""
         if batch.requests:
-            refusals = await self._refusals(batch.requests)
+            outcomes = await self._perform(batch.requests)
+            refusals = [outcome for outcome in outcomes if isinstance(outcome, RequestRefused)]
             if refusals:
-                raise ExceptionGroup("the server refused part of the batch", refusals)
+                raise ExceptionGroup("the server refused requests of a batch", refusals)
 
-    # -- requests --------------------------------------------------------------------------
+    # -- asking ----------------------------------------------------------------------------
 
-    async def _ask(self, request: Request) -> None:
-        for refusal in await self._refusals([request]):
-            raise refusal
+    async def _ask(self, request: Request) -> Message:
+        [outcome] = await self._perform([request])
+        if isinstance(outcome, RequestRefused):
+            raise outcome
+        return outcome
 
-    async def _refusals(self, requests: Sequence[Request]) -> list[RequestRefused]:
-        """Send requests together; what the server refused of them."""
-        subscriptions = [request.subscription for request in requests if request.subscription is not None]
-        for subscription in subscriptions:  # now: an event may come before the reply (CLI-4)
-            self._subscriptions.add(subscription)
+    async def _perform(self, requests: Sequence[Request]) -> list[Message | RequestRefused]:
+        """Send requests together; what the server said of each, once the calls among them are over."""
+        for request in requests:
+            self._subscriber.expect(request)
+        calls = [request.call for request in requests if request.call is not None]
         try:
             await self._session()
             messages = [self._conversation.message(request.channel, request.fields) for request in requests]
-            replies = await self._exchange(messages, self._max_network_delay)
+            for request, message in zip(requests, messages, strict=True):
+                if request.call is not None:
+                    request.call.expect_answer(self._conversation, message)
+            replies = await self._link.exchange(messages, self._patience(requests))
+            outcomes = [await self._judge(request, reply) for request, reply in zip(requests, replies, strict=True)]
+            for made in calls:
+                await made.wait()
         except BaseException as error:
-            for subscription in subscriptions:
-                self._drop(subscription, error)
+            for request in requests:
+                self._fail(request, error)
             raise
-        refusals = []
-        for request, reply in zip(requests, replies, strict=True):
-            if reply.get("successful") is not True:
-                refusals.append(request.refusal(reply))
-                if request.subscription is not None:
-                    self._drop(request.subscription, refusals[-1])
-        return refusals
+        finally:
+            for made in calls:
+                made.abandon()
+        return outcomes
+
+    def _patience(self, requests: Iterable[Request]) -> float | None:
+        """Seconds until the last of these must have been answered; None: as long as it takes."""
+        longest = 0.0
+        for request in requests:
+            timeout = self._max_network_delay if request.call is None else request.call.timeout
+            if timeout is None:
+                return None
+            longest = max(longest, timeout)
+        return longest
+
+    async def _judge(self, request: Request, reply: Message) -> Message | RequestRefused:
+        """What a reply means for its request."""
+        if request.call is not None and request.call.replied(reply):
+            return reply
+        if reply.get("successful") is True:
+            if request.subscription is not None:
+                self._subscriber.subscribed(request.subscription, reply)
+            return reply
+        instead = self._subscriber.after_gap(request, reply)
+        if instead is not None:
+            [outcome] = await self._perform([instead])
+            return outcome
+        refused = request.refused(reply)
+        self._fail(request, refused)
+        return refused
+
+    def _fail(self, request: Request, error: BaseException) -> None:
+        if request.subscription is not None:
+            self._subscriber.drop(request.subscription, error if isinstance(error, Exception) else None)
+        if request.call is not None:
+            request.call.fail(error if isinstance(error, Exception) else ClientError("the call was cancelled"))
 
     async def _session(self) -> None:
         """Wait for a session, as long as for a reply."""
@@ -283,25 +416,6 @@ class BayeuxClient:
         if self._task is None or self._end is not None:
             raise ClientDisconnected(str(self._end or "the client is not open")) from self._end
 
-    async def _exchange(self, messages: Sequence[Message], timeout: float) -> list[Message]:
-        """Send messages together; their replies in the same order.
-
-        Raises TransportFailed, and ClientDisconnected when the server ended the session instead.
-        """
-        settled = asyncio.Event()
-        exchange = self._conversation.expect(messages, settled.set)
-        try:
-            async with asyncio.timeout(timeout):
-                await self._transport.send(messages)
-                await settled.wait()
-        except TimeoutError:
-            raise ReplyTimeout(f"no reply within {timeout:g} s") from None
-        finally:
-            self._conversation.abandon(exchange)
-        if exchange.error is not None:
-            raise exchange.error
-        return exchange.replies
-
     # -- staying connected -----------------------------------------------------------------
 
     async def _stay_connected(self) -> None:
@@ -310,6 +424,9 @@ class BayeuxClient:
                 await self._advance()
             except TransportFailed as failure:
                 log.debug("%s", failure)
+            except TypeError as error:  # an extension's doing; the application's own fields were sent before
+                log.exception("a request of the client's own cannot be sent")
+                self._conversation.broken(is_refused=False, reason=str(error))
 
     async def _advance(self) -> None:
         """Do the conversation's next step.
@@ -322,64 +439,38 @@ class BayeuxClient:
             if conversation.step is Step.HANDSHAKE:
                 await self._handshake()
             elif conversation.step is Step.CONNECT:
-                await self._resubscribe()
+                await self._hear_announced()
+                await self._subscriber.subscribe_again(self._link)
                 await self._connect()
             else:
                 raise ClientDisconnected("the server disconnected this client")
         except TransportFailed as failure:
-            self._transport.abort()
-            conversation.broken(is_refused=isinstance(failure, UpgradeRefused))
+            conversation.broken(is_refused=self._link.failed(failure), reason=str(failure))
             raise
 
     async def _handshake(self) -> None:
         self._has_session.clear()
-        reply = await self._first_answer()
+        reply = await self._link.handshake(self._fields)
         self._conversation.handshake_answered(reply)
         if self.client_id is not None:
-            await self._agree(reply.get("supportedConnectionTypes"))
-            self._unconfirmed = set(self._subscriptions.patterns)
+            self._subscriber.session_began()
             self._has_session.set()
 
-    async def _first_answer(self) -> Message:
-        """The reply to a handshake, over the first transport that brings one (NEG-2)."""
-        *preferred, last = self._connection_types
-        for name in preferred:
+    async def _hear_announced(self) -> None:
+        """Wait for the events that a handshake's reply announced, before a connect acknowledges them (HS-14)."""
+        came = asyncio.Event()
+        if self._conversation.expect_announced(came.set):
             try:
-                return await self._handshake_over(name)
-            except ConnectFailed:  # would be the same for the others
-                raise
-            except TransportFailed as failure:
-                log.info("no handshake over %s: %s", name, failure)
-        return await self._handshake_over(last)
-
-    async def _handshake_over(self, name: str) -> Message:
-        await self._use(name)
-        handshake = self._conversation.handshake(self._connection_types, self._ext)
-        [reply] = await self._exchange([handshake], self._max_network_delay)
-        return reply
-
-    async def _agree(self, offered: object) -> None:
-        """Leave a transport that carries handshakes but is not offered, if there is another in common (NEG-1)."""
-        if isinstance(offered, list) and self._transport.name not in offered:
-            common = [name for name in self._connection_types if name in offered]
-            if common:
-                await self._use(common[0])
-
-    async def _resubscribe(self) -> None:
-        """Tell a new session what is subscribed here, each on its own: one refusal is not all (CLI-3)."""
-        while patterns := [each for each in self._subscriptions.patterns if each in self._unconfirmed]:
-            patterns = patterns[:RESUBSCRIBE_AT_ONCE]
-            messages = [self._conversation.message(META_SUBSCRIBE, {"subscription": each}) for each in patterns]
-            replies = await self._exchange(messages, self._max_network_delay)
-            self._unconfirmed.difference_update(patterns)
-            for pattern, reply in zip(patterns, replies, strict=True):
-                if reply.get("successful") is not True:
-                    self._subscriptions.end(SubscribeRefused(reply), pattern)
+                async with asyncio.timeout(self._max_network_delay):
+                    await came.wait()
+            except TimeoutError:
+                raise ReplyTimeout("events that the handshake announced did not come") from None
 
     async def _connect(self) -> None:
-        connect = self._conversation.connect(self._transport.name)
+        connect = self._conversation.connect(self._link.connection_type)
         timeout = self._max_network_delay + self._conversation.hold(connect)
-        [reply] = await self._exchange([connect], timeout)
+        [reply] = await self._link.exchange([connect], timeout)
+        self._link.succeeded()
         self._conversation.connect_answered(reply)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
@@ -387,40 +478,24 @@ class BayeuxClient:
         if self._task is None or task.cancelled():
             return
         error = task.exception()
+        if not isinstance(error, ClientError):
+            log.error("the client has ended by a fault of its own", exc_info=error)
         self._end = error if isinstance(error, Exception) else ClientDisconnected("the client was stopped")
-        self._conversation.stop()
-        self._transport.abort()
+        self._conversation.stop(str(self._end))
+        self._link.abort()
         self._conversation.fail(ClientDisconnected(str(self._end)))
         self._has_session.set()
-        self._subscriptions.end(self._end)
+        self._subscriber.end(self._end)
 
-    # -- transports ------------------------------------------------------------------------
+    # -- being told ------------------------------------------------------------------------
 
-    def _make_transport(self, name: str) -> Transport:
-        if name == WebSocket.name:
-            return WebSocket(self._endpoint, self._received, self._conversation.fail, self._random_bytes)
-        return LongPolling(self._endpoint, self._received)
+    def _told(self, reply: Reply) -> None:
+        tell(self.listeners.of(reply.request["channel"]), reply)
 
-    async def _use(self, name: str) -> None:
-        if self._transport.name != name:
-            former, self._transport = self._transport, self._make_transport(name)
-            self._conversation.fail(TransportFailed("the client changed its transport"))
-            await former.close()
-
-    def _received(self, messages: list[Message]) -> None:
-        for event in self._conversation.receive(messages):
-            try:
-                self._subscriptions.deliver(event)
-            except ChannelInvalid:
-                log.debug("an event on a channel that cannot be subscribed to")
-
-    def _drop(self, subscription: Subscription, error: BaseException) -> None:
-        self._subscriptions.remove(subscription)
-        subscription.end(error if isinstance(error, Exception) else None)
-
-    def _state_changed(self, state: State) -> None:
-        log.info("%s", state.value)
+    def _state_changed(self, change: StateChange) -> None:
+        log.info("%s%s", change.state.value, change.reason and f": {change.reason}")
         self._state_change.set()
         self._state_change.clear()
         if self._on_state is not None:
-            self._on_state(state)
+            tell([self._on_state], change.state)
+        tell(self.listeners.state, change)

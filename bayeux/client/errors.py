@@ -1,7 +1,8 @@
 """What can go wrong for a client: the network, a refusal of the server, an end, a slow reader.
 
 ``TransportFailed`` passes: the client comes back by itself, only the request in hand is lost.
-``RequestRefused`` is the server's word on one request. ``ClientDisconnected`` is final.
+``RequestRefused`` is the server's word on one request, ``CallFailed`` that of the method called.
+``ClientDisconnected`` is final.
 """
 
 from __future__ import annotations
@@ -36,7 +37,15 @@ class UpgradeRefused(TransportFailed):
 
 
 class ReplyTimeout(TransportFailed):
-    """No reply within ``max_network_delay`` (CLI-2)."""
+    """No reply within ``max_network_delay``, or no answer within the time-out of a call (CLI-2, RPC-7)."""
+
+
+class SessionLost(TransportFailed):
+    """The client had to make a new session, so the answer to a call will not come (RPC-7)."""
+
+
+class TokenUnavailable(TransportFailed):
+    """The application's own function gave no token for a handshake; the next handshake asks it again."""
 
 
 class RequestRefused(ClientError):
@@ -45,11 +54,11 @@ class RequestRefused(ClientError):
     def __init__(self, reply: dict[str, Any]) -> None:
         self.reply = reply
         """The whole reply."""
-        self.error = str(reply.get("error") or "no reason given")
+        self.error: str = str(reply.get("error") or "no reason given")
         """``CODE:ARGS:TEXT``, or whatever the server wrote."""
         code, *words = self.error.split(":", 2)
         is_code = len(words) == 2 and code.isascii() and code.isdigit()
-        self.code = int(code) if is_code else 0
+        self.code: int = int(code) if is_code else 0
         """The number in front, 0 if there is none."""
         super().__init__(self.error)
 
@@ -62,12 +71,35 @@ class SubscribeRefused(RequestRefused):
     """None of the channels of this request counts as subscribed."""
 
 
+class ReplayGap(SubscribeRefused):
+    """The server has no longer what came after the position asked for (RPL-20)."""
+
+
 class UnsubscribeRefused(RequestRefused):
     """The server says it did not unsubscribe us; here the subscription has ended all the same."""
 
 
 class PublishRefused(RequestRefused):
     """The message reached nobody."""
+
+
+class CallRefused(RequestRefused):
+    """A remote call did not reach its method: the policy, a listener, or no such target (RPC-6)."""
+
+
+class CallFailed(ClientError):
+    """The method of a remote call answered with a failure (RPC-4).
+
+    Args:
+        target: what was called.
+        data: what the method says of it, any JSON value; of an exception in a method of ours
+            ``{"class": …, "message": …}`` (RPC-3).
+    """
+
+    def __init__(self, target: str, data: Any) -> None:
+        super().__init__(f"{target} failed: {data!r:.200}")
+        self.target = target
+        self.data = data
 
 
 class ClientDisconnected(ClientError):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import ssl as tls
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -24,6 +25,7 @@ MAX_HEADER_BYTES = 64 * 1024
 
 _SCHEMES = {"http": False, "ws": False, "https": True, "wss": True}
 _JSON = "application/json;charset=UTF-8"
+_GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS  # whichever the data begin with
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +37,8 @@ class Endpoint:
     target: str
     """Path and query, as on the request line."""
     ssl: tls.SSLContext | None
-    headers: Mapping[str, str]
+    headers: dict[str, str]
+    """Of every request; change them by ``set_header``."""
     open_timeout: float
     """Seconds for connecting, TLS included."""
     max_message_size: int
@@ -52,6 +55,16 @@ class Endpoint:
                 return await asyncio.open_connection(self.host, self.port, ssl=self.ssl)
         except (OSError, TimeoutError) as error:  # TLS errors are OSErrors
             raise ConnectFailed(f"no connection to {self.host}:{self.port}: {error!r}") from error
+
+    def set_header(self, name: str, value: str) -> bool:
+        """Say this in every request from here on; whether that is a change.
+
+        Raises ValueError for what would end its line.
+        """
+        check_text(name, value)
+        is_change = self.headers.get(name) != value
+        self.headers[name] = value
+        return is_change
 
     def head(self, method: str, headers: Mapping[str, str]) -> bytes:
         """A request's line and headers, with ours, the given ones and the cookies."""
@@ -90,12 +103,7 @@ def make_endpoint(
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     if not target.isascii() or " " in target:
         raise ValueError("the URL is not percent-encoded")
-    if any(
-        character < " " or character > "~"
-        for text in (target, *all_headers, *all_headers.values())
-        for character in text
-    ):
-        raise ValueError("control characters or non-ASCII characters in the URL or a header")
+    check_text(target, *all_headers, *all_headers.values())
     return Endpoint(
         host=parts.hostname,
         port=parts.port or (443 if is_secure else 80),
@@ -107,8 +115,14 @@ def make_endpoint(
     )
 
 
+def check_text(*texts: str) -> None:
+    """Raises ValueError for what would end a line of a head."""
+    if any(character < " " or character > "~" for text in texts for character in text):
+        raise ValueError("control characters or non-ASCII characters in the URL or a header")
+
+
 class Answer:
-    """One HTTP answer as it comes in."""
+    """One HTTP answer as it comes in; a compressed body is inflated, with the same bound (ENC-2)."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
@@ -116,10 +130,12 @@ class Answer:
         self._body: list[bytes] = []
         self._body_size = 0
         self._header_size = 0
+        self._inflating: zlib._Decompress | None = None
+        self._unreadable = ""
         self.headers: dict[str, str] = {}
         """Names in lower case."""
-        self.is_complete = False
-        self.keeps_alive = False
+        self.is_complete: bool = False
+        self.keeps_alive: bool = False
         """Whether the connection may carry another request."""
         self.rest: bytes | None = None
         """What followed an answer that upgrades the connection; None for any other answer."""
@@ -151,6 +167,8 @@ class Answer:
                 self.rest = data[upgrade.args[0] :]
             except httptools.HttpParserError as error:
                 raise TransportFailed("the server's answer is not HTTP") from error
+            if self._unreadable:
+                raise TransportFailed(self._unreadable)
             if self._header_size > MAX_HEADER_BYTES + READ_SIZE or self._body_size > self._endpoint.max_message_size:
                 raise TransportFailed("the server's answer is too large")
 
@@ -161,10 +179,28 @@ class Answer:
             self._endpoint.cookies.store(text)
         self.headers[key] = text
 
+    def on_headers_complete(self) -> None:
+        """httptools found the end of the headers."""
+        encoding = self.headers.get("content-encoding", "identity").lower()
+        if encoding in ("gzip", "x-gzip", "deflate"):
+            self._inflating = zlib.decompressobj(_GZIP_OR_ZLIB)
+        elif encoding != "identity":
+            self._unreadable = f"the server's answer is encoded as {encoding!r:.40}, which was not asked for"
+
     def on_body(self, data: bytes) -> None:
         """httptools found a part of the body."""
+        if self._inflating is not None:
+            data = self._inflate(self._inflating, data)
         self._body.append(data)
         self._body_size += len(data)
+
+    def _inflate(self, inflating: zlib._Decompress, data: bytes) -> bytes:
+        try:
+            # One byte more than is allowed tells that there was more, whatever a small answer would grow to.
+            return inflating.decompress(data, max(1, self._endpoint.max_message_size + 1 - self._body_size))
+        except zlib.error:
+            self._unreadable = "the server's answer is not compressed as it says"
+            return b""
 
     def on_message_complete(self) -> None:
         """httptools found the end."""
@@ -190,7 +226,7 @@ class HttpConnection:
         async with self._turn:
             reader, writer = await self._open()
             try:
-                head = {"Content-Type": _JSON, "Content-Length": str(len(body))}
+                head = {"Content-Type": _JSON, "Content-Length": str(len(body)), "Accept-Encoding": "gzip"}
                 writer.write(self._endpoint.head("POST", head) + body)
                 answer = Answer(self._endpoint)
                 await answer.read(reader)

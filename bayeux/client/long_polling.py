@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bayeux.client.conversation import Message
+from bayeux.client.event import Message
 from bayeux.client.http import Endpoint, HttpConnection
 from bayeux.client.transport import Receive, decode
 from bayeux.protocol import json
@@ -25,7 +25,7 @@ class LongPolling:
         """See ``Transport``."""
         is_connect = messages[0]["channel"] == META_CONNECT
         connection = self._connects if is_connect else self._others
-        self._receive(decode(await connection.post(json.encode(messages))))
+        await self._receive(decode(await connection.post(json.encode(messages))))
 
     def abort(self) -> None:
         """See ``Transport``."""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
-from bayeux.client.conversation import Message
 from bayeux.client.errors import TransportFailed
+from bayeux.client.event import Message
 from bayeux.protocol import json
 from bayeux.protocol.errors import MalformedBody
 
-Receive = Callable[[list[Message]], None]
-"""Given the messages of one answer or frame, in order; does not wait."""
+Receive = Callable[[list[Message]], Awaitable[None]]
+"""Given the messages of one answer or frame, in order; waits while extensions do, and keeps the order meanwhile."""
 
 
 class Transport(Protocol):

@@ -9,8 +9,8 @@ import asyncio
 import base64
 from collections.abc import Callable, Sequence
 
-from bayeux.client.conversation import Message
 from bayeux.client.errors import TransportFailed, UpgradeRefused
+from bayeux.client.event import Message
 from bayeux.client.http import READ_SIZE, Answer, Endpoint
 from bayeux.client.transport import Receive, decode
 from bayeux.protocol import frames, json
@@ -27,6 +27,7 @@ class WebSocket:
         receive: given the messages of each frame.
         lost: told once for each socket that ended without ``close``: replies still to come will not.
         random_bytes: for masks and the key of the upgrade.
+        subprotocol: offered to the server, which may select it or none (WS-2).
     """
 
     name = "websocket"
@@ -37,11 +38,13 @@ class WebSocket:
         receive: Receive,
         lost: Callable[[TransportFailed], None],
         random_bytes: Callable[[int], bytes],
+        subprotocol: str | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._receive = receive
         self._lost = lost
         self._random_bytes = random_bytes
+        self._subprotocol = subprotocol
         self._opening = asyncio.Lock()
         self._writer: asyncio.StreamWriter | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -98,6 +101,8 @@ class WebSocket:
             "Sec-WebSocket-Version": "13",
             "Sec-WebSocket-Key": key,
         }
+        if self._subprotocol is not None:
+            head["Sec-WebSocket-Protocol"] = self._subprotocol
         writer.write(self._endpoint.head("GET", head))
         answer = Answer(self._endpoint)
         await answer.read(reader)
@@ -105,6 +110,8 @@ class WebSocket:
             raise UpgradeRefused(f"no WebSocket here: HTTP {answer.status}", answer.status)
         if answer.headers.get("sec-websocket-accept") != frames.accept_key(key):
             raise UpgradeRefused("the answer to the WebSocket upgrade is not to ours")
+        if answer.headers.get("sec-websocket-protocol") not in (None, self._subprotocol):
+            raise UpgradeRefused("the server selected a WebSocket subprotocol that was not offered")
         return answer.rest
 
     async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, data: bytes) -> None:
@@ -112,9 +119,9 @@ class WebSocket:
         socket = FrameReader("client", max_message_size=self._endpoint.max_message_size)
         reason = "the server closed the socket"
         try:
-            is_open = self._take(socket.feed(data), writer)
+            is_open = await self._take(socket.feed(data), writer)
             while is_open and (data := await reader.read(READ_SIZE)):
-                is_open = self._take(socket.feed(data), writer)
+                is_open = await self._take(socket.feed(data), writer)
         except TransportFailed as failure:  # not Bayeux
             self._write(writer, frames.CLOSE, close_payload(frames.INVALID_DATA))
             reason = str(failure)
@@ -126,11 +133,11 @@ class WebSocket:
                 self._writer = None
                 self._lost(TransportFailed(reason))
 
-    def _take(self, events: Sequence[frames.Event], writer: asyncio.StreamWriter) -> bool:
+    async def _take(self, events: Sequence[frames.Event], writer: asyncio.StreamWriter) -> bool:
         """Treat what a read brought; False when nothing more will come."""
         for event in events:
             if isinstance(event, bytes):
-                self._receive(decode(event))
+                await self._receive(decode(event))
             elif isinstance(event, Ping):
                 self._write(writer, frames.PONG, event.payload)
             elif isinstance(event, (Close, Violation)):

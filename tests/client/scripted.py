@@ -48,6 +48,8 @@ class ScriptedServer:
         self.http_status = 200
         self.upgrade_status = 101
         self.set_cookie = ""
+        self.subprotocol = ""
+        """Selected whatever the client offers."""
         self.heads: list[str] = []
         self.bodies: list[list[Message]] = []
         self.sessions = 0
@@ -175,9 +177,10 @@ class ScriptedServer:
                     writer.write(self._response(self.upgrade_status, b""))
                     return
                 accept = accept_key(headers["sec-websocket-key"])
+                selected = f"Sec-WebSocket-Protocol: {self.subprotocol}\r\n" if self.subprotocol else ""
                 writer.write(
                     f"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                    f"Sec-WebSocket-Accept: {accept}\r\n{self._cookie()}\r\n".encode()
+                    f"Sec-WebSocket-Accept: {accept}\r\n{selected}{self._cookie()}\r\n".encode()
                 )
                 await self._serve_socket(reader, writer)
                 return

@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
-from bayeux.client.conversation import Advice, Conversation, Event, Exchange, State, Step
-from bayeux.client.errors import ClientDisconnected, HandshakeRefused, TransportFailed
+from bayeux.client.advice import Advice
+from bayeux.client.conversation import Conversation, Exchange, Step
+from bayeux.client.errors import ClientDisconnected, HandshakeRefused, SessionLost, TransportFailed
+from bayeux.client.event import Event, Position
+from bayeux.client.listeners import State, StateChange
 
 RETRY = {"reconnect": "retry", "interval": 0, "timeout": 30_000}
 
@@ -17,8 +20,12 @@ class Talk:
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.states: list[State] = []
-        self.client = Conversation(clock=lambda: self.now, random=lambda: 0.0, on_state=self.states.append)
+        self.changes: list[StateChange] = []
+        self.client = Conversation(clock=lambda: self.now, random=lambda: 0.0, on_state=self.changes.append)
+
+    @property
+    def states(self) -> list[State]:
+        return [change.state for change in self.changes]
 
     @property
     def next(self) -> tuple[Step, float]:
@@ -52,13 +59,15 @@ def exchange(talk: Talk, *channels: str) -> tuple[Exchange, list[str]]:
 @pytest.mark.spec("HS-1")
 def test_a_handshake_says_what_it_can_and_names_no_session(talk: Talk) -> None:
     talk.handshake()
-    assert talk.client.handshake(["websocket", "long-polling"], {"token": "t"}) == {
+    fields = {"ext": {"token": "t"}, "application": 1, "version": "0.1"}
+    assert talk.client.handshake(["websocket", "long-polling"], fields) == {
         "id": "2",
         "channel": "/meta/handshake",
         "version": "1.0",
         "minimumVersion": "1.0",
         "supportedConnectionTypes": ["websocket", "long-polling"],
         "ext": {"token": "t"},
+        "application": 1,
     }
 
 
@@ -100,8 +109,16 @@ def test_one_of_too_many_clients_polls(talk: Talk) -> None:
     assert talk.next == (Step.CONNECT, 0.0)
 
 
-@pytest.mark.spec("CLI-2", "CN-21")
-@pytest.mark.parametrize("error", ["402::session_unknown", "401:S:Unknown client"])
+@pytest.mark.spec("CLI-2", "COOK-12")
+def test_a_client_too_many_is_told_to_go(talk: Talk) -> None:
+    talk.handshake().connect()
+    with pytest.raises(ClientDisconnected):
+        talk.connect(successful=False, advice={"multiple-clients": True, "reconnect": "none"})
+    assert talk.next == (Step.STOP, 0.0)
+
+
+@pytest.mark.spec("CLI-2", "CLI-4", "CN-21")
+@pytest.mark.parametrize("error", ["402::session_unknown", "401:S:Unknown client", "403::Unknown client"])
 @pytest.mark.parametrize("advice", [{}, {"advice": {"reconnect": "handshake", "interval": 0}}])
 def test_an_unknown_session_handshakes_again_at_once(talk: Talk, error: str, advice: dict[str, Any]) -> None:
     talk.handshake().connect().connect(successful=False, error=error, **advice)
@@ -192,12 +209,26 @@ def test_each_state_is_told_once_with_its_time(talk: Talk) -> None:
     talk.connect().connect()
     assert (talk.client.state, talk.client.since) == (State.CONNECTED, 3.0)
     talk.now = 5.0
-    talk.client.broken(is_refused=False)
-    talk.client.broken(is_refused=False)
-    talk.client.stop()
+    talk.client.broken(is_refused=False, reason="cut")
+    talk.client.broken(is_refused=False, reason="still cut")
+    talk.client.stop("enough")
     talk.client.broken(is_refused=False)
     assert talk.client.since == 5.0
-    assert talk.states == [State.CONNECTED, State.BROKEN, State.DISCONNECTED]
+    assert talk.changes == [
+        StateChange(State.CONNECTED, State.CONNECTING, since=3.0, lasted=3.0, reason=""),
+        StateChange(State.BROKEN, State.CONNECTED, since=5.0, lasted=2.0, reason="cut"),
+        StateChange(State.DISCONNECTED, State.BROKEN, since=5.0, lasted=0.0, reason="enough"),
+    ]
+
+
+@pytest.mark.spec("CLI-5")
+def test_the_last_sign_of_life_is_the_last_successful_connect(talk: Talk) -> None:
+    talk.handshake().connect()
+    talk.now = 7.0
+    talk.connect(successful=False)
+    assert talk.client.heard == 0.0
+    talk.connect()
+    assert talk.client.heard == 7.0
 
 
 @pytest.mark.spec("CLI-4", "MSG-10")
@@ -226,6 +257,24 @@ def test_an_event_has_its_own_fields_and_gives_no_advice(talk: Talk) -> None:
     }
     assert talk.client.receive([message]) == [Event("/a", None, {"e": 1}, {"timestamp": "t"})]
     assert talk.client.advice == before
+
+
+@pytest.mark.spec("RPL-13", "XT-1")
+@pytest.mark.parametrize(
+    ("replay", "position"),
+    [
+        ({"id": 7, "epoch": "k"}, Position(7, "k")),
+        ({"id": 7}, Position(7)),
+        ({"id": "7", "epoch": "k"}, None),
+        ({"id": True}, None),
+        (7, Position(7)),
+        ("x", None),
+        (None, None),
+    ],
+)
+def test_an_event_tells_its_position(talk: Talk, replay: object, position: Position | None) -> None:
+    [event] = talk.client.receive([{"channel": "/a", "data": 1, "ext": {"replay": replay}}])
+    assert event.position == position
 
 
 def test_a_late_or_foreign_reply_is_nobodys(talk: Talk) -> None:
@@ -260,3 +309,106 @@ def test_a_kick_is_the_end_and_fails_what_was_asked(talk: Talk) -> None:
 def test_advice_without_sense_leaves_the_defaults(wire: dict[str, Any]) -> None:
     advice = Advice(timeout=20.0).updated(wire)
     assert (advice.interval, advice.timeout) == (0.0, 20.0)
+
+
+class CallOf:
+    """A remote call that waits, and what it hears."""
+
+    def __init__(self, talk: Talk) -> None:
+        message = talk.client.message("/service/add", {"data": 1})
+        self.id = message["id"]
+        self.settled: list[str] = []
+        self.exchange = talk.client.expect([message], lambda: self.settled.append("reply"))
+        self.call = talk.client.expect_answer(message, lambda: self.settled.append("answer"))
+
+    def reply(self, **fields: Any) -> dict[str, Any]:
+        return {"id": self.id, "channel": "/service/add", "successful": True, **fields}
+
+
+@pytest.mark.spec("RPC-4", "RPC-5")
+def test_an_answer_behind_the_reply_is_waited_for(talk: Talk) -> None:
+    calling = CallOf(talk)
+    talk.client.receive([calling.reply()])
+    assert calling.settled == ["reply"]
+    talk.client.fail(TransportFailed("cut"))  # the server keeps the answer
+    assert talk.client.receive([calling.reply(id=int(calling.id), data=None)]) == []
+    assert calling.settled == ["reply", "answer"]
+    assert calling.call.replies == [calling.reply(id=int(calling.id), data=None)]
+
+
+@pytest.mark.spec("RPC-4", "RPC-5", "BAT-5")
+def test_an_answer_before_the_reply_is_enough(talk: Talk) -> None:
+    calling = CallOf(talk)
+    answer = calling.reply(successful=False, data={"reason": "full"})
+    assert talk.client.receive([answer, calling.reply()]) == []
+    assert calling.settled == ["answer", "reply"]
+    assert calling.exchange.replies == calling.call.replies == [answer]
+
+
+@pytest.mark.spec("RPC-7")
+def test_an_answer_nobody_waits_for_any_more_is_dropped(talk: Talk) -> None:
+    calling = CallOf(talk)
+    talk.client.abandon(calling.call)
+    talk.client.abandon(calling.exchange)
+    assert talk.client.receive([calling.reply(data=1)]) == []
+    assert calling.settled == []
+
+
+@pytest.mark.spec("RPC-4")
+def test_an_event_on_another_channel_is_no_answer(talk: Talk) -> None:
+    calling = CallOf(talk)
+    elsewhere = {"id": calling.id, "channel": "/service/other", "data": 1}
+    assert talk.client.receive([elsewhere, {"channel": "/service/add", "data": 2}]) == [
+        Event("/service/other", 1),
+        Event("/service/add", 2),
+    ]
+    assert calling.settled == []
+
+
+@pytest.mark.spec("RPC-7")
+def test_calls_end_with_their_session(talk: Talk) -> None:
+    talk.handshake()
+    lost = CallOf(talk)
+    talk.client.handshake([], {})
+    assert isinstance(lost.call.error, SessionLost)
+    ended = CallOf(talk)
+    talk.client.stop()
+    assert isinstance(ended.call.error, ClientDisconnected)
+
+
+@pytest.mark.spec("HS-14")
+def test_events_announced_with_the_handshake_are_counted(talk: Talk) -> None:
+    heard: list[str] = []
+    message = talk.client.handshake([], {})
+    talk.client.expect([message], lambda: None)
+    talk.client.receive([{"id": message["id"], "channel": "/meta/handshake", "successful": True, "x-messages": 2}])
+    assert talk.client.expect_announced(lambda: heard.append("all"))
+    talk.client.receive([{"channel": "/a", "data": 1}])
+    assert heard == []
+    talk.client.receive([{"channel": "/b", "data": 2}, {"channel": "/c", "data": 3}])
+    assert heard == ["all"]
+    assert not talk.client.expect_announced(lambda: None)
+
+
+@pytest.mark.spec("HS-14")
+def test_without_the_announced_events_there_is_another_session(talk: Talk) -> None:
+    """They left with the reply, on a socket that broke: the server thinks that they arrived."""
+    talk.handshake()
+    message = talk.client.handshake([], {})
+    talk.client.expect([message], lambda: None)
+    reply = {"id": message["id"], "channel": "/meta/handshake", "successful": True, "clientId": "S", "x-messages": 2}
+    talk.client.receive([reply])
+    talk.client.handshake_answered(reply)
+    talk.client.broken(is_refused=False)
+    assert talk.client.step is Step.HANDSHAKE
+    assert not talk.client.expect_announced(lambda: None)
+
+
+@pytest.mark.spec("HS-14", "XT-1")
+@pytest.mark.parametrize("announced", ["2", True, None, -1])
+def test_an_announcement_without_sense_is_none(talk: Talk, announced: object) -> None:
+    message = talk.client.handshake([], {})
+    talk.client.expect([message], lambda: None)
+    reply = {"id": message["id"], "channel": "/meta/handshake", "successful": True, "x-messages": announced}
+    talk.client.receive([reply])
+    assert not talk.client.expect_announced(lambda: None)

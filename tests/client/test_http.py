@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -85,6 +87,47 @@ async def test_an_answer_is_read_whatever_its_shape_and_the_connection_kept(piec
     async with answering(*pieces) as (endpoint, connections), connected(endpoint) as connection:
         assert [await connection.post(b"[]") for _ in range(3)] == [b"[]", b"[]", b"[]"]
         assert len(connections) == 1
+
+
+def packed(body: bytes, encoding: str = "gzip", data: bytes | None = None) -> bytes:
+    """An answer with a compressed body."""
+    data = gzip.compress(body) if data is None else data
+    return b"HTTP/1.1 200 OK\r\nContent-Encoding: %s\r\nContent-Length: %d\r\n\r\n%s" % (
+        encoding.encode(),
+        len(data),
+        data,
+    )
+
+
+@pytest.mark.spec("ENC-2")
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (packed(b"[1]"),),
+        byte_by_byte(packed(b"[1]")),
+        (packed(b"", "deflate", zlib.compress(b"[1]")),),
+        (packed(b"", "identity", b"[1]"),),
+    ],
+    ids=["whole", "byte by byte", "deflate", "identity"],
+)
+async def test_a_compressed_answer_is_inflated(pieces: tuple[bytes, ...]) -> None:
+    async with answering(*pieces) as (endpoint, _), connected(endpoint) as connection:
+        assert [await connection.post(b"[]") for _ in range(2)] == [b"[1]", b"[1]"]
+
+
+@pytest.mark.spec("ENC-2")
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (packed(b" " * 1_000_000), "too large"),
+        (packed(b"", data=b"no gzip at all"), "not compressed as it says"),
+        (packed(b"", "br", b"??"), "not asked for"),
+    ],
+)
+async def test_a_compressed_answer_of_no_use_is_a_failure(answer: bytes, reason: str) -> None:
+    async with answering(answer) as (endpoint, _), connected(endpoint) as connection:
+        with pytest.raises(TransportFailed, match=reason):
+            await connection.post(b"[]")
 
 
 async def test_a_connection_closed_by_the_server_is_replaced() -> None:

@@ -2,43 +2,35 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
+from contextlib import AsyncExitStack
 
 import pytest
 
-from bayeux.client import BayeuxClient, PublishRefused, State, SubscribeRefused
-from tests.interop.foreign import lacking
+from bayeux.client import (
+    Acknowledge,
+    BayeuxClient,
+    Binary,
+    BinaryData,
+    PublishRefused,
+    Replay,
+    ReplyTimeout,
+    State,
+    SubscribeRefused,
+    TimeSync,
+)
+from bayeux.testing import FaultProxy
+from tests.client.foreign_servers import foreign_server
 
-SCRIPT = Path(__file__).parent / "faye_server.mjs"
-INSTALLED = Path(__file__).parent.parent / "interop" / "node_modules" / "faye"
+EACH_TRANSPORT = pytest.mark.parametrize("transport", ["websocket", "long-polling"])
 
 
-@pytest.fixture(autouse=True)
-def faye_is_installed() -> None:
-    if not INSTALLED.is_dir():
-        lacking("Faye is not installed: npm ci in tests/interop")
-
-
-@asynccontextmanager
-async def faye(port: int = 0) -> AsyncIterator[int]:
-    """A running server; its port."""
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec("node", str(SCRIPT), str(port), stdin=pipe, stdout=pipe)
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        async with asyncio.timeout(20):
-            yield int(await process.stdout.readline())
-    finally:
-        process.stdin.close()
-        await process.wait()
+def faye(port: int = 0) -> AsyncIterator[int]:
+    return foreign_server("faye", "faye_server.mjs", port)
 
 
 @pytest.mark.spec("CLI-4", "CLI-3")
-@pytest.mark.parametrize("transport", ["websocket", "long-polling"])
+@EACH_TRANSPORT
 async def test_it_works_with_a_faye_server_and_its_restart(transport: str) -> None:
     async with AsyncExitStack() as stack:
         async with faye() as port:
@@ -62,3 +54,41 @@ async def test_it_works_with_a_faye_server_and_its_restart(transport: str) -> No
             assert (await anext(chat)).data == {"n": 3}
             await client.disconnect()
         assert [event async for event in chat] == []
+
+
+@pytest.mark.spec("CLI-2", "CLI-4")
+@EACH_TRANSPORT
+async def test_a_cut_network_keeps_the_session(transport: str) -> None:
+    async with faye() as port, FaultProxy(port) as proxy:
+        client = BayeuxClient(proxy.url("/bayeux"), transports=(transport,))
+        async with client:
+            events, session = await client.subscribe("/a"), client.client_id
+            await proxy.cut()
+            await client.wait_for_state(State.BROKEN)
+            proxy.heal()
+            await client.wait_for_state(State.CONNECTED)
+            await client.publish("/a", "back")
+            assert (await anext(events)).data == "back"
+            assert client.client_id == session
+
+
+@pytest.mark.spec("CLI-4", "BIN-4", "ACK-1")
+@EACH_TRANSPORT
+async def test_extensions_that_faye_does_not_know_do_no_harm(transport: str) -> None:
+    ack, sync = Acknowledge(), TimeSync()
+    async with (
+        faye() as port,
+        BayeuxClient(
+            f"http://127.0.0.1:{port}/bayeux",
+            transports=(transport,),
+            extensions=[ack, sync, Binary()],
+            replay=Replay(),
+        ) as client,
+    ):
+        events = await client.subscribe("/files", replay=-2)
+        await client.publish("/files", BinaryData(b"\xff\x00", last=False))
+        assert (await anext(events)).data == BinaryData(b"\xff\x00", last=False)
+        assert not ack.is_agreed
+        assert sync.samples == 0
+        with pytest.raises(ReplyTimeout):
+            await client.call("nobody", timeout=0.05)

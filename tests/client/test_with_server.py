@@ -10,9 +10,9 @@ import pytest
 from bayeux.client import BayeuxClient, ClientDisconnected, ConnectFailed, PublishRefused, State, SubscribeRefused
 from bayeux.protocol.options import Options
 from bayeux.server.server import BayeuxServer
+from bayeux.testing import FaultProxy
 from bayeux.transports.listener import Listener
 from bayeux.transports.mount import Mount
-from tests.support.cut_proxy import CutProxy
 from tests.transports.doors import DOORS, House, open_house
 
 EACH_TRANSPORT = pytest.mark.parametrize("transport", ["websocket", "long-polling"])
@@ -56,6 +56,14 @@ async def test_what_one_client_publishes_another_reads(door: str, transport: str
         assert len(house.server.sessions) == 0
 
 
+@pytest.mark.spec("ENC-2")
+async def test_a_large_answer_comes_compressed() -> None:
+    async with open_house() as house, client_of(house, "long-polling") as client:
+        events = await client.subscribe("/a")
+        await client.publish("/a", "κόσμε" * 1000)
+        assert (await anext(events)).data == "κόσμε" * 1000
+
+
 @pytest.mark.spec("PUB-5", "SUB-5", "SUB-6")
 @EACH_TRANSPORT
 async def test_refusals_carry_the_words_of_the_server(transport: str) -> None:
@@ -74,7 +82,7 @@ async def test_refusals_carry_the_words_of_the_server(transport: str) -> None:
 async def test_a_lost_network_costs_neither_the_session_nor_an_event(transport: str) -> None:
     async with (
         open_house() as house,
-        CutProxy(house.port) as proxy,
+        FaultProxy(house.port) as proxy,
         client_of(house, transport, port=proxy.port) as client,
     ):
         events, session = await client.subscribe("/a"), client.client_id
@@ -133,7 +141,7 @@ async def test_without_websocket_the_client_polls() -> None:
         assert client.connection_type == "long-polling"
     async with (
         open_house() as house,
-        CutProxy(house.port, refuse_upgrades=True) as proxy,
+        FaultProxy(house.port, refuse_upgrades=True) as proxy,
         client_of(house, port=proxy.port) as client,
     ):
         assert client.connection_type == "long-polling"
