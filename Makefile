@@ -17,19 +17,24 @@ INSTALLED := $(VENV)/installed-$(call key,setup.cfg pyproject.toml)
 INSTALLED_DEV := $(INSTALLED)-dev
 PAGE_MODULES := .cache/page/node_modules/made-from-$(call key,gateway/static/package-lock.json)
 VENDOR := gateway/static/vendor/cometd
+DOCUMENTED := $(shell find docs bayeux -name '*.md' -o -name '*.py' | LC_ALL=C sort)
+DOCS := build/docs/made-from-$(call key,$(DOCUMENTED))
 CLIENTS := tests/interop/node_modules/made-from-$(call key,tests/interop/package-lock.json)
 MISSING := $(strip $(if $(CHROMIUM),,chromium) $(if $(shell command -v npm),,npm))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run test check soak vendor clean system-packages
+.PHONY: help run test check docs types soak conformance-peers vendor clean system-packages
 
 help:
 	@echo "make run     install what is missing and serve on 127.0.0.1:8080 with development accounts"
 	@echo "make test    install what tests need and run them all but the long ones; ARGS='-k word' chooses"
-	@echo "make check   lint, format, types, layers of imports, ids of rules"
+	@echo "make check   lint, format, types, layers of imports, ids of rules, documentation"
+	@echo "make docs    the documentation as HTML: build/docs/index.html"
 	@echo "make soak    the scenarios that need minutes"
+	@echo "make conformance-peers"
+	@echo "             the conformance cases against npm faye and npm cometd-nodejs-server"
 	@echo "make vendor  fetch the page's third-party module; a wheel built afterwards contains it"
 	@echo "make clean   remove everything that was made here, the virtual environment included"
 	@echo
@@ -44,12 +49,28 @@ test: system-packages $(INSTALLED_DEV) $(VENDOR)/cometd.js $(CLIENTS)
 soak: system-packages $(INSTALLED_DEV) $(VENDOR)/cometd.js $(CLIENTS)
 	$(BIN)/python -m pytest -m soak --timeout 900 $(ARGS)
 
+conformance-peers: system-packages $(INSTALLED_DEV) $(CLIENTS)
+	$(BIN)/python -m pytest tests/conformance --ignore tests/conformance/peers -n $(WORKERS) -r fE \
+	    --bayeux-peer faye --bayeux-peer cometd-nodejs-server $(ARGS)
+
 check: $(INSTALLED_DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy bayeux channels gateway
 	$(BIN)/python -m pytest -q tests/test_layers.py
 	$(BIN)/python -m tests.spec_ids
+	@$(MAKE) --no-print-directory types docs
+
+docs: $(DOCS)
+
+$(DOCS): | $(INSTALLED_DEV)
+	$(BIN)/sphinx-build -q -W --keep-going -n -j auto -d .cache/docs docs build/docs
+	@rm -f build/docs/made-from-* && touch $@
+
+# Of all that is public, from the source: an editable install is out of pyright's sight. Its wheel brings pyright along.
+types: $(INSTALLED_DEV)
+	PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONPATH="$(CURDIR)" PYRIGHT_PYTHON_IGNORE_WARNINGS=1 \
+	    $(BIN)/pyright --verifytypes bayeux --ignoreexternal
 
 clean:
 	rm -rf $(VENV) .cache build dist *.egg-info gateway/static/vendor tests/interop/node_modules

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from bayeux.extensions.ack import Acknowledge
 from bayeux.protocol.channel import ChannelName
 from bayeux.protocol.message import Fields, Message
 from bayeux.server.extension import STOP, Extension
@@ -182,6 +184,10 @@ def _veto(session: ServerSession | None, message: Message) -> bool:
 def _greet(session: ServerSession, message: Message) -> None:
     if message.ext.get("conformance") == "greet":
         session.deliver("/greeting", "hello")
+
+
+EXTENSIONS: Mapping[str, Callable[[], Extension]] = {"ack": Acknowledge}
+"""What the profiles can switch on."""
 
 
 def install(server: BayeuxServer) -> None:

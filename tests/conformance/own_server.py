@@ -23,14 +23,17 @@ from typing import IO, Any
 
 from tests.conformance.profiles import PROFILES
 
-DOORS = ("listener", "handlers", "tls")
+TORNADO_DOORS = ("listener", "handlers", "tls")
 """``listener``: our own; ``handlers``: a Tornado application; ``tls``: the same under TLS in this process."""
+DOORS = (*TORNADO_DOORS, "asgi")
+"""``asgi``: an ASGI application under uvicorn, which has to itself what ``asgi_door`` lists."""
 
 HOST = "127.0.0.1"
 PATH = "/cometd"
 ROOT = Path(__file__).parent.parent.parent
 START_PATIENCE = 30.0
-EXPECTED_TRACE = "AgreedError"
+EXPECTED_TRACES = ("AgreedError", "send_receive_event_to_app")
+"""Of the agreed hooks, and of uvicorn where a frame is not UTF-8."""
 
 MILLISECONDS = frozenset(
     "timeout interval max_interval sweep_period max_client_interval ws_idle_timeout ws_write_timeout handshake_timeout "
@@ -97,10 +100,10 @@ class OwnServer:
 
 
 def _unexpected_traces(log: str) -> list[str]:
-    """Tracebacks that none of the agreed hooks made."""
+    """Tracebacks that no case asked for."""
     parts = log.split("Traceback (most recent call last):")[1:]
     traces = ["\n".join(part.split("\n")[:60]) for part in parts]
-    return [trace for trace in traces if EXPECTED_TRACE not in trace]
+    return [trace for trace in traces if not any(each in trace for each in EXPECTED_TRACES)]
 
 
 def options_of(profile: str) -> Any:
@@ -118,11 +121,13 @@ async def serve(door: str, drain_seconds: float, profiles: Sequence[str]) -> Non
     from tornado.web import Application
 
     from bayeux.server.server import BayeuxServer
+    from bayeux.transports.asgi import BayeuxASGI
     from bayeux.transports.handlers import Entrance
     from bayeux.transports.listener import Listener
     from bayeux.transports.mount import Mount
     from bayeux.transports.routes import rules_of
     from tests.conformance import agreed_hooks
+    from tests.support.asgi_server import AsgiServer
 
     loop = asyncio.get_running_loop()
     told_to_go = asyncio.Event()
@@ -131,16 +136,25 @@ async def serve(door: str, drain_seconds: float, profiles: Sequence[str]) -> Non
 
     urls: dict[str, str] = {}
     servers: list[BayeuxServer] = []
+    asgi_servers: list[AsgiServer] = []
     async with contextlib.AsyncExitStack() as stack:
         for profile in profiles:
             server = BayeuxServer(options_of(profile))
             if PROFILES[profile].has_hooks:
                 agreed_hooks.install(server)
+            for name in PROFILES[profile].extensions:
+                server.extensions.append(agreed_hooks.EXTENSIONS[name]())
             await stack.enter_async_context(server)
             servers.append(server)
             mount = Mount(server, PATH)
             (listening,) = bind_sockets(0, HOST)
             port = listening.getsockname()[1]
+            urls[profile] = f"{'https' if door == 'tls' else 'http'}://{HOST}:{port}{PATH}"
+            if door == "asgi":
+                settings = {"ws_max_size": server.options.ws_max_message_size, "ws_per_message_deflate": False}
+                asgi_servers.append(AsgiServer(BayeuxASGI(mount), listening, **settings))
+                await stack.enter_async_context(asgi_servers[-1])
+                continue
             # Behind the listener, too: a connection that was given to Tornado comes home by these rules.
             entrance = Entrance([mount])
             tls = _certificate() if door == "tls" else None
@@ -156,13 +170,14 @@ async def serve(door: str, drain_seconds: float, profiles: Sequence[str]) -> Non
             else:
                 http_server.add_socket(listening)
                 stack.callback(http_server.stop)
-            urls[profile] = f"{'https' if door == 'tls' else 'http'}://{HOST}:{port}{PATH}"
         sys.stdout.write(json.dumps(urls) + "\n")
         sys.stdout.flush()
         await told_to_go.wait()
         loop.remove_reader(sys.stdin.fileno())
         await asyncio.gather(*(server.drain(spread=0.0) for server in servers))
         await asyncio.sleep(drain_seconds)
+        for each in asgi_servers:  # all at once, each takes a moment
+            each.should_exit = True
 
 
 def _certificate() -> ssl.SSLContext:

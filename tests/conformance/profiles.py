@@ -51,6 +51,8 @@ class Profile:
 
     options: Mapping[str, Any] = field(default_factory=dict)
     has_hooks: bool = False
+    extensions: tuple[str, ...] = ()
+    """Those that are switched on, by the names of the extensions' reference."""
 
     def __getitem__(self, option: str) -> Any:
         return self.options[option]
@@ -126,6 +128,22 @@ PROFILES: Mapping[str, Profile] = {
     "no-ext": Profile(options={"forward_ext": False}),
     "long-polling-only": Profile(options={"transports": ("long-polling",)}),
     "websocket-only": Profile(options={"transports": ("websocket",)}),
+    "callback-polling": Profile(
+        options={
+            "transports": ("websocket", "long-polling", "callback-polling"),
+            "trust_client_session": True,
+            "allowed_origins": ("https://app.example.com",),
+            "gzip_min_size": 0,
+        }
+    ),
+    "early-events": Profile(options={"allow_message_delivery_during_handshake": True}, has_hooks=True),
+    # Extensions
+    "acknowledging": Profile(has_hooks=True, extensions=("ack",)),
+    "acknowledging-early-events": Profile(
+        options={"allow_message_delivery_during_handshake": True}, has_hooks=True, extensions=("ack",)
+    ),
+    "acknowledging-little": Profile(options={"max_queue": 5, "ack_max_resends": 3}, extensions=("ack",)),
+    # Sockets
     "subprotocol": Profile(options={"ws_protocol": "bayeux"}),
     # Who may continue a session
     "trusting": Profile(options={"trust_client_session": True, "ws_rebind": "clientid"}),

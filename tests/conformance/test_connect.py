@@ -143,10 +143,10 @@ class TestWhenToAnswer:
         await carol.publish("/service/conformance/barrier")
         await carol.publish(channel, 2)
         await carol.publish("/service/open", {"gate": channel})
-        answer = await slow.reply()
+        answer = await client.answer(slow)
         assert answer.json == [event(channel, 1), event(channel, 2), success(waiting)]
         await carol.publish(channel, 3)
-        assert (await poll.reply()).json == [event(channel, 3), success(request)]
+        assert (await client.answer(poll)).json == [event(channel, 3), success(request)]
 
     @spec("BAT-4", "DEL-2")
     @pytest.mark.profile("hooks")
@@ -164,7 +164,7 @@ class TestWhenToAnswer:
         await carol.publish(channel, 1)
         assert not held.is_over
         await carol.publish("/service/open", {"gate": channel})
-        assert (await slow.reply()).json == [event(channel, 1), success(waiting)]
+        assert (await client.answer(slow)).json == [event(channel, 1), success(waiting)]
         await carol.publish(channel, 2)
         assert await held.messages() == [event(channel, 2), success(held.request)]
 
@@ -199,7 +199,7 @@ class TestWhenToAnswer:
         for connection, request in zip(others, requests, strict=True):
             client.write(connection, [request])
         for connection, request in zip(others, requests, strict=True):
-            assert (await connection.reply()).json == [success(request)]
+            assert (await client.answer(connection)).json == [success(request)]
         assert not held.is_over
 
 

@@ -218,8 +218,8 @@ class TestShutdown:
             yield server
 
     @pytest.fixture
-    async def party(self, leaving: OwnServer) -> AsyncIterator[Guests]:
-        guests = Guests(leaving.urls["default"])
+    async def party(self, leaving: OwnServer, target: Target) -> AsyncIterator[Guests]:
+        guests = Guests(leaving.urls["default"], target)
         yield guests
         await guests.leave()
 

@@ -254,9 +254,9 @@ class TestCounts:
 class TestConnections:
     @pytest.fixture(autouse=True)
     def listener(self, target: Target) -> None:
-        """A Tornado application accepts its connections itself."""
+        """Behind the others the server of an application accepts its connections itself."""
         if target.name not in ("listener", "external"):
-            pytest.skip("Tornado accepts the connections of this door")
+            pytest.skip("somebody else accepts the connections of this door")
 
     @spec("SEC-L1", "SEC-1", "HTTP-9")
     @pytest.mark.profile("few-connections")

@@ -359,7 +359,7 @@ class TestConnections:
         connection.request("POST", ready.endpoint.path, headers)
         assert (await connection.reply(interim=True)).status == 100
         connection.write(body)
-        assert check_reply(await connection.reply()) == [success(request)]
+        assert check_reply(await ready.answer(connection)) == [success(request)]
 
     @spec("LP-13")
     @pytest.mark.parametrize("keep_alive", [False, True])
@@ -372,7 +372,7 @@ class TestConnections:
             headers["Connection"] = "keep-alive"
         data = connection.request_bytes("POST", ready.endpoint.path, headers, orjson.dumps([request]))
         connection.write(data.replace(b"HTTP/1.1", b"HTTP/1.0", 1))
-        assert check_reply(await connection.reply()) == [success(request)]
+        assert check_reply(await ready.answer(connection)) == [success(request)]
         if not keep_alive:
             assert await connection.rest() == b""
 
@@ -390,7 +390,7 @@ class TestConnections:
             )
         )
         for request in requests:
-            assert check_reply(await connection.reply()) == [success(request)]
+            assert check_reply(await ready.answer(connection)) == [success(request)]
 
     @spec("LP-13")
     async def test_request_may_come_in_pieces(self, ready: LongPolling) -> None:
@@ -401,7 +401,7 @@ class TestConnections:
         for byte in connection.request_bytes("POST", ready.endpoint.path, headers, orjson.dumps([request])):
             connection.write(bytes([byte]))
             await connection.flush()
-        assert check_reply(await connection.reply()) == [success(request)]
+        assert check_reply(await ready.answer(connection)) == [success(request)]
 
     @spec("LP-13", "HTTP-1")
     async def test_other_paths_can_be_asked_for_on_the_same_connection(self, ready: LongPolling) -> None:
@@ -431,8 +431,8 @@ class TestConnections:
         client.write(held.connection, [behind])
         await client.barrier()
         await carol.publish(channel, 2)
-        first = check_reply(await held.connection.reply())
-        second = check_reply(await held.connection.reply())
+        first = check_reply(await client.answer(held.connection))
+        second = check_reply(await client.answer(held.connection))
         assert [*first, *second] == [event(channel, 2), success(connect), success(behind)]
 
 

@@ -154,9 +154,14 @@ class JavaScriptClient:
         transports: Sequence[str] | None = None,
         headers: Mapping[str, str] | None = None,
         props: Mapping[str, Any] | None = None,
+        extensions: Sequence[str] = (),
     ) -> None:
-        """As ForeignClient; ``props`` are added to the handshake, ``headers`` to requests over HTTP."""
-        await self.ask("open", url=url, transports=transports, headers=headers or {}, props=props or {})
+        """As ForeignClient; ``props`` are added to the handshake, ``headers`` to requests over HTTP.
+
+        ``extensions`` are the library's own, by the names of their classes.
+        """
+        details = {"headers": headers or {}, "props": props or {}, "extensions": extensions}
+        await self.ask("open", url=url, transports=transports, **details)
 
     async def subscribe(self, channel: str) -> Message:
         reply: Message = await self.ask("subscribe", channel=channel)
@@ -177,6 +182,11 @@ class JavaScriptClient:
     async def publish(self, channel: str, data: Any) -> Message:
         reply: Message = await self.ask("publish", channel=channel, data=data)
         return reply
+
+    async def remote_call(self, target: str, data: Any, **details: Any) -> Message:
+        """What the application's callback is given; ``patience`` is the client's, in milliseconds."""
+        answer: Message = await self.ask("remoteCall", target=target, data=data, **details)
+        return answer
 
     async def batch(self, *messages: Message) -> list[Message]:
         """Publish all in one request or frame."""

@@ -19,11 +19,11 @@ from bayeux.protocol.options import Options
 from bayeux.server.server import BayeuxServer
 from bayeux.server.sessions import ServerSession
 from bayeux.server.transport import Context, Transport
+from bayeux.testing import FaultProxy
 from bayeux.transports.listener import Listener
 from bayeux.transports.mount import Mount
 from bayeux.transports.routes import make_handlers
 from tests.interop.foreign import HERE, PATIENCE
-from tests.support.cut_proxy import CutProxy
 
 PATH = "/cometd"
 PAGE = "/pages/conversation.html"
@@ -114,7 +114,7 @@ class Service:
         """A page with a browser client, from the endpoint's own origin."""
         return page_of(self.origin)
 
-    def url_through(self, proxy: CutProxy) -> str:
+    def url_through(self, proxy: FaultProxy) -> str:
         """The endpoint behind a proxy."""
         return f"http://{HOST}:{proxy.port}{PATH}"
 

@@ -150,6 +150,50 @@ async def test_a_page_of_another_origin_is_refused(
     assert len(service.server.sessions) == 0
 
 
+SCRIPTS = {"transports": ("websocket", "long-polling", "callback-polling")}
+
+
+@pytest.mark.spec("JP-1", "JP-2", "JP-4", "JP-5", "JP-7", "SEC-32", "CN-3")
+async def test_a_page_of_an_allowed_origin_may_poll_by_scripts(chrome: Browser, site: Site) -> None:
+    async with Service(**SCRIPTS, allowed_origins=(site.origin,), timeout=2.0) as service:
+        tab = await chrome.open(site.page)
+        await tab.open(service.url, transports=["callback-polling"])
+        assert await tab.connected() == "callback-polling"
+        await tab.subscribe("/news")
+        await service.holds_a_connect()
+        for data in ("across origins", "</script><script>\u2028", {"n": [1, None]}):
+            service.server.publish("/news", data)
+            assert (await tab.message())["data"] == data
+        assert (await tab.publish("/news", "back"))["successful"]
+        assert (await tab.message())["data"] == "back"
+        assert (await tab.disconnect())["successful"]
+        assert len(service.server.sessions) == 0
+
+
+@pytest.mark.spec("SEC-32", "SEC-30", "JP-7")
+@pytest.mark.parametrize("policy", ["strict-origin-when-cross-origin", "no-referrer"])
+async def test_a_page_of_another_origin_gets_no_script(chrome: Browser, site: Site, policy: str) -> None:
+    """Not even one that hides where it is from, in a browser that has a session here."""
+    async with Service(**SCRIPTS, allowed_origins=("http://app.example",), timeout=2.0) as service:
+        own = await chrome.open(service.page)
+        await own.open(service.url, transports=["callback-polling"])
+        assert await own.connected() == "callback-polling"
+        foreign = await chrome.open(site.page)
+        assert await foreign.evaluate(LOAD_SCRIPT, {"url": service.url, "policy": policy}) == "error"
+        assert len(service.server.sessions) == 1
+
+
+LOAD_SCRIPT = """({url, policy}) => new Promise((resolve) => {
+    const script = document.createElement("script");
+    const message = JSON.stringify([{channel: "/meta/handshake", version: "1.0"}]);
+    window.stolen = () => resolve("called");
+    script.referrerPolicy = policy;
+    script.onload = () => resolve("loaded");
+    script.onerror = () => resolve("error");
+    script.src = `${url}?jsonp=stolen&message=${encodeURIComponent(message)}`;
+    document.head.append(script);
+})"""
+
 POST = """async ({url, body, headers, method, credentials}) => {
     try {
         const answer = await fetch(url, {

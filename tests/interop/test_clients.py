@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from itertools import product
@@ -9,11 +10,12 @@ from typing import Any
 
 import pytest
 
+from bayeux.server.remote_call import Caller
+from bayeux.testing import FaultProxy
 from tests.interop.aiocometd_client import MARKS, aiocometd
 from tests.interop.browser import Tab, browser
 from tests.interop.foreign import ForeignClient, JavaScriptClient, driven
 from tests.interop.service import Service, page_of
-from tests.support.cut_proxy import CutProxy
 
 CLIENTS = ("cometd-node", "cometd-browser", "faye", "aiocometd")
 TRANSPORTS = ("websocket", "long-polling")
@@ -126,6 +128,38 @@ async def test_talks_to_a_service_channel(client: ForeignClient, service: Servic
     assert (event["channel"], event["data"]) == ("/service/echo", {"question": 1})
 
 
+@pytest.mark.spec("RPC-1", "RPC-2", "RPC-3", "RPC-4", "RPC-5", "RPC-6", "RPC-7", "PUB-14")
+@pytest.mark.expected_logs("a remote call raised")
+@pytest.mark.parametrize("kind", ["cometd-node", "cometd-browser"], indirect=True)
+@pytest.mark.parametrize("service_options", [{"rpc_strict": True}])
+async def test_calls_methods_of_the_server(client: JavaScriptClient, service: Service, transport: str) -> None:
+    waiting: list[Caller] = []
+
+    @service.server.remote_call("room/{room}")
+    async def members(caller: Caller, data: Any, room: str) -> Any:
+        return None if data is None else {"room": room, "asked": data}
+
+    @service.server.remote_call("fails")
+    def fails(caller: Caller, data: Any) -> None:
+        raise LookupError
+
+    @service.server.remote_call("later")
+    def later(caller: Caller, data: Any) -> None:
+        asyncio.get_running_loop().call_soon(caller.result, "at last")
+
+    service.server.remote_call("never", lambda caller, data: waiting.append(caller))
+    await client.open(service.url, transports=[transport])
+    assert (await client.remote_call("room/blue", [1]))["data"] == {"room": "blue", "asked": [1]}
+    answers = [await client.remote_call(target, None) for target in ("/room/blue", "fails", "later", "unknown")]
+    assert [(answer["successful"], answer.get("data")) for answer in answers] == [
+        (True, None), (False, {"class": "Error", "message": "internal error"}), (True, "at last"), (False, None),
+    ]  # fmt: skip
+    assert answers[-1]["error"] == "404::unknown_target"
+    assert (await client.remote_call("never", None, patience=50))["error"] == "406::timeout"
+    assert waiting[0].result("too late, and dropped by the client")
+    assert (await client.remote_call("later", None))["data"] == "at last"
+
+
 @pytest.mark.spec("BAT-1", "BAT-2", "WS-11")
 @pytest.mark.parametrize("kind", ["cometd-node", "cometd-browser", "faye"], indirect=True)
 async def test_sends_a_batch(client: JavaScriptClient, service: Service, transport: str) -> None:
@@ -191,7 +225,7 @@ async def test_comes_back_when_the_server_sent_it_away(client: ForeignClient, se
 )
 async def test_keeps_its_session_over_a_network_cut(client: ForeignClient, service: Service, transport: str) -> None:
     """What is published meanwhile waits in the queue."""
-    async with CutProxy(service.port) as proxy:
+    async with FaultProxy(service.port) as proxy:
         await client.open(service.url_through(proxy), transports=[transport])
         await client.subscribe("/news")
         await client.connected()
@@ -211,7 +245,7 @@ async def test_keeps_its_session_over_a_network_cut(client: ForeignClient, servi
 @pytest.mark.parametrize("kind", ["cometd-node"], indirect=True)
 async def test_goes_on_after_a_network_cut_without_a_cookie(client: JavaScriptClient, service: Service) -> None:
     """npm cometd on Node shows no cookie with an upgrade, so it may have to begin a session anew."""
-    async with CutProxy(service.port) as proxy:
+    async with FaultProxy(service.port) as proxy:
         await client.open(service.url_through(proxy), transports=["websocket"])
         await client.subscribe("/news")
         await service.holds_a_connect()
@@ -227,10 +261,10 @@ async def test_goes_on_after_a_network_cut_without_a_cookie(client: JavaScriptCl
 @pytest.mark.parametrize("kind", ["cometd-node", "cometd-browser", "faye"], indirect=True)
 async def test_falls_back_when_a_proxy_refuses_websockets(client: JavaScriptClient, service: Service) -> None:
     """aiocometd does not fall back: it fails to open."""
-    async with CutProxy(service.port, refuse_upgrades=True) as proxy:
+    async with FaultProxy(service.port, refuse_upgrades=True) as proxy:
         await client.open(service.url_through(proxy))
         assert await client.connected() == "long-polling"
-        assert proxy.refused_upgrades >= 1
+        assert proxy.tally.refused_upgrades >= 1
         await client.subscribe("/news")
         service.server.publish("/news", "by polling")
         assert (await client.message())["data"] == "by polling"
@@ -249,7 +283,7 @@ async def test_falls_back_when_the_server_has_no_websocket(client: ForeignClient
 @pytest.mark.parametrize("service_options", [{}, {"ws_rebind": "clientid"}])
 async def test_a_distant_faye_client_takes_its_session_to_the_socket(client: ForeignClient, service: Service) -> None:
     """Its probing socket and its handshake overlap, so each is given a browser cookie."""
-    async with CutProxy(service.port, latency=0.03) as proxy:
+    async with FaultProxy(service.port, latency=0.03) as proxy:
         await client.open(service.url_through(proxy))
         await client.subscribe("/news")
         while await client.connected() != "websocket":

@@ -26,10 +26,15 @@ export class Conversation {
     return this[command](details);
   }
 
-  // `transports`: the names to choose from, in this order of the library; none = all.
-  open({url, transports, headers = {}, props = {}}) {
+  // `transports`: the names to choose from, in this order of the library; none = all but callback-polling.
+  // `extensions`: the library's own, by the names of their classes.
+  async open({url, transports, headers = {}, props = {}, extensions = []}) {
+    const library = await import("cometd");
+    for (const name of extensions) {
+      this.#cometd.registerExtension(name, new library[name]());
+    }
     for (const name of this.#cometd.getTransportTypes()) {
-      if (name === "callback-polling" || (transports && !transports.includes(name))) {
+      if (transports ? !transports.includes(name) : name === "callback-polling") {
         this.#cometd.unregisterTransport(name);
       }
     }
@@ -78,6 +83,11 @@ export class Conversation {
 
   publish({channel, data}) {
     return this.#answer((callback) => this.#cometd.publish(channel, data, undefined, callback));
+  }
+
+  // The answer is what the application's callback is given: that of the target, or the library's own for a failure.
+  remoteCall({target, data, patience = 10000}) {
+    return this.#answer((callback) => this.#cometd.remoteCall(target, data, patience, callback));
   }
 
   // All in one request or frame; the answer is the list of replies.
