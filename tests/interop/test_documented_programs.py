@@ -69,6 +69,20 @@ def free_port() -> int:
         return port
 
 
+async def somebody_listens(port: int) -> None:
+    """Wait for a program that does not tell when it is ready."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                await asyncio.sleep(0.05)
+            else:
+                writer.close()
+                await writer.wait_closed()
+                return
+
+
 async def printed_line(process: asyncio.subprocess.Process) -> str:
     assert process.stdout is not None
     async with asyncio.timeout(PATIENCE):
@@ -131,6 +145,16 @@ async def test_each_way_to_mount_serves_both_transports(
             await client.publish("/chat", "hello")
             assert (await anext(chat)).data == "hello"
             assert client.connection_type == transport
+
+
+async def test_the_application_of_the_readme_hears_what_is_said_in_a_room(tmp_path: Path) -> None:
+    port = free_port()
+    text = program("README.md", "app.py").replace("8888", str(port))
+    async with running(tmp_path, "app.py", text) as process:
+        await somebody_listens(port)
+        async with BayeuxClient(f"http://127.0.0.1:{port}/cometd") as client:
+            await client.publish("/chat/kitchen", "hello")
+        assert await printed_line(process) == "kitchen hello\n"
 
 
 @pytest.mark.timeout(120)
