@@ -21,7 +21,7 @@ from bayeux.protocol.channel import ChannelName
 from bayeux.protocol.client_id import RandomBytes
 from bayeux.protocol.replay import MAX_ID, Extent, Position
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 MAX_CHANNELS: Final = 10_000
 MAX_BYTES: Final = 256 * 1024 * 1024  # 256 channels as full as a Retention lets them be by default
@@ -94,9 +94,9 @@ class MemoryHistory:
         max_channels: int = MAX_CHANNELS,
         max_bytes: int = MAX_BYTES,
     ) -> None:
-        self.bytes = 0
+        self.bytes: int = 0
         """Of all payloads kept."""
-        self.crowded_out = 0
+        self.crowded_out: int = 0
         """How many channels were forgotten for want of room."""
         self._clock = clock
         self._random_bytes = random_bytes

@@ -3,7 +3,7 @@
 Owns what the two agree on in the handshake, and what a connect acknowledges. The batches and their numbers are the
 session's (``protocol.acknowledgement``); they leave with the connect replies (``server.answering``).
 
-Source: section 1 of the extensions' reference (ACK-1…42), XT-1…4.
+Source: section 1 of the extensions' reference (ACK-1…3, ACK-10…20, ACK-30, ACK-31, ACK-40…42), XT-1…4.
 """
 
 from __future__ import annotations
@@ -57,6 +57,8 @@ def _take(session: ServerSession, acknowledgement: Acknowledgement, number: int 
     received = acknowledgement.acknowledge(number or 0)
     session.queue.occupy(acknowledgement.count, acknowledgement.bytes)
     server = session.server
+    if server.recovery is not None:
+        server.recovery.go_on(session)  # there is room again for what it catches up on (RPL-23)
     if received > 0 and server.listeners.batch_received:
         server.go(tell(server.listeners.batch_received, session, received))
     bound = session.options.ack_max_resends

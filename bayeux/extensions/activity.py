@@ -88,7 +88,8 @@ class Activity(Extension):
         if session is None:
             return None
         if message.request is Request.HANDSHAKE:
-            self._watch(session, message)
+            if not session.is_local:  # LOC-4
+                self._watch(session, message)
             return None
         if message.request is not Request.CONNECT:
             self._note(session)

@@ -87,6 +87,16 @@ class DeliveryQueue:
         self.max_messages = self._bound_messages - messages
         self.max_bytes = self._bound_bytes - size
 
+    @property
+    def room_in_half(self) -> int:
+        """How many messages fit until half of the bounds is taken, counting what ``occupy`` says; may be negative.
+
+        0 where half of the bytes is taken already.
+        """
+        messages = self._bound_messages - self.max_messages + len(self.messages)
+        size = self._bound_bytes - self.max_bytes + self.bytes
+        return 0 if size > self._bound_bytes // 2 else self._bound_messages // 2 - messages
+
     def drop_oldest_for(self, message: EncodedMessage) -> int:
         """Make room for ``message`` by dropping from the front; how many were dropped.
 

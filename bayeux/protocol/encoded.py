@@ -1,18 +1,19 @@
 """A message's bytes, made once for all who receive it, and the batches they leave in.
 
-Cost model: encoding and framing happen once a message and once a distinct batch; a subscriber
+Cost model: encoding, framing and compressing happen once a message and once a distinct batch; a subscriber
 costs a reference. ``EncodedMessage`` compares by identity, so two sessions with the same
 waiting messages compare equal at C speed and share one ``Batch`` (benchmarks/fanout).
 
-Rules: DEL-8, WS-11, WS-15.
+Rules: DEL-8, WS-4, WS-11, WS-15.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
-from bayeux.protocol.frames import text_frame
+from bayeux.protocol.deflate import MOST_AT_ONCE, Deflate
+from bayeux.protocol.frames import deflated_text_frame, text_frame
 
 MAX_FRAME_BYTES = 64 * 1024  # WS-11: the limit several clients have
 
@@ -49,7 +50,7 @@ class Batch:
         max_frame_messages: likewise in messages; 0 = unlimited.
     """
 
-    __slots__ = ("_arrays", "_frames", "_json", "max_frame_bytes", "max_frame_messages", "messages")
+    __slots__ = ("_arrays", "_deflated", "_frames", "_json", "max_frame_bytes", "max_frame_messages", "messages")
 
     def __init__(
         self,
@@ -63,6 +64,7 @@ class Batch:
         self._json: bytes | None = None
         self._arrays: list[bytes] | None = None
         self._frames: bytes | None = None
+        self._deflated: dict[Deflate, bytes] | None = None
 
     def __len__(self) -> int:
         return len(self.messages)
@@ -87,6 +89,21 @@ class Batch:
         if self._frames is None:
             self._frames = b"".join([text_frame(array) for array in self.arrays])
         return self._frames
+
+    def deflated_frames(self, how: Deflate) -> bytes:
+        """The same compressed, for the sockets that agreed on it (WS-4)."""
+        if self._deflated is None:
+            self._deflated = {}
+        frames = self._deflated.get(how)
+        if frames is None:
+            frames = self._deflated[how] = b"".join(self._deflate(how))
+        return frames
+
+    def _deflate(self, how: Deflate) -> Iterator[bytes]:
+        room = MOST_AT_ONCE
+        for array in self.arrays:
+            room -= len(array)
+            yield text_frame(array) if room < 0 else deflated_text_frame(array, how)
 
     def _parts(self) -> list[list[bytes]]:
         parts: list[list[bytes]] = []

@@ -195,7 +195,8 @@ class MessageDeleted(ProtocolError):
 class UnknownTarget(ProtocolError):
     """Nobody answers calls of that target, where ``rpc_strict`` says so (RPC-6)."""
 
-    code, text = 404, "unknown_target"
+    code = 404
+    text = "unknown_target"
 
 
 class ChannelInvalid(ProtocolError):

@@ -5,11 +5,11 @@ its key and payload and one call of the mask function: below 1 µs for 150 bytes
 rarer may cost more. A drip of single bytes costs one append a byte: a frame is looked at when
 its header is complete and again when all of it is there.
 
-Knows no extension: a reserved bit is a violation (WS-4 is not offered). Leaves to its caller
-what is answered to a ping, how many control frames a second are too many (SEC-L22), and when
-to close the connection.
+Knows one extension, ``permessage-deflate``, where the caller has agreed on it (WS-4); any other
+reserved bit is a violation. Leaves to its caller what is answered to a ping, how many control
+frames a second are too many (SEC-L22), and when to close the connection.
 
-Source: RFC 6455, sections 5 to 8; WS-7, WS-19, WS-20, SEC-94, SEC-L7, SEC-L22.
+Source: RFC 6455, sections 5 to 8; RFC 7692; WS-4, WS-7, WS-19, WS-20, SEC-94, SEC-L7, SEC-L22.
 """
 
 from __future__ import annotations
@@ -20,6 +20,10 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
+
+from bayeux.protocol import deflate
+from bayeux.protocol.deflate import Deflate
+from bayeux.protocol.inflating import Inflater, NoRoom, NotInflatable
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 """The opcodes."""
@@ -33,6 +37,7 @@ NO_CODE = 1005
 MAX_CONTROL_PAYLOAD = 125
 
 _FINAL, _RESERVED, _CONTROL, _OPCODE = 0x80, 0x70, 0x08, 0x0F
+_COMPRESSED = 0x40  # one of the reserved bits; of a message's first frame
 _MASKED, _LENGTH = 0x80, 0x7F
 _WHOLE_TEXT = _FINAL | TEXT
 _UNLIMITED = (1 << 63) - 1  # the longest a frame can be
@@ -60,6 +65,14 @@ def text_frame(payload: bytes) -> bytes:
     if size < 65536:
         return b"\x81\x7e" + size.to_bytes(2, "big") + payload
     return b"\x81\x7f" + size.to_bytes(8, "big") + payload
+
+
+def deflated_text_frame(payload: bytes, how: Deflate) -> bytes:
+    """The same compressed, where that makes it shorter."""
+    compressed = how.compress(payload)
+    if compressed is None:
+        return text_frame(payload)
+    return _header(_COMPRESSED | TEXT, len(compressed), 0) + compressed
 
 
 def server_frame(opcode: int, payload: bytes) -> bytes:
@@ -149,7 +162,7 @@ class Close:
 class Violation:
     """The peer broke a rule: close with this code and reason. Nothing is read after it.
 
-    1002 against the protocol, 1007 invalid UTF-8, 1008 too many fragments (SEC-L22),
+    1002 against the protocol, 1007 invalid UTF-8 or compression, 1008 too many fragments (SEC-L22),
     1009 larger than the bound (WS-19).
     """
 
@@ -161,21 +174,32 @@ Event = bytes | Binary | Ping | Pong | Close | Violation
 """A text message is its UTF-8 bytes, checked, with nothing wrapped around them."""
 
 _NOT_UTF8 = Violation(INVALID_DATA, "invalid UTF-8")
+_NOT_INFLATABLE = Violation(INVALID_DATA, "invalid compressed data")
+_TOO_BIG = Violation(TOO_BIG, "message too big")
 
 
 class _Fragments:
-    """The message whose final fragment has not come yet."""
+    """The message whose final fragment has not come yet, inflated as far as it has come."""
 
-    __slots__ = ("decoder", "opcode", "parts", "size")
+    __slots__ = ("decoder", "inflater", "opcode", "parts", "size")
 
-    def __init__(self, opcode: int) -> None:
-        self.opcode = opcode
+    def __init__(self, first: int) -> None:
+        self.opcode = first & _OPCODE
         self.parts: list[bytes] = []
         self.size = 0
-        self.decoder = codecs.getincrementaldecoder("utf-8")() if opcode == TEXT else None
+        self.decoder = codecs.getincrementaldecoder("utf-8")() if self.opcode == TEXT else None
+        self.inflater: Inflater | None = deflate.message_inflater() if first & _COMPRESSED else None
 
-    def add(self, payload: bytes, is_final: bool) -> Violation | None:
-        """Take one more; invalid UTF-8 is noticed with the fragment that has it."""
+    def add(self, payload: bytes, is_final: bool, max_size: int) -> Violation | None:
+        """Take one more; what is wrong with it is noticed here, not at the message's end."""
+        if self.inflater is not None:
+            try:
+                data = payload + deflate.TAIL if is_final else payload
+                payload = self.inflater.inflate(data, max_size - self.size)
+            except NoRoom:
+                return _TOO_BIG
+            except NotInflatable:
+                return _NOT_INFLATABLE
         self.parts.append(payload)
         self.size += len(payload)
         if self.decoder is not None:
@@ -190,16 +214,28 @@ class FrameReader:
     """Turns what one peer sends into events, whatever pieces it arrives in.
 
     Holds at most one incomplete frame and the fragments of one message, together never much
-    more than ``max_message_size``: a frame too long is refused by its header.
+    more than ``max_message_size``, or twice that where the frame is compressed: a frame too long is
+    refused by its header, and what inflates to more is inflated no further.
 
     Args:
         role: ours. A server reads masked frames only, a client unmasked ones only.
-        max_message_size: bytes of a message, all fragments together; 0 = unlimited (SEC-L7).
+        max_message_size: bytes of a message, inflated, all fragments together; 0 = unlimited (SEC-L7).
         max_fragments: of one message; 0 = unlimited (SEC-L22).
         mask: unmasks; give the fastest there is.
+        inflates: ``permessage-deflate`` was agreed on, without context takeover (WS-4).
     """
 
-    __slots__ = ("_fragments", "_has_ended", "_mask", "_masked", "_max_fragments", "_max_size", "_needed", "_rest")
+    __slots__ = (
+        "_extension_bits",
+        "_fragments",
+        "_has_ended",
+        "_mask",
+        "_masked",
+        "_max_fragments",
+        "_max_size",
+        "_needed",
+        "_rest",
+    )
 
     def __init__(
         self,
@@ -208,11 +244,13 @@ class FrameReader:
         max_message_size: int,
         max_fragments: int = 0,
         mask: Mask = xor_mask,
+        inflates: bool = False,
     ) -> None:
         self._masked = _MASKED if role == "server" else 0
         self._max_size = max_message_size or _UNLIMITED
         self._max_fragments = max_fragments
         self._mask = mask
+        self._extension_bits = _COMPRESSED if inflates else 0
         self._rest: bytearray | None = None
         self._needed = 0
         self._fragments: _Fragments | None = None
@@ -286,7 +324,7 @@ class FrameReader:
     def _refuse(self, first: int, masked: int, length: int) -> Violation | None:
         """Judge a frame by its header, before its payload is kept. Changes nothing: it may be asked twice."""
         opcode, is_final = first & _OPCODE, first & _FINAL
-        if first & _RESERVED:
+        if first & _RESERVED & ~(self._extension_bits if opcode in (TEXT, BINARY) else 0):
             return Violation(PROTOCOL_ERROR, "reserved bit")
         if masked != self._masked:
             return Violation(PROTOCOL_ERROR, "not masked" if self._masked else "masked")
@@ -303,8 +341,10 @@ class FrameReader:
         if length > _UNLIMITED:
             return Violation(PROTOCOL_ERROR, "length")
         so_far, count = (self._fragments.size, len(self._fragments.parts)) if self._fragments else (0, 0)
-        if so_far + length > self._max_size:
-            return Violation(TOO_BIG, "message too big")
+        # What repeats nothing is longer compressed, by an eighth at most: its true size shows when it is inflated.
+        is_compressed = first & _COMPRESSED or (self._fragments and self._fragments.inflater)
+        if so_far + length > (self._max_size + self._max_size // 8 + 64 if is_compressed else self._max_size):
+            return _TOO_BIG
         if self._max_fragments and count >= self._max_fragments:
             return Violation(POLICY, "too many fragments")
         return None
@@ -319,11 +359,11 @@ class FrameReader:
         if opcode == CLOSE:
             return _read_close(payload)
         if self._fragments is None:
-            if first & _FINAL:
+            if first & _FINAL and not first & _COMPRESSED:
                 return Binary(payload)
-            self._fragments = _Fragments(opcode)
+            self._fragments = _Fragments(first)
         fragments, is_final = self._fragments, bool(first & _FINAL)
-        violation = fragments.add(payload, is_final)
+        violation = fragments.add(payload, is_final, self._max_size)
         if violation is not None or not is_final:
             return violation
         self._fragments = None

@@ -137,9 +137,13 @@ class Options:
     default_callback: str = option("", "Callback of a request that names none; empty = refuse it (JP-3).")
     gzip: bool = option(True, "Compress answers for clients that accept it (ENC-2).")
     gzip_min_size: int = option(1024, "Smallest body that is compressed (ENC-2).")
+    accept_gzip_requests: bool = option(False, "Inflate request bodies that come compressed by gzip (ENC-3).")
     ws_protocol: str = option("", "Subprotocol a client must offer; empty = none (WS-2).")
     ws_messages_per_frame: int = option(0, "Events in one frame; 0 = unlimited (WS-11).")
     ws_max_frame_bytes: int = option(64 * KIB, "Bytes of a frame of several events (WS-11).")
+    ws_deflate: bool = option(False, "Compress frames for clients that offer permessage-deflate (WS-4).")
+    # Below it less than half is saved, and the frame is one packet either way.
+    ws_deflate_min_size: int = option(512, "Smallest frame that is compressed (WS-4).")
     ws_idle_timeout: float = option(300.0, "Life of a socket without a frame (WS-17).")
     ws_ping_interval: float = option(0.0, "Pause between our pings; 0 = none (WS-18).")
     ws_ping_timeout: float = option(20.0, "Wait for a pong (WS-18).")
@@ -150,6 +154,9 @@ class Options:
     ws_control_rate: float = option(10.0, "Control frames a second (SEC-L22).")
     ws_rebind: Literal["clientid", "bound", "never"] = option(
         "bound", "Who may continue a session on another socket (WS-32)."
+    )
+    ws_require_handshake_per_connection: bool = option(
+        False, "A socket serves only sessions that handshook on it (WS-30)."
     )
 
     def __post_init__(self) -> None:

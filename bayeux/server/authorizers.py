@@ -58,11 +58,11 @@ class _Conditional:
         roles: str | Iterable[str] | None,
         when: Predicate | None,
     ) -> None:
-        self.verdict = verdict
-        self.operations = frozenset(operations)
-        self.users = _names(users)
-        self.roles = _names(roles)
-        self.when = when
+        self.verdict: Verdict | Denied = verdict
+        self.operations: frozenset[Operation] = frozenset(operations)
+        self.users: frozenset[str] | None = _names(users)
+        self.roles: frozenset[str] | None = _names(roles)
+        self.when: Predicate | None = when
 
     @property
     def is_unconditional(self) -> bool:

@@ -68,6 +68,8 @@ class Binding:
                 return None
         if session is None or self._is_foreign_user(session, context):
             return None
+        if context.options.ws_require_handshake_per_connection:
+            return None
         rebind = context.options.ws_rebind
         is_proven = _has_proof(session, context) or _is_guest_with_nothing_to_show(session, context)
         if rebind == "clientid" or (rebind == "bound" and is_proven):

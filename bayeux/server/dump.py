@@ -80,7 +80,7 @@ def _session(session: ServerSession, now: float) -> dict[str, Any]:
         "peer": session.peer,
         "state": session.state.value,
         "is_local": session.is_local,
-        "transport": "long-polling" if session.transport is None else session.transport.name,
+        "transport": session.reached_by,
         "is_held": session.held is not None,
         "age": round(now - session.begun_at, 3),
         "subscriptions": len(session.subscriptions),

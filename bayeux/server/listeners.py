@@ -135,3 +135,13 @@ def tell_plainly(listeners: list[Any], *arguments: Any) -> None:
             listener(*arguments)
         except Exception:
             log.exception("a listener raised")
+
+
+def decorator(register: Callable[[Any], object]) -> Callable[[Any], Any]:
+    """Registers a function and gives it back (GEN-9)."""
+
+    def decorate(function: Any) -> Any:
+        register(function)
+        return function
+
+    return decorate

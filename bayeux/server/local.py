@@ -14,6 +14,7 @@ import logging
 import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, overload
 
 from bayeux.protocol.channel import (
@@ -32,7 +33,7 @@ from bayeux.protocol.message import Fields, Message, Reply, failed, reply_to
 from bayeux.protocol.options import Options
 from bayeux.server.current import handled
 from bayeux.server.extension import Extensions
-from bayeux.server.listeners import tell
+from bayeux.server.listeners import decorator, tell
 from bayeux.server.local_exchange import TRANSPORT, LocalExchange, unbounded
 from bayeux.server.sessions import ServerSession
 from bayeux.server.steps import Steps, ask
@@ -85,6 +86,11 @@ class Sending:
     def __await__(self) -> Generator[Any, None, Reply]:
         return self._wait().__await__()
 
+    @property
+    def is_settled(self) -> bool:
+        """There is a reply, or there will be none."""
+        return self.reply is not None or (self._task is not None and self._task.done())
+
     def sent(self, task: asyncio.Task[Any] | None) -> None:
         """It was answered, or ``task`` goes on with it."""
         self._is_sent = True
@@ -112,6 +118,46 @@ class Sending:
         return self.reply or self.refuse(Unavailable())
 
 
+class _Callbacks:
+    """Callbacks by channel and pattern."""
+
+    __slots__ = ("_by_pattern",)
+
+    def __init__(self) -> None:
+        self._by_pattern: dict[str, Registry[Callback]] = {}
+
+    def add(self, pattern: str, callback: Callback) -> Callable[[], None]:
+        """Have it called; returns how to stop."""
+        callbacks = self._by_pattern.setdefault(pattern, Registry())
+        remove = callbacks.add(callback)
+
+        def stop() -> None:
+            remove()
+            if not callbacks and self._by_pattern.get(pattern) is callbacks:
+                del self._by_pattern[pattern]
+
+        return stop
+
+    def remove(self, pattern: str, callback: Callback | None) -> bool:
+        """Take out one, or all of them; whether there are others. Raises ValueError for one that is not there."""
+        callbacks = self._by_pattern.get(pattern, Registry())
+        if callback is None:
+            callbacks.clear()
+        else:
+            callbacks.remove(callback)
+        if not callbacks:
+            self._by_pattern.pop(pattern, None)
+        return bool(callbacks)
+
+    def clear(self) -> None:
+        """Take out all of them."""
+        self._by_pattern.clear()
+
+    def of(self, channel: ChannelName) -> list[Callback]:
+        """Those of every pattern that sees the channel, wider patterns first (CH-21)."""
+        return [each for pattern in channel.patterns for each in self._by_pattern.get(pattern, ())]
+
+
 class LocalSession:
     """A client inside the server; make one with ``BayeuxServer.new_local_session``.
 
@@ -136,8 +182,8 @@ class LocalSession:
         self._handshake: Sending | None = None
         self._options: tuple[Options, Options] | None = None
         self._last_id = 0
-        self._callbacks: dict[str, Registry[Callback]] = {}
-        self._listeners: dict[str, Registry[Callback]] = {}
+        self._callbacks = _Callbacks()
+        self._listeners = _Callbacks()
         self._batches: dict[asyncio.Task[Any] | None, list[Sending]] = {}
 
     def __repr__(self) -> str:
@@ -162,7 +208,7 @@ class LocalSession:
 
         Raises RuntimeError if it has a session, or is about to have one.
         """
-        if self.session is not None or (self._handshake is not None and self._handshake.reply is None):
+        if self.session is not None or (self._handshake is not None and not self._handshake.is_settled):
             raise RuntimeError(f"{self.name} has a session: await disconnect() first")
         self._callbacks.clear()
         self._handshake = Sending(_request(META_HANDSHAKE, ext, version="1.0"))
@@ -181,8 +227,8 @@ class LocalSession:
         A callback that is refused hears nothing; the reply says why. Raises ChannelInvalid.
         """
         name = parse_channel(channel)
-        remove = self._callbacks.setdefault(name.text, Registry()).add(callback)
-        return self._send(Sending(_request(META_SUBSCRIBE, ext, subscription=name.text), remove))
+        stop = self._callbacks.add(name.text, callback)
+        return self._send(Sending(_request(META_SUBSCRIBE, ext, subscription=name.text), stop))
 
     def unsubscribe(self, channel: str, callback: Callback | None = None) -> Sending:
         """Have one callback, or all of them, hear a channel no more.
@@ -190,12 +236,8 @@ class LocalSession:
         Raises ChannelInvalid; ValueError for a callback that does not hear it.
         """
         name = parse_channel(channel)
-        callbacks = self._callbacks.pop(name.text, Registry())
-        if callback is not None:
-            callbacks.remove(callback)
-            if callbacks:
-                self._callbacks[name.text] = callbacks
-                return self._answer_itself(META_UNSUBSCRIBE, name)
+        if self._callbacks.remove(name.text, callback):
+            return self._answer_itself(META_UNSUBSCRIBE, name)
         return self._send(Sending(_request(META_UNSUBSCRIBE, None, subscription=name.text)))
 
     def publish(self, channel: str, data: Any, *, ext: Mapping[str, Any] | None = None) -> Sending:
@@ -241,8 +283,9 @@ class LocalSession:
         On a service channel that is what is delivered to this very client and the replies to its own publishes.
         Returns how to stop, or is a decorator. Raises ChannelInvalid.
         """
-        listeners = self._listeners.setdefault(parse_channel(channel).text, Registry())
-        return listeners if listener is None else listeners.add(listener)
+        if listener is None:
+            return decorator(partial(self.on, channel))
+        return self._listeners.add(parse_channel(channel).text, listener)
 
     def _receive(self, event: Fields) -> Steps[None]:
         """Hear an event (LST-3)."""
@@ -252,8 +295,8 @@ class LocalSession:
         heard = yield from self._extend([extension.incoming for extension in self.extensions], event)
         if heard is not None:
             message = Message.as_heard(channel, heard)
-            yield from tell(_at(self._listeners, channel), message)
-            yield from tell(_at(self._callbacks, channel), message)
+            yield from tell(self._listeners.of(channel), message)
+            yield from tell(self._callbacks.of(channel), message)
 
     def _receive_reply(self, sending: Sending, reply: Reply | None) -> Steps[None]:
         """Hear what became of a message; None if an extension of the server withheld it."""
@@ -265,7 +308,7 @@ class LocalSession:
             return
         sending.settle(heard if isinstance(heard, Reply) else Reply(heard))
         channel = parse_channel(sending.fields["channel"])
-        yield from tell(_at(self._listeners, channel), Message.as_heard(channel, heard))
+        yield from tell(self._listeners.of(channel), Message.as_heard(channel, heard))
 
     # Its way -----------------------------------------------------------------------------------------
 
@@ -365,11 +408,6 @@ def session_of(sender: Sender | None) -> ServerSession | None:
 
 def _request(channel: str, ext: Mapping[str, Any] | None, **fields: Any) -> Fields:
     return {"channel": channel, **fields} if ext is None else {"channel": channel, **fields, "ext": dict(ext)}
-
-
-def _at(by_channel: Mapping[str, list[Callback]], channel: ChannelName) -> list[Callback]:
-    """Those of every pattern that sees the channel, wider patterns first (CH-21)."""
-    return [each for pattern in channel.patterns for each in by_channel.get(pattern, ())]
 
 
 def _current_task() -> asyncio.Task[Any] | None:

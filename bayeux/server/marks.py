@@ -232,7 +232,7 @@ def must_accept(method: Callable[..., Any], arguments: Iterable[str], channel: s
     except TypeError as error:
         how = ", ".join([*arguments, *(f"{value}=" for value in values)])
         where = f" for {channel}" if channel else ""
-        raise ServiceInvalid(f"{_title(method)} is called with ({how}){where}: {error}") from None
+        raise ServiceInvalid(f"{title_of(method)} is called with ({how}){where}: {error}") from None
 
 
 def _check(marked: Marked) -> None:
@@ -240,11 +240,11 @@ def _check(marked: Marked) -> None:
     if isinstance(mark, Starts | Stops):
         unknown = [name for name in inspect.signature(method).parameters if name not in GIVEN]
         if unknown:
-            raise ServiceInvalid(f"{_title(method)} asks for {unknown[0]!r}: it may ask for {', '.join(GIVEN)}")
+            raise ServiceInvalid(f"{title_of(method)} asks for {unknown[0]!r}: it may ask for {', '.join(GIVEN)}")
         return
     for channel in _channels_of(mark, method):
         if isinstance(mark, Configures) and _parameters(method, channel):
-            raise ServiceInvalid(f"{_title(method)}: {channel} is no single channel: use on_channel_created")
+            raise ServiceInvalid(f"{title_of(method)}: {channel} is no single channel: use on_channel_created")
         must_accept(method, _CALLED_WITH[type(mark)], channel)
 
 
@@ -254,7 +254,7 @@ def _channels_of(mark: Configures | Hears | Answers | Subscribes, method: Callab
     try:
         return tuple(channel_of(target) for target in mark.targets)
     except TemplateInvalid as error:
-        raise ServiceInvalid(f"{_title(method)}: {error}") from None
+        raise ServiceInvalid(f"{title_of(method)}: {error}") from None
 
 
 def _public(service: object, name: str) -> Callable[..., Any]:
@@ -270,10 +270,11 @@ def _parameters(method: Callable[..., Any], channel: str) -> tuple[str, ...]:
         name = parse_channel(channel)
         return Template(channel).parameters if name.is_template else ()
     except TemplateInvalid as error:
-        raise ServiceInvalid(f"{_title(method)}: {error}") from None
+        raise ServiceInvalid(f"{title_of(method)}: {error}") from None
     except ChannelInvalid:
-        raise ServiceInvalid(f"{_title(method)}: {channel!r} is no channel, pattern or template") from None
+        raise ServiceInvalid(f"{title_of(method)}: {channel!r} is no channel, pattern or template") from None
 
 
-def _title(method: Callable[..., Any]) -> str:
+def title_of(method: Callable[..., Any]) -> str:
+    """Which method it is, for errors and logs."""
     return getattr(method, "__qualname__", repr(method))

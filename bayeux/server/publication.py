@@ -10,6 +10,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from bayeux.protocol import json
+from bayeux.protocol.binary import BinaryData
 from bayeux.protocol.channel import ChannelName, Kind
 from bayeux.protocol.encoded import EncodedMessage
 from bayeux.protocol.errors import MessageDeleted, UnknownTarget
@@ -121,6 +122,13 @@ def address(
         event["ext"] = ext
     lazy_timeout = server.options.max_lazy_timeout if is_lazy else 0.0
     return (yield from spread(server, event, sessions, sender, lazy_timeout if lazy_timeout > 0 else None))
+
+
+def check_encodable(server: BayeuxServer, event: Fields) -> None:
+    """Raise TypeError where JSON cannot say it: in the caller, not where it is written (MSGX-6)."""
+    data = event["data"]
+    # What an extension makes JSON of is checked as far as it is JSON already (BIN-3, BIN-6).
+    server.options.json_codec.encode(data.meta if isinstance(data, BinaryData) else event)
 
 
 def spread(

@@ -222,7 +222,7 @@ class Recovery:
                 if not session.is_subscribed_to(channel):
                     del session.recovering[name]
                     continue
-                room = _room(session)
+                room = session.queue.room_in_half  # the other half stays free for live ones of other channels
                 if room <= 0:
                     return
                 if (yield from self._replay_some(session, channel, cursor, room)):
@@ -241,7 +241,7 @@ class Recovery:
             let_happen(self._server, session, Happening.OVERFLOW)  # never a silent hole
             return True
         for event in stretch.events:
-            if session.is_over or _room(session) <= 0:
+            if session.is_over or session.queue.room_in_half <= 0:
                 return False
             cursor.after = event.id
             self._queue(session, channel, event, stretch.extent.epoch)
@@ -258,14 +258,6 @@ class Recovery:
 
 def _narrowest(settings: Mapping[str, Setting], name: ChannelName) -> Setting | None:
     return next((settings[pattern] for pattern in reversed(name.patterns) if pattern in settings), None)
-
-
-def _room(session: ServerSession) -> int:
-    """How many replayed events the queue may take: half of it stays free for live ones of other channels."""
-    queue = session.queue
-    if queue.bytes > queue.max_bytes // 2:
-        return 0
-    return queue.max_messages // 2 - len(queue)
 
 
 def _comes_again(message: EncodedMessage, cursors: Mapping[str, Cursor]) -> bool:

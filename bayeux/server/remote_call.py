@@ -22,7 +22,7 @@ from bayeux.server.steps import Steps
 if TYPE_CHECKING:
     from bayeux.server.sessions import ServerSession
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 RemoteMethod: TypeAlias = Callable[..., Any]
 """``(caller, data)``, and by name the values of a template's parameters; plain or a coroutine function."""
@@ -36,9 +36,9 @@ class Caller:
     __slots__ = ("_is_answered", "_sender", "message", "session")
 
     def __init__(self, session: ServerSession, message: Message, sender: ServerSession | None = None) -> None:
-        self.session = session
+        self.session: ServerSession = session
         """Who called."""
-        self.message = message
+        self.message: Message = message
         """The call; its ``data`` are the method's second argument."""
         self._sender = sender
         self._is_answered = False
@@ -69,7 +69,7 @@ class Caller:
         event: Fields = {"channel": message.channel.text, "successful": successful, "data": value}
         if message.id is not None:
             event["id"] = message.id  # PUB-14: by it the client finds the call, and no event has one otherwise
-        server.options.json_codec.encode(event)
+        publication.check_encodable(server, event)
         self._is_answered = True
         steps = publication.spread(server, event, [self.session], self._sender, None)
         return server.reach(steps, [self.session]) > 0

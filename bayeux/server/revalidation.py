@@ -33,12 +33,15 @@ def revalidate(server: BayeuxServer, session: ServerSession) -> Steps[None]:
             if text not in session.subscriptions or session.is_over:
                 continue  # it went while the policy was awaited
             session.subscriptions.discard(text)
-            _tell_client(server, session, text)
+            yield from _tell_client(server, session, text)
             yield from server.channels.leave(session, name, None)
 
 
-def _tell_client(server: BayeuxServer, session: ServerSession, subscription: str) -> None:
+def _tell_client(server: BayeuxServer, session: ServerSession, subscription: str) -> Steps[None]:
     """What JavaScript clients take for an answer to nothing, and others for what it is."""
     news = {"channel": META_UNSUBSCRIBE, "subscription": subscription, "successful": True}
+    if session.hooks is not None and session.hooks.receive is not None:
+        yield from session.hooks.receive(news)
+        return
     session.queue.put_beyond_bounds(EncodedMessage(META_UNSUBSCRIBE, json.encode(news)))
     server.flusher.mark(session)

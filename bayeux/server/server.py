@@ -18,7 +18,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from bayeux.protocol import json
-from bayeux.protocol.binary import BinaryData
 from bayeux.protocol.channel import ChannelName, Kind, parse_channel
 from bayeux.protocol.client_id import RandomBytes, new_client_id
 from bayeux.protocol.effects import Dismiss, Effect, End, EndReason, Release, Subscribe, Unsubscribe
@@ -42,7 +41,7 @@ from bayeux.server.exchange import Exchange
 from bayeux.server.extension import Extension, Extensions
 from bayeux.server.flow import FlowControl
 from bayeux.server.flusher import Flusher
-from bayeux.server.listeners import Listeners, MessageListener, TemplateListener, tell
+from bayeux.server.listeners import Listeners, MessageListener, TemplateListener, decorator, tell
 from bayeux.server.local import LocalSession, Sender, session_of
 from bayeux.server.marks import channel_of, must_accept
 from bayeux.server.refusals import Refusals
@@ -99,7 +98,7 @@ class BayeuxServer:
         """Every channel and pattern there is."""
         self.sessions: Sessions = Sessions()
         """Every live session."""
-        self.services = Services(self)
+        self.services: Services = Services(self)
         """What was registered."""
         self.admission: Admission = Admission(self)
         self.flusher: Flusher = Flusher(self._call_soon, self.write, self._on_batch)
@@ -224,8 +223,7 @@ class BayeuxServer:
         message = Message.of_application(name, data, ext)
         message.is_lazy = lazy
         message.session = session_of(sender)
-        # What an extension makes JSON of is checked as far as it is JSON already (BIN-3).
-        self.options.json_codec.encode(data.meta if isinstance(data, BinaryData) else message.fields)
+        publication.check_encodable(self, message.fields)
         return self.go_deeper(publication.publish_unless_vetoed(self, message, message.session))
 
     def deliver(
@@ -281,7 +279,7 @@ class BayeuxServer:
         Raises ChannelInvalid.
         """
         if listener is None:
-            return _decorator(partial(self.on, channel, weak=weak))
+            return decorator(partial(self.on, channel, weak=weak))
         name = parse_channel(channel)
         if name.is_template:
             template = Template(channel)
@@ -300,7 +298,7 @@ class BayeuxServer:
         Raises ChannelInvalid.
         """
         if authorizer is None:
-            return _decorator(partial(self.guard, channel))
+            return decorator(partial(self.guard, channel))
         return self.channels.create_if_absent(parse_channel(channel)).add_authorizer(authorizer)
 
     @overload
@@ -315,7 +313,7 @@ class BayeuxServer:
         Returns how to stop, or is a decorator. Raises ChannelInvalid.
         """
         if initializer is None:
-            return _decorator(partial(self.on_channel_created, pattern))
+            return decorator(partial(self.on_channel_created, pattern))
         return self.channels.on_created(parse_channel(pattern), initializer)
 
     def control_flow(self, channel: str, flow: FlowControl) -> Callable[[], None]:
@@ -419,7 +417,7 @@ class BayeuxServer:
         cannot be called like this.
         """
         if method is None:
-            return _decorator(partial(self.remote_call, target, concurrent=concurrent))
+            return decorator(partial(self.remote_call, target, concurrent=concurrent))
         channel, call = channel_of(target), RemoteCall(method)
         must_accept(method, ("caller", "data"), channel)
         return self.on(channel, Detached(self, call) if concurrent else call)
@@ -639,13 +637,3 @@ class Sweeps:
         """One sweep took so long."""
         self.last = seconds
         self.longest = max(self.longest, seconds)
-
-
-def _decorator(register: Callable[[Any], object]) -> Callable[[Any], Any]:
-    """Registers a function and gives it back (GEN-9)."""
-
-    def decorate(function: Any) -> Any:
-        register(function)
-        return function
-
-    return decorate

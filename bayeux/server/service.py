@@ -37,6 +37,7 @@ from bayeux.server.marks import (
     marked_methods,
     must_accept,
     name_of,
+    title_of,
 )
 from bayeux.server.remote_call import RemoteCall
 from bayeux.server.sessions import ServerSession
@@ -45,7 +46,7 @@ from bayeux.server.steps import Steps, ask
 if TYPE_CHECKING:
     from bayeux.server.server import BayeuxServer
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 
 class Service:
@@ -74,7 +75,7 @@ class Service:
     """Whether its bound methods hear what it publishes itself (SVC-4)."""
 
     def __init__(self, name: str = "") -> None:
-        self.name = name or name_of(self)
+        self.name: str = name or name_of(self)
         self._bindings: list[_Binding] = []
         self._is_registered = False
 
@@ -111,7 +112,7 @@ class Service:
 
         Override it, also by a coroutine function, to do more.
         """
-        log.error("%s raised", method.__qualname__, exc_info=error, extra={"channel": message.channel.text})
+        log.error("%s raised", title_of(method), exc_info=error, extra={"channel": message.channel.text})
 
     def _unbind(self, binding: _Binding) -> None:
         if binding in self._bindings:
@@ -215,7 +216,7 @@ class _Stage:
         if is_new:
             return
         if mark.error_if_exists:
-            raise ServiceInvalid(f"{method.__qualname__} configures {name}, which exists: say error_if_exists=False")
+            raise ServiceInvalid(f"{title_of(method)} configures {name}, which exists: say error_if_exists=False")
         if mark.configure_if_exists:
             tell_plainly([method], channel)
 
@@ -226,7 +227,7 @@ class _Stage:
             name, callback = template.pattern, partial(_with_values, template, method)
         reply = await self.local.subscribe(name.text, self._detached(callback) if concurrent else callback)
         if reply.get("successful") is not True:
-            raise ServiceInvalid(f"{method.__qualname__} may not subscribe to {channel}: {reply.get('error')}")
+            raise ServiceInvalid(f"{title_of(method)} may not subscribe to {channel}: {reply.get('error')}")
 
     def _detached(self, hook: Callable[..., Any]) -> Detached:
         detached = Detached(self.server, hook)
@@ -262,7 +263,7 @@ class _Stage:
         try:
             await _settle(method(**self._asked(method)))
         except Exception:
-            log.exception("%s raised", method.__qualname__)
+            log.exception("%s raised", title_of(method))
 
 
 class Services:

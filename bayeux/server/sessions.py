@@ -170,6 +170,13 @@ class ServerSession(BayeuxSession):
         return is_inside or self.held_by is not None or self.transport is not None
 
     @property
+    def reached_by(self) -> str:
+        """What its events leave by, for lists and metrics: a transport's name, or ``local``."""
+        if self.is_local:
+            return "local"
+        return "long-polling" if self.transport is None else self.transport.name
+
+    @property
     def away_since(self) -> float | None:
         """When its client was last reachable, on the server's clock; None while it is (SN-10)."""
         return None if self.is_reachable else self._left_at

@@ -66,7 +66,7 @@ class Lane:
         first: bytes = b"",
     ) -> None:
         self.faults = faults
-        self.has_hole = False
+        self.has_hole: bool = False
         """Bytes or the end of it got lost: what would follow makes no sense."""
         self._reader = reader
         self._writer = writer

@@ -18,6 +18,7 @@ from tornado.iostream import SSLIOStream
 
 from bayeux.protocol.options import Options
 from bayeux.server.deadlines import Deadlines
+from bayeux.server.server import BayeuxServer
 from bayeux.transports import endpoint
 from bayeux.transports.adopted.carrier import READ_SIZE, AsyncioCarrier, StreamCarrier
 from bayeux.transports.adopted.connection import Connection, GiveBack
@@ -45,10 +46,10 @@ class Door:
         self._loop = asyncio.get_running_loop()
         self._buffer = memoryview(bytearray(READ_SIZE))
         self.options = options
-        self.server = self._mounts[0].server
-        self.clock = self.server.clock
-        self.deadlines = Deadlines(self.clock, self._loop.call_at)
-        self.call_soon = self._loop.call_soon
+        self.server: BayeuxServer = self._mounts[0].server
+        self.clock: Callable[[], float] = self.server.clock
+        self.deadlines: Deadlines = Deadlines(self.clock, self._loop.call_at)
+        self.call_soon: Callable[..., asyncio.Handle] = self._loop.call_soon
         self.connections: set[Connection] = set()
 
     # -- in ----------------------------------------------------------------------------------

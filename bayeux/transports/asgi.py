@@ -88,7 +88,7 @@ class BayeuxASGI:
         else:
             options = mount.options("long-polling")
             try:
-                if not await read_body(request, receive, options.max_message_size, options.body_timeout):
+                if not await read_body(request, receive, options):
                     return
                 endpoint.serve(asked, mount, request, _refuse_upgrade)
             except HttpRefused as refusal:

@@ -14,8 +14,17 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
+from bayeux.protocol.options import Options
 from bayeux.transports.adopted.connection import Occupant
-from bayeux.transports.adopted.http import HttpRefused, HttpRequest, check_host, refuse_encoded, too_long, usual_lines
+from bayeux.transports.adopted.http import (
+    HttpRefused,
+    HttpRequest,
+    check_encoding,
+    check_host,
+    inflated,
+    too_long,
+    usual_lines,
+)
 from bayeux.transports.exchange import HttpExchange
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -159,22 +168,19 @@ def target_below_root(scope: Scope) -> str:
     return target
 
 
-async def read_body(request: HttpRequest, receive: Receive, max_body: int, seconds: float) -> bool:
+async def read_body(request: HttpRequest, receive: Receive, options: Options) -> bool:
     """Read the body into the request; whether the client stayed until its end.
-
-    Args:
-        max_body: bytes; 0 = unlimited (SEC-L7). Refused as soon as it shows, not after.
-        seconds: from here to its last byte (SEC-L5).
 
     Raises HttpRefused; also for a head that is not to be believed.
     """
     check_host(request.headers.get("host"), request.version)
-    refuse_encoded(request)
+    check_encoding(request, options.accept_gzip_requests)
+    max_body = options.max_message_size  # refused as soon as it shows, not after
     length = request.headers.get("content-length", "")
     if max_body and length.isdecimal() and int(length) > max_body:
         raise too_long(request)
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(options.body_timeout):
             return await _read_parts(request, receive, max_body)
     except TimeoutError:
         raise HttpRefused(400, "Request body too slow", request, "SEC-L5") from None
@@ -191,5 +197,5 @@ async def _read_parts(request: HttpRequest, receive: Receive, max_body: int) -> 
         if max_body and len(body) > max_body:
             raise too_long(request)
         is_whole = not event.get("more_body", False)
-    request.body = bytes(body)
+    request.body = inflated(request, bytes(body), max_body)
     return True

@@ -24,7 +24,7 @@ from bayeux.transports.asgi_request import Agreed, AsgiRequest, Event, Receive, 
 from bayeux.transports.exchange import HttpExchange
 from bayeux.transports.websocket import NOTHING, WebSocket, agreed_headers
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 
 class AsgiSocket(WebSocket):
@@ -42,7 +42,7 @@ class AsgiSocket(WebSocket):
 
     def __init__(self, agreed: Agreed) -> None:
         super().__init__(agreed.exchange, agreed.exchange.mount.server.clock)
-        self.next_look = 0.0
+        self.next_look: float = 0.0
         """For ``Deadlines``."""
         self._headers = agreed.headers
         self._unsent: deque[tuple[Event, int]] = deque()  # with their sizes in bytes

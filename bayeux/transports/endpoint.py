@@ -19,7 +19,7 @@ from bayeux.transports.exchange import HttpExchange, Requester, is_preflight
 from bayeux.transports.mount import Mount, TransportName
 from bayeux.transports.origin import Verdict
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 UNKNOWN_TRANSPORT = "Unknown Bayeux Transport"
 

@@ -18,7 +18,7 @@ from bayeux.transports.browser import browser_of, cookies_of
 from bayeux.transports.mount import Mount, TransportName
 from bayeux.transports.origin import Verdict
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 _HSTS = b"Strict-Transport-Security: max-age=31536000\r\n"  # SEC-34
 
@@ -65,9 +65,9 @@ class HttpExchange:
         rules, headers = mount.rules(transport), request.headers
         client = rules.proxies.client(requester.peer, requester.secure, headers)
         cookies = cookies_of(headers)
-        self.requester = requester
-        self.mount = mount
-        self.context = Context(
+        self.requester: Requester = requester
+        self.mount: Mount = mount
+        self.context: Context = Context(
             transport=transport,
             options=rules.options,
             arrived_at=mount.server.clock(),
@@ -82,7 +82,7 @@ class HttpExchange:
             scope=requester.scope,
         )
         judge = rules.origins.judge_script if transport == "callback-polling" else rules.origins.judge
-        self.verdict = judge(headers, client.own_origin)
+        self.verdict: Verdict = judge(headers, client.own_origin)
         self._is_head = request.method == "HEAD"
         self._keep_alive = request.keep_alive
         self._version = request.version

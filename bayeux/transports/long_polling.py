@@ -47,7 +47,7 @@ class LongPoll:
     writable = True
 
     def __init__(self, exchange: HttpExchange) -> None:
-        self.closed = False
+        self.closed: bool = False
         self.session: ServerSession | None = None
         self._exchange = exchange
         self._is_handshake = False

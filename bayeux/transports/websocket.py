@@ -26,7 +26,7 @@ from bayeux.transports.adopted.http import HttpRequest
 from bayeux.transports.browser import new_browser, set_cookie
 from bayeux.transports.exchange import HttpExchange
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 MALFORMED_BEFORE_CLOSE = 3  # SEC-10
 
@@ -62,8 +62,8 @@ class WebSocket(ABC):
     connect_only = False
 
     def __init__(self, exchange: HttpExchange, clock: Callable[[], float]) -> None:
-        self.closed = False
-        self.writable = True
+        self.closed: bool = False
+        self.writable: bool = True
         self.session: ServerSession | None = None
         self._exchange = exchange
         self._server = exchange.mount.server

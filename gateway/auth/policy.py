@@ -105,9 +105,10 @@ class GatewayPolicy(SecurityPolicy):
 
     def _guard(self, session: ServerSession, channel: ServerChannel, message: Message | None) -> None:
         is_wider = reaches_private(channel.name, session.server.options.private_prefixes)
-        if is_wider and not self._is_granted("subscribe", session, channel.name):
-            if self._is_visible not in session.listeners.message:
-                session.listeners.message.append(self._is_visible)
+        if not is_wider or self._is_granted("subscribe", session, channel.name):
+            return
+        if self._is_visible not in session.listeners.message:
+            session.listeners.message.append(self._is_visible)
 
     def _is_visible(self, session: ServerSession, event: Mapping[str, Any]) -> bool:
         return self._may_subscribe(session.server, session, parse_channel(event["channel"]))

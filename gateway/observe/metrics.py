@@ -82,9 +82,7 @@ class _BayeuxCollector(Collector):
         yield from self._queues()
 
     def _gauges(self) -> Iterator[GaugeMetricFamily]:
-        sessions = Counter(
-            "long-polling" if session.transport is None else session.transport.name for session in self._server.sessions
-        )
+        sessions = Counter(session.reached_by for session in self._server.sessions)
         subscriptions = sum(len(session.subscriptions) for session in self._server.sessions)
         yield _gauge("bayeux_sessions", "Sessions, by how they are reached.", ("transport",), sessions)
         yield _gauge("bayeux_connections", "Open connections.", ("transport",), self._server.counters.connections)

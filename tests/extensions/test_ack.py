@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from bayeux.backplane.interface import Retention
 from bayeux.extensions.ack import Acknowledge
+from bayeux.extensions.replay import Replay
 from bayeux.protocol.effects import EndReason
 from bayeux.protocol.options import Options
 from bayeux.server.extension import STOP, Extension
@@ -650,6 +652,8 @@ class TestListeners:
         assert news == [1, (2, 1), 1, (3, 2), 3]
         alice.connect(ext={"ack": 99}, advice={"timeout": 0})
         assert news[5:] == [3, (4, 0)], "what was never sent was not received"
+        alice.connect(ext={"ack": 0}, advice={"timeout": 0})
+        assert news[7:] == [(5, 0)], "there is no batch 0"
 
     @spec("ACK-15")
     async def test_a_listener_of_what_left_may_end_the_session(
@@ -1032,6 +1036,38 @@ class TestReload:
         assert "multiple-clients" not in alice.reply.get("advice", {})
         alice.connect()
         assert alice.is_held
+
+
+class TestReplay:
+    @spec("RPL-22", "RPL-23", "ACK-40", "ACK-15")
+    @pytest.mark.parametrize(
+        "options", [other(max_queue=10), other(max_queue_bytes=2000, max_message_size=500)], indirect=True
+    )
+    @pytest.mark.parametrize("losses", [0, 1, 6])
+    async def test_a_long_history_waits_for_what_is_not_acknowledged(
+        self, server: BayeuxServer, name: str, losses: int
+    ) -> None:
+        """It comes in slices, each as soon as there is room; however many answers are lost, none is too much."""
+        server.extensions.append(Replay({"/n": Retention(events=100)}))
+        history = [f"{number:0200}" for number in range(50)]
+        publish(server, *history)
+        alice = Acknowledging(server, name).ready()
+        alice.peer.subscribe("/n", ext={"replay": {"/n": -2}})
+        if alice.peer.socket is not None:
+            alice.peer.socket.sent.clear()
+        got: list[Any] = []
+        while len(got) < len(history):
+            for _ in range(losses):
+                alice.connect()
+                await turn()
+                alice.lose()
+            alice.connect()
+            await turn()
+            assert not alice.is_held, "there is more to come"
+            got += alice.read()
+        assert got == history
+        publish(server, "live")
+        assert alice.connect().read() == ["live"]
 
 
 class TestExt:

@@ -108,3 +108,13 @@ async def test_messages_that_are_not_binary_pass_as_they_are() -> None:
         alice = Peer(server).handshake()
         alice.subscribe("/n")
         assert alice.publish("/n", {"data": "not base 85"})[0] == {"channel": "/n", "data": {"data": "not base 85"}}
+
+
+@pytest.mark.spec("BIN-6", "RPC-4")
+async def test_a_remote_call_is_answered_with_bytes() -> None:
+    async with still_server(ManualClock()) as server:
+        server.extensions.add(Binary())
+        server.remote_call("file", lambda caller, data: caller.result(FILE) and None)
+        alice = Peer(server).handshake()
+        answer, _ = alice.publish("/service/file", "a.bin")
+        assert (answer["data"], answer["ext"], answer["successful"]) == (WIRE, {"binary": {}}, True)

@@ -80,6 +80,33 @@ async def test_who_may_continue_a_session_on_a_socket(rebind: Any, has_cookie: b
             assert reply["error"] == UNKNOWN
 
 
+@pytest.mark.spec("WS-30")
+@pytest.mark.parametrize("rebind", ["bound", "clientid"])
+async def test_a_socket_may_have_to_handshake_itself(rebind: Any) -> None:
+    """Neither a session of polls nor one of another socket is taken, whoever may continue it elsewhere."""
+    options = Options(ws_rebind=rebind, ws_require_handshake_per_connection=True)
+    async with still_server(ManualClock(), options) as server:
+        polls, first = Peer(server).handshake(), Peer(server, "websocket").handshake()
+        for owner in (polls, first):
+            socket = Peer(server, "websocket", browser=owner.browser)
+            socket.client_id = owner.client_id
+            (refused,) = socket.ask("/meta/connect")
+            assert (refused["error"], refused["advice"]["reconnect"]) == (UNKNOWN, "handshake")
+            assert socket.ask("/meta/subscribe", subscription="/a")[0]["error"] == UNKNOWN
+            assert socket.handshake().ask("/meta/connect")[0]["successful"]
+            assert owner.ask("/meta/connect")[0]["successful"], "the owner's session is untouched"
+
+
+@pytest.mark.spec("WS-30", "SES-3")
+async def test_a_session_of_a_socket_may_still_go_on_by_polls() -> None:
+    """Only sockets must handshake."""
+    async with still_server(ManualClock(), Options(ws_require_handshake_per_connection=True)) as server:
+        socket = Peer(server, "websocket").handshake()
+        polls = Peer(server, browser=socket.browser)
+        polls.client_id = socket.client_id
+        assert polls.ask("/meta/connect")[0]["successful"]
+
+
 @pytest.mark.spec("SEC-42", "WS-30")
 @pytest.mark.parametrize(
     ("circumstances", "is_bound"),

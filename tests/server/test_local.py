@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bayeux.client import Extension as ExtensionOfClient
+from bayeux.extensions import Activity
 from bayeux.protocol.channel import ChannelName
 from bayeux.protocol.errors import ChannelInvalid
 from bayeux.protocol.hooks import STOP
@@ -120,6 +121,7 @@ async def test_a_hint_is_a_short_word(server: BayeuxServer, hint: str) -> None:
 async def test_it_outlives_every_time_out() -> None:
     clock = ManualClock()
     async with still_server(clock, Options(timeout=5, max_interval=1, max_processing=1)) as server:
+        server.extensions.append(Activity(5.0))
         bot = server.new_local_session("bot")
         await bot.handshake()
         await pass_time(server, clock, 120)
@@ -179,6 +181,22 @@ async def test_what_waits_for_a_hook_when_the_server_stops_is_answered(server: B
     await server.stop()
     assert (await sending)["error"] == "503::unavailable"
     assert bot.session is None
+
+
+@pytest.mark.spec("AUZ-9", "LOC-3")
+async def test_it_is_told_of_a_subscription_that_was_taken_from_it(server: BayeuxServer, bot: LocalSession) -> None:
+    class Closed(SecurityPolicy):
+        def can_subscribe(self, *_: Any) -> bool:
+            return False
+
+    heard: list[Message] = []
+    await bot.subscribe("/a", print)
+    bot.on("/meta/unsubscribe", heard.append)
+    server.policy = Closed()
+    assert bot.session is not None
+    server.revalidate(bot.session)
+    assert [message["subscription"] for message in heard] == ["/a"]
+    assert len(bot.session.queue) == 0
 
 
 # What it sends --------------------------------------------------------------------------------------
@@ -544,8 +562,11 @@ async def test_unsubscribing_ends_one_callback_or_all(server: BayeuxServer, bot:
     channel = server.channel("/a")
     assert channel is not None
     assert list(channel.subscribers) == []
+    await bot.subscribe("/a", hear_second)
     with pytest.raises(ValueError):
         bot.unsubscribe("/a", hear_first)
+    server.publish("/a", 2)
+    assert data_of(second) == [1, 2]
 
 
 @pytest.mark.spec("LOC-7")

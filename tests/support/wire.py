@@ -124,7 +124,7 @@ class Endpoint:
                 return await asyncio.open_connection(
                     sock=plain,
                     limit=receive_buffer or 2**16,
-                    ssl=_unverified() if self.tls else None,
+                    ssl=unverified() if self.tls else None,
                     server_hostname=self.host if self.tls else None,
                 )
         except BaseException:
@@ -133,7 +133,7 @@ class Endpoint:
 
 
 @functools.cache
-def _unverified() -> ssl.SSLContext:
+def unverified() -> ssl.SSLContext:
     """The servers under test show certificates of their own making."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False

@@ -9,12 +9,18 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
+import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from bayeux.protocol import frames
+from bayeux.protocol import deflate, frames
+from bayeux.protocol.deflate import Deflate
 from bayeux.protocol.frames import Binary, Close, FrameReader, Ping, Violation
 from bayeux.protocol.options import Options
+from bayeux.transports.adopted.websocket import mask as websocket_mask
+
+COMPRESSED = 0x40
+"""The bit of a compressed message's first frame."""
 
 WAIT = 10.0
 """Seconds a peer may take to close."""
@@ -26,6 +32,23 @@ Send = Callable[[int, bytes], None]
 def masked(opcode: int, payload: bytes) -> bytes:
     """A client's frame with a key of its own."""
     return frames.client_frame(opcode, payload, os.urandom(4))
+
+
+def framed(opcode: int, payload: bytes, agreed: Deflate | None) -> bytes:
+    """A server's frame; messages are compressed where that was agreed on.
+
+    All of them, also those that grow: ``kosoku`` trips over a message that comes as it is after it has agreed.
+    """
+    if agreed is None or opcode not in (frames.TEXT, frames.BINARY):
+        return frames.server_frame(opcode, payload)
+    whole = frames.server_frame(opcode, agreed.compress(payload) or stored(payload))
+    return bytes((whole[0] | COMPRESSED,)) + whole[1:]
+
+
+def stored(payload: bytes) -> bytes:
+    """What does not get shorter, as deflate has it."""
+    stream = zlib.compressobj(0, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return (stream.compress(payload) + stream.flush(zlib.Z_SYNC_FLUSH)).removesuffix(deflate.TAIL)
 
 
 async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, role: FrameReader, send: Send) -> bytes:
@@ -52,23 +75,29 @@ async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, role:
 
 
 @asynccontextmanager
-async def echo_server() -> AsyncIterator[str]:
-    """An echo server with the limits of ours; gives its URL."""
+async def echo_server(*, accepts_deflate: bool = False) -> AsyncIterator[str]:
+    """An echo server with the limits of ours, that for fragments apart when it accepts deflate; gives its URL."""
     options = Options()
     tasks: list[asyncio.Task[None]] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-            key = next(line.split(": ")[1] for line in head if line.lower().startswith("sec-websocket-key: "))
+            lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+            head = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+            agreed = deflate.agree(head.get("sec-websocket-extensions", ""), 0) if accepts_deflate else None
+            extension = f"Sec-WebSocket-Extensions: {agreed.answer}\r\n" if agreed else ""
             writer.write(
-                b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                b"Sec-WebSocket-Accept: " + frames.accept_key(key).encode() + b"\r\n\r\n"
+                "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                f"Sec-WebSocket-Accept: {frames.accept_key(head['sec-websocket-key'])}\r\n{extension}\r\n".encode()
             )
             role = FrameReader(
-                "server", max_message_size=options.ws_max_message_size, max_fragments=options.ws_max_fragments
+                "server",
+                max_message_size=options.ws_max_message_size,
+                max_fragments=0 if accepts_deflate else options.ws_max_fragments,
+                mask=websocket_mask,
+                inflates=agreed is not None,
             )
-            await echo(reader, writer, role, lambda opcode, data: writer.write(frames.server_frame(opcode, data)))
+            await echo(reader, writer, role, lambda opcode, data: writer.write(framed(opcode, data, agreed)))
         except (ConnectionError, asyncio.IncompleteReadError):
             pass  # hung up before the request was complete
         finally:

@@ -1,6 +1,6 @@
 """The Autobahn cases on our frame code, through an echo endpoint of the tests (SEC-94).
 
-Groups 1 to 7 and 10; 9 measures performance, 12 and 13 are about deflate, which is not offered.
+Groups 1 to 7 and 10, and where deflate is accepted 12 and 13; 9 measures performance.
 """
 
 from __future__ import annotations
@@ -21,6 +21,13 @@ GROUPS = ("1.*", "2.*", "3.*", "4.*", "5.*", "6.*", "7.*", "10.*")
 SMOKE = ("1.1.1", "1.2.8", "2.5", "3.2", "4.1.1", "5.3", "6.3.1", "7.5.1", "7.7.1", "7.9.1")
 """One of each kind, below a second."""
 
+DEFLATE_GROUPS = ("12.*", "13.*")
+DEFLATE_SMOKE = ("12.1.1", "12.2.4", "12.4.11", "13.2.2", "13.3.3", "13.5.11", "13.7.1")
+"""Text, bytes, fragments; offers with and without windows: a few seconds, of a thousand messages each."""
+
+opens_files = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
+"""The cases about deflate read their texts without closing them."""
+
 LENIENT = {"6.4.3", "6.4.4", "7.1.6", "7.13.1", "7.13.2"}
 """Passed, though not "OK": invalid UTF-8 is noticed at the end of its frame, not at the byte (6.4);
 the standard leaves the answer open (7.1.6, 7.13)."""
@@ -34,8 +41,8 @@ def failures(results: Sequence[CaseResult]) -> list[str]:
     ]
 
 
-async def run_against_server(cases: Sequence[str]) -> list[CaseResult]:
-    async with echo_server() as url:
+async def run_against_server(cases: Sequence[str], *, accepts_deflate: bool = False) -> list[CaseResult]:
+    async with echo_server(accepts_deflate=accepts_deflate) as url:
         try:
             return await run_fuzzingclient(url, cases, concurrency=8)
         except FailureError as failure:
@@ -73,3 +80,22 @@ async def test_no_case_fails(role: Callable[[Sequence[str]], Awaitable[list[Case
     assert len(results) > 240
     assert failures(results) == []
     assert {each.case_id for each in results if each.behavior.value != "OK"} <= LENIENT
+
+
+@opens_files
+@pytest.mark.spec("SEC-94", "WS-4")
+async def test_one_case_of_each_kind_of_deflate_passes() -> None:
+    async with asyncio.timeout(50):
+        results = await run_against_server(DEFLATE_SMOKE, accepts_deflate=True)
+    assert [each.case_id for each in results if each.behavior.value == "OK"] == list(DEFLATE_SMOKE), failures(results)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(900)
+@opens_files
+@pytest.mark.spec("SEC-94", "WS-4")
+async def test_no_case_of_deflate_fails() -> None:
+    async with asyncio.timeout(880):
+        results = await run_against_server(DEFLATE_GROUPS, accepts_deflate=True)
+    assert len(results) > 210
+    assert {each.behavior.value for each in results} == {"OK"}, failures(results)

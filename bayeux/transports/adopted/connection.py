@@ -106,13 +106,13 @@ class Connection:
     scope: None = None  # of ASGI servers alone
 
     def __init__(self, door: Door, carrier: Carrier, give_back: GiveBack | None) -> None:
-        self.door = door
-        self.carrier = carrier
-        self.options = door.options
-        self.stage = Stage.IDLE
+        self.door: Door = door
+        self.carrier: Carrier = carrier
+        self.options: Options = door.options
+        self.stage: Stage = Stage.IDLE
         self.occupant: Occupant | None = None
         self.socket: Socket | None = None
-        self.next_look = 0.0
+        self.next_look: float = 0.0
         self._give_back = give_back
         self._reader = RequestReader()
         self._mount: Mount | None = None  # of the request that is being read
@@ -199,7 +199,8 @@ class Connection:
                 self._part()
                 return None
             self.options = self._mount.options("long-polling")
-        request = reader.read(self.options.header_bytes, self.options.max_message_size)
+        options = self.options
+        request = reader.read(options.header_bytes, options.max_message_size, accepts_gzip=options.accept_gzip_requests)
         if request is None:
             self._progress(Stage.HEAD if reader.head is None else Stage.BODY)
         return request

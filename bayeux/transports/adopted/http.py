@@ -5,18 +5,21 @@ checked against one pattern beforehand, framing and ``Host`` by name (SEC-19). T
 here, because httptools takes a request with ``Upgrade: h2c`` (Java's client) for over at its head, and
 tells no offsets: this way a request takes exactly its own bytes, and what follows can be given back.
 
-Rules: SEC-18, SEC-19, SEC-34, SEC-L4, SEC-L7, LP-4, LP-13, HTTP-3, ENC-1.
+Rules: SEC-18, SEC-19, SEC-34, SEC-L4, SEC-L7, LP-4, LP-13, HTTP-3, ENC-1, ENC-3.
 """
 
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from http import HTTPStatus
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+
+from bayeux.protocol.inflating import GZIP, Inflater, NoRoom, NotInflatable
 
 _END_OF_HEAD = b"\r\n\r\n"
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
@@ -32,6 +35,9 @@ _HOST = re.compile(r"[A-Za-z0-9\-._~!$&'()*+;=:\[\]%]*")
 _LENGTH = re.compile(r"[0-9]{1,15}")
 _CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}")
 _LONGEST_CHUNK_LINE = 64
+
+_PLAINLY = "identity"
+_GZIPPED = ("gzip", "x-gzip")
 
 JSON = "application/json;charset=UTF-8"
 PLAIN = "text/plain;charset=UTF-8"
@@ -102,10 +108,37 @@ def check_host(host: str | None, version: str) -> None:
         raise _malformed("Malformed Host")
 
 
-def refuse_encoded(request: HttpRequest) -> None:
-    """Raises HttpRefused for a compressed body (ENC-3)."""
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
+def check_encoding(request: HttpRequest, accepts_gzip: bool) -> None:
+    """Raises HttpRefused for a body that is compressed, or in another way than by gzip (ENC-3)."""
+    encoding = _encoding_of(request)
+    if encoding != _PLAINLY and not (accepts_gzip and encoding in _GZIPPED):
         raise HttpRefused(415, "Encoded request body", request)
+
+
+def inflated(request: HttpRequest, body: bytes, max_body: int) -> bytes:
+    """The body as it was before it was compressed, if it was (ENC-3).
+
+    Args:
+        max_body: bytes of the result, held while inflating; 0 = unlimited (SEC-L7).
+
+    Raises HttpRefused.
+    """
+    if not body or _encoding_of(request) not in _GZIPPED:
+        return body
+    inflater = Inflater(GZIP)
+    try:
+        body = inflater.inflate(body, max_body or sys.maxsize)
+    except NoRoom:
+        raise too_long(request) from None
+    except NotInflatable:
+        raise HttpRefused(400, "Malformed gzip", request) from None
+    if not inflater.has_ended:
+        raise HttpRefused(400, "Incomplete gzip", request)
+    return body
+
+
+def _encoding_of(request: HttpRequest) -> str:
+    return request.headers.get("content-encoding", _PLAINLY).lower()
 
 
 def too_long(request: HttpRequest | None) -> HttpRefused:
@@ -135,7 +168,7 @@ class RequestReader:
     __slots__ = ("_body", "_headers", "_is_last_chunk", "_remaining", "_url", "head", "waiting")
 
     def __init__(self) -> None:
-        self.waiting = b""
+        self.waiting: bytes = b""
         """Received and not yet part of a request."""
         self.head: HttpRequest | None = None
         """The request whose body is still being read."""
@@ -160,21 +193,23 @@ class RequestReader:
         self._take(start.end())
         return origin_form(start[1].decode("latin-1"))
 
-    def read(self, header_bytes: int, max_body: int) -> HttpRequest | None:
+    def read(self, header_bytes: int, max_body: int, *, accepts_gzip: bool = False) -> HttpRequest | None:
         """The request, once it is whole.
 
         Args:
             header_bytes: of the request line and all headers (SEC-L4).
-            max_body: bytes; 0 = unlimited (SEC-L7). Refused as soon as it shows, not after.
+            max_body: bytes, also of what is made of them; 0 = unlimited (SEC-L7). Refused as soon as it shows,
+                not after.
+            accepts_gzip: a body may be compressed (ENC-3).
 
         Raises HttpRefused.
         """
         if self.head is None:
-            self.head = self._read_head(header_bytes)
+            self.head = self._read_head(header_bytes, accepts_gzip)
         request = self.head
         if request is None or not self._read_body(max_body):
             return None
-        request.body = bytes(self._body)
+        request.body = inflated(request, bytes(self._body), max_body)
         self._begin()
         return request
 
@@ -189,7 +224,7 @@ class RequestReader:
 
     # -- the head --------------------------------------------------------------------------
 
-    def _read_head(self, header_bytes: int) -> HttpRequest | None:
+    def _read_head(self, header_bytes: int, accepts_gzip: bool) -> HttpRequest | None:
         end = self.waiting.find(_END_OF_HEAD, 0, header_bytes)
         if end < 0:
             if len(self.waiting) >= header_bytes:
@@ -205,7 +240,9 @@ class RequestReader:
             pass  # whether to upgrade is for others to decide
         except HttpParserError as error:
             raise _malformed("Malformed head") from error
-        return self._understand(parser)
+        request = self._understand(parser)
+        check_encoding(request, accepts_gzip)
+        return request
 
     def _understand(self, parser: HttpRequestParser) -> HttpRequest:
         """What the head says, unless it contradicts itself."""
@@ -236,7 +273,6 @@ class RequestReader:
             if not _LENGTH.fullmatch(length):
                 raise _malformed("Malformed Content-Length")
             self._remaining = int(length)
-        refuse_encoded(request)
 
     # -- the body --------------------------------------------------------------------------
 

@@ -1,9 +1,10 @@
 """A WebSocket on a connection of ours: frames in, frames out.
 
 Cost model: sending a batch is one concatenation at most and one write; a frame in is one pass of
-the reader and what its message costs.
+the reader and what its message costs. A socket that compresses adds a look-up to a batch's write, and the
+compression of its own replies.
 
-Source: WS-1…3, WS-9, WS-11, WS-18…21, SEC-L17, SEC-L22, SEC-94.
+Source: WS-1…4, WS-9, WS-11, WS-18…21, SEC-L17, SEC-L22, SEC-94.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import binascii
 from collections.abc import Sequence
 from typing import Any
 
-from bayeux.protocol import frames
+from bayeux.protocol import deflate, frames
+from bayeux.protocol.deflate import Deflate
 from bayeux.protocol.encoded import Batch
 from bayeux.protocol.frames import Binary, Close, Event, FrameReader, Ping, Pong, Violation
 from bayeux.server.rates import TokenBucket
@@ -37,17 +39,19 @@ _NOTHING = frames.text_frame(NOTHING)
 class FramedSocket(WebSocket):
     """A socket whose frames are ours to read and write."""
 
-    __slots__ = ("_connection", "_control", "_pinged_at", "_reader", "_waiting")
+    __slots__ = ("_connection", "_control", "_deflate", "_pinged_at", "_reader", "_waiting")
 
-    def __init__(self, exchange: HttpExchange, connection: Connection) -> None:
+    def __init__(self, exchange: HttpExchange, connection: Connection, agreed: Deflate | None) -> None:
         super().__init__(exchange, connection.door.clock)
         options = exchange.context.options
         self._connection = connection
+        self._deflate = agreed
         self._reader = FrameReader(
             "server",
             max_message_size=options.ws_max_message_size,
             max_fragments=options.ws_max_fragments,
             mask=mask,
+            inflates=agreed is not None,
         )
         self._waiting: list[Event] | None = None  # what came behind a frame whose hooks are awaited
         self._control: TokenBucket | None = None
@@ -57,16 +61,18 @@ class FramedSocket(WebSocket):
 
     def send(self, events: Batch, replies: Sequence[bytes]) -> None:
         """Write the frames of the events, then one with the replies (WS-11)."""
-        data = events.frames if events.messages else b""
+        data = b""
+        if events.messages:
+            data = events.frames if self._deflate is None else events.deflated_frames(self._deflate)
         if replies:
-            data += frames.text_frame(b"[" + b",".join(replies) + b"]")
+            data += self._framed(b"[" + b",".join(replies) + b"]")
         elif not data:
             data = _NOTHING
         self._write(data)
 
     def say(self, text: bytes) -> None:
         """See WebSocket."""
-        self._write(frames.text_frame(text))
+        self._write(self._framed(text))
 
     def close(self, code: int, reason: str) -> None:
         """Say good-bye and wait a moment for the peer's answer; nothing else is written (WS-20)."""
@@ -162,6 +168,9 @@ class FramedSocket(WebSocket):
 
     # -- out -----------------------------------------------------------------------------------
 
+    def _framed(self, text: bytes) -> bytes:
+        return frames.text_frame(text) if self._deflate is None else frames.deflated_text_frame(text, self._deflate)
+
     def _write(self, data: bytes) -> None:
         self.touch()
         self._server.counters.bytes_sent[self.name] += len(data)
@@ -169,7 +178,7 @@ class FramedSocket(WebSocket):
 
 
 def upgrade(connection: Connection, exchange: HttpExchange, request: HttpRequest) -> None:
-    """Make the connection a WebSocket, or say why not (WS-1…3, WS-32)."""
+    """Make the connection a WebSocket, or say why not (WS-1…4, WS-32)."""
     headers, options = request.headers, exchange.context.options
     if not _is_valid(request):
         exchange.refuse(400, "Malformed WebSocket upgrade")
@@ -182,7 +191,12 @@ def upgrade(connection: Connection, exchange: HttpExchange, request: HttpRequest
         return
     if options.ws_protocol:
         lines = f"Sec-WebSocket-Protocol: {options.ws_protocol}\r\n".encode() + lines
-    socket, key = FramedSocket(exchange, connection), frames.accept_key(headers["sec-websocket-key"])
+    agreed = None
+    if options.ws_deflate:
+        agreed = deflate.agree(headers.get("sec-websocket-extensions", ""), options.ws_deflate_min_size)
+    if agreed is not None:
+        lines = f"Sec-WebSocket-Extensions: {agreed.answer}\r\n".encode() + lines
+    socket, key = FramedSocket(exchange, connection, agreed), frames.accept_key(headers["sec-websocket-key"])
     connection.upgrade(
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         b"Sec-WebSocket-Accept: " + key.encode() + b"\r\n" + lines + b"\r\n",
