@@ -56,7 +56,7 @@ conformance-peers: system-packages $(INSTALLED_DEV) $(CLIENTS)
 check: $(INSTALLED_DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy bayeux channels gateway
+	$(BIN)/mypy bayeux channels gateway examples
 	$(BIN)/python -m pytest -q tests/test_layers.py
 	$(BIN)/python -m tests.spec_ids
 	@$(MAKE) --no-print-directory types docs

@@ -21,7 +21,7 @@ from bayeux.protocol.replay import OnGap, Style
 from bayeux.server.authorizers import ALL, CREATE, NONE, PUBLISH, SUBSCRIBE, Deny, Grant, covers
 from bayeux.server.channels import ServerChannel
 from bayeux.server.current import current_context, current_message, current_session
-from bayeux.server.dump import dump
+from bayeux.server.dump import dump, dump_text
 from bayeux.server.extension import Extension
 from bayeux.server.filters import (
     DISCARD,
@@ -125,6 +125,7 @@ __all__ = [
     "current_message",
     "current_session",
     "dump",
+    "dump_text",
     "faye_options",
     "listener",
     "make_handlers",

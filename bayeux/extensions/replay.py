@@ -40,7 +40,7 @@ class Replay(Extension):
     subscriber that wants to miss nothing says with its subscribe the last id it has processed (RPL-23).
 
     Args:
-        retentions: what is kept, by channel or pattern; the narrowest counts.
+        retentions: what is kept, by channel or pattern; the narrowest counts. ``/news/**`` is not ``/news`` itself.
         styles: how events carry their ids, likewise; in ``ext.replay`` where nothing is said.
         on_gap: what a subscriber gets that asks for what is gone; None = what clients of that style expect.
         max_events: most events that one subscribe has replayed, of each channel; what is above counts as gone.

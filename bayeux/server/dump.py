@@ -49,12 +49,12 @@ def dump(server: BayeuxServer, *, most: int = MOST) -> dict[str, Any]:
     }
 
 
-def as_text(state: dict[str, Any], indent: int = 0) -> str:
+def dump_text(state: dict[str, Any], indent: int = 0) -> str:
     """The same for a terminal: one value a line, indented."""
     lines: list[str] = []
     for name, value in state.items():
         if isinstance(value, dict):
-            lines += [f"{' ' * indent}{name}:", as_text(value, indent + 2)]
+            lines += [f"{' ' * indent}{name}:", dump_text(value, indent + 2)]
         elif isinstance(value, list) and value and isinstance(value[0], dict):
             lines.append(f"{' ' * indent}{name}:")
             lines += [f"{' ' * (indent + 2)}- " + ", ".join(f"{key} {each[key]}" for key in each) for each in value]

@@ -80,7 +80,12 @@ class Flusher:
         key = id(messages[-1])
         batch = self._batches.get(key)
         options = session.options
-        if batch is None or batch.messages != messages or batch.max_frame_bytes != options.ws_max_frame_bytes:
+        if (
+            batch is None
+            or batch.messages != messages
+            or batch.max_frame_bytes != options.ws_max_frame_bytes
+            or batch.max_frame_messages != options.ws_messages_per_frame
+        ):
             batch = Batch(messages.copy(), options.ws_max_frame_bytes, options.ws_messages_per_frame)
             self._batches[key] = batch
             self._on_batch(batch)

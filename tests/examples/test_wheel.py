@@ -1,4 +1,4 @@
-"""The examples beside the built wheel, in an environment that has nothing else: nothing they need was left out of it."""
+"""The examples beside the built wheel, in an environment that has nothing else: nothing they need is missing there."""
 
 from __future__ import annotations
 

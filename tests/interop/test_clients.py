@@ -292,6 +292,28 @@ async def test_a_distant_faye_client_takes_its_session_to_the_socket(client: For
         assert (await client.message())["data"] == "over the socket"
 
 
+@pytest.mark.spec("WS-4")
+@pytest.mark.parametrize("kind", ["cometd-node", "cometd-browser", "faye"], indirect=True)
+@pytest.mark.parametrize("service_options", [{"ws_deflate": True}, {"ws_deflate": True, "ws_deflate_min_size": 0}])
+async def test_talks_compressed_where_it_offers_that(client: JavaScriptClient, service: Service) -> None:
+    """aiocometd offers nothing, Faye with the extension that its documentation names."""
+    text = "all that repeats itself " * 300  # npm cometd sends no more than 8 KiB
+    await client.open(service.url, transports=["websocket"])
+    while await client.connected() != "websocket":
+        pass
+    assert (await client.subscribe("/news"))["successful"]
+    counters = service.server.counters
+    before = counters.bytes_sent["websocket"], counters.bytes_received["websocket"]
+    for n in range(3):
+        service.server.publish("/news", [n, text])
+        assert (await client.message())["data"] == [n, text]
+    assert counters.bytes_sent["websocket"] - before[0] < len(text)
+    for n in range(3):
+        assert (await client.publish("/news", [n, text]))["successful"]
+        assert (await client.message())["data"] == [n, text]
+    assert counters.bytes_received["websocket"] - before[1] < len(text)
+
+
 async def heard_until(client: ForeignClient, last: str) -> list[str]:
     """The data of the events before the one whose data is ``last``."""
     heard: list[str] = []

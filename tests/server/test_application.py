@@ -15,7 +15,7 @@ from bayeux.protocol.json import JsonCodec
 from bayeux.protocol.options import Options
 from bayeux.protocol.presets import cometd_options, faye_options
 from bayeux.server.current import current_context, current_message, current_session
-from bayeux.server.dump import as_text, dump
+from bayeux.server.dump import dump, dump_text
 from bayeux.server.extension import STOP, Extension
 from bayeux.server.server import BayeuxServer
 from bayeux.server.transport import Context
@@ -299,7 +299,7 @@ async def test_a_dump_tells_the_state_of_everything_but_no_credential() -> None:
         assert (session["user"], session["state"], session["transport"], session["age"]) == (
             "alice", "connected", "websocket", 5.0,
         )  # fmt: skip
-        text = as_text(state)
+        text = dump_text(state)
         assert "session_count: 1" in text
         assert alice.client_id is not None
         assert alice.client_id not in text

@@ -83,3 +83,20 @@ def test_a_batch_taken_between_two_turns_is_not_remembered_beyond_the_next() -> 
     assert len(flusher.take(session)) == 1
     assert len(loop.soon) == 1, "the turn's end forgets it"
     assert len(flusher.take(session)) == 0
+
+
+@pytest.mark.spec("WS-11")
+@pytest.mark.parametrize("other", [{"ws_messages_per_frame": 1}, {"ws_max_frame_bytes": 8}])
+def test_sessions_with_frames_of_another_size_share_no_batch(other: dict[str, int]) -> None:
+    """Two mounts, one of which allows few events a frame: it was given the batch of the other."""
+    written: list[Batch] = []
+    flusher, loop = flusher_into(written, [])
+    many, one = new_sessions(2)
+    one.options = one.options.replaced(other)
+    messages = [EncodedMessage("/a", b"{}"), EncodedMessage("/a", b"{}")]
+    for session in (many, one):
+        for message in messages:
+            session.queue.put(message)
+        flusher.mark(session)
+    loop.turn()
+    assert [len(batch.arrays) for batch in written] == [1, 2]

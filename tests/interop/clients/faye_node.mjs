@@ -1,6 +1,7 @@
 // npm `faye` on Node: the same commands and events as conversation.mjs.
 
 import faye from "faye";
+import permessageDeflate from "permessage-deflate";
 import {obey, tell} from "./commands.mjs";
 
 class FayeConversation {
@@ -15,6 +16,7 @@ class FayeConversation {
 
   open({url, transports, headers = {}}) {
     this.#client = new faye.Client(url, {retry: 0.1});
+    this.#client.addWebsocketExtension(permessageDeflate); // it is offered; the library alone offers none
     if (transports && !transports.includes("websocket")) {
       this.#client.disable("websocket");
     }
