@@ -31,6 +31,7 @@ from bayeux.server.filters import (
     NoScriptsFilter,
     RegexFilter,
     WalkingFilter,
+    configured_filters,
 )
 from bayeux.server.flow import FlowControl
 from bayeux.server.local import LocalSession, Sending
@@ -120,6 +121,7 @@ __all__ = [
     "WalkingFilter",
     "cometd_options",
     "configure",
+    "configured_filters",
     "covers",
     "current_context",
     "current_message",

@@ -140,6 +140,7 @@ class BayeuxClient:
             hear=self._subscriber.hear,
             told=self._told,
         )
+        self._opening: asyncio.Task[None] | None = None
         self._task: asyncio.Task[None] | None = None
         self._end: Exception | None = None
         for extension in extensions:
@@ -178,8 +179,13 @@ class BayeuxClient:
         return self._link.connection_type
 
     async def wait_for_state(self, *states: State) -> State:
-        """Wait until the client is in one of ``states``; ``on_state`` sees those that pass at once."""
+        """Wait until the client is in one of ``states``; ``on_state`` sees those that pass at once.
+
+        Raises ClientDisconnected once none of them will come any more.
+        """
         while self.state not in states:
+            if self.state is State.DISCONNECTED:
+                raise ClientDisconnected(str(self._end or "the client has ended"))
             await self._state_change.wait()
         return self.state
 
@@ -206,26 +212,42 @@ class BayeuxClient:
 
         Raises TransportFailed, HandshakeRefused, ClientDisconnected; the client has then ended.
         """
-        if self._task is not None or self._end is not None:
+        if self._opening is not None or self._end is not None:
             raise ClientDisconnected("a client is opened once")
+        self._opening = asyncio.create_task(self._connect_first(), name="bayeux client: open")
         try:
-            while self.state is not State.CONNECTED:
-                await self._advance()
+            await self._opening
+            self._raise_end()
         except BaseException as error:
-            self._end = ClientDisconnected(f"the client could not be opened: {error}")
+            is_closed = self._end is not None
+            self._end = self._end or ClientDisconnected(f"the client could not be opened: {error}")
             self._conversation.stop(str(self._end))
             await self._link.close()
+            if is_closed:
+                raise self._end from None
             raise
         self._task = asyncio.create_task(self._stay_connected(), name="bayeux client: stay connected")
         self._task.add_done_callback(self._ended)
 
+    async def _connect_first(self) -> None:
+        while self.state is not State.CONNECTED:
+            await self._advance()
+
+    def _raise_end(self) -> None:
+        if self._end is not None:
+            raise self._end
+
     async def disconnect(self) -> None:
         """End the session and the client; subscriptions end without an error. Again does nothing.
 
-        Callbacks are given what has come, for ``max_network_delay`` at most.
+        Callbacks are given what has come, for ``max_network_delay`` at most. A client that is being opened
+        is given up: its ``open`` raises ClientDisconnected.
         """
         task, self._task = self._task, None
         if task is None:
+            if self._opening is not None and self._end is None:
+                self._end = ClientDisconnected("the client was closed")
+                self._opening.cancel()
             return
         self._end = self._end or ClientDisconnected("the client was closed")
         try:
@@ -475,10 +497,10 @@ class BayeuxClient:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """The server said so, or there is a bug: tell who waits. A ``disconnect`` tells them itself."""
-        if self._task is None or task.cancelled():
+        if self._task is None:
             return
-        error = task.exception()
-        if not isinstance(error, ClientError):
+        error = None if task.cancelled() else task.exception()  # a loop that ends cancels what is left in it
+        if error is not None and not isinstance(error, ClientError):
             log.error("the client has ended by a fault of its own", exc_info=error)
         self._end = error if isinstance(error, Exception) else ClientDisconnected("the client was stopped")
         self._conversation.stop(str(self._end))

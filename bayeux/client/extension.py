@@ -8,13 +8,13 @@ Source: CLI-1; the extensions of CometD's client, whose order this is.
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bayeux.client.errors import ClientError, ReplyTimeout
 from bayeux.client.event import Message
+from bayeux.client.hook import call_hook
 from bayeux.protocol.hooks import STOP, Registry, Removal
 
 if TYPE_CHECKING:
@@ -92,9 +92,7 @@ class Extensions(Registry[Extension]):
     ) -> Message | None:
         for hook in hooks:
             try:
-                result = hook(message)
-                if inspect.isawaitable(result):
-                    result = await self._within_patience(result)
+                result = await self._within_patience(hook, message)
             except theirs:
                 raise
             except Exception:
@@ -106,11 +104,11 @@ class Extensions(Registry[Extension]):
                 message = result
         return message
 
-    async def _within_patience(self, waiting: Awaitable[Any]) -> Any:
+    async def _within_patience(self, hook: Callable[[Message], Any], message: Message) -> Any:
         limit = asyncio.timeout(self._patience)
         try:
             async with limit:
-                return await waiting
+                return await call_hook(hook, message)
         except TimeoutError:
             if limit.expired():
                 raise ReplyTimeout(f"an extension took longer than {self._patience:g} s") from None

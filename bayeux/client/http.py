@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
 import ssl as tls
 import zlib
 from collections.abc import Mapping
@@ -25,6 +26,7 @@ MAX_HEADER_BYTES = 64 * 1024
 
 _SCHEMES = {"http": False, "ws": False, "https": True, "wss": True}
 _JSON = "application/json;charset=UTF-8"
+_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS  # whichever the data begin with
 
 
@@ -53,28 +55,42 @@ class Endpoint:
         try:
             async with asyncio.timeout(self.open_timeout):
                 return await asyncio.open_connection(self.host, self.port, ssl=self.ssl)
-        except (OSError, TimeoutError) as error:  # TLS errors are OSErrors
+        except TimeoutError as error:
+            raise ConnectFailed(f"no connection to {self.host}:{self.port} within {self.open_timeout:g} s") from error
+        except OSError as error:  # TLS errors are OSErrors
             raise ConnectFailed(f"no connection to {self.host}:{self.port}: {error!r}") from error
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people; without the query, which may hold a token."""
+        return f"{self.host}:{self.port}{urlsplit(self.target).path}"
 
     def set_header(self, name: str, value: str) -> bool:
         """Say this in every request from here on; whether that is a change.
 
         Raises ValueError for what would end its line.
         """
-        check_text(name, value)
+        check_header(name, value)
+        for other in [each for each in self.headers if each.lower() == name.lower() and each != name]:
+            del self.headers[other]
         is_change = self.headers.get(name) != value
         self.headers[name] = value
         return is_change
 
     def head(self, method: str, headers: Mapping[str, str]) -> bytes:
-        """A request's line and headers, with ours, the given ones and the cookies."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        lines = {"Host": f"{host}:{self.port}", **self.headers, **headers}
+        """A request's line and headers, with ours, the given ones and the cookies; of a repeated name the last."""
+        lines = {name.lower(): (name, value) for name, value in [*self._usual(), *headers.items()]}
         cookies = self.cookies.header(urlsplit(self.target).path, secure=self.ssl is not None)
         if cookies:
-            lines["Cookie"] = cookies
-        text = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+            _, given = lines.get("cookie", ("", ""))
+            lines["cookie"] = ("Cookie", f"{given}; {cookies}" if given else cookies)
+        text = "".join(f"{name}: {value}\r\n" for name, value in lines.values())
         return f"{method} {self.target} HTTP/1.1\r\n{text}\r\n".encode("latin-1")
+
+    def _usual(self) -> list[tuple[str, str]]:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        is_default = self.port == (80 if self.ssl is None else 443)  # browsers leave it out, and proxies compare
+        return [("Host", host if is_default else f"{host}:{self.port}"), *self.headers.items()]
 
 
 def make_endpoint(
@@ -103,9 +119,11 @@ def make_endpoint(
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     if not target.isascii() or " " in target:
         raise ValueError("the URL is not percent-encoded")
-    check_text(target, *all_headers, *all_headers.values())
+    check_text(target)
+    for name, value in all_headers.items():
+        check_header(name, value)
     return Endpoint(
-        host=parts.hostname,
+        host=_ascii(parts.hostname),
         port=parts.port or (443 if is_secure else 80),
         target=target,
         ssl=(ssl or tls.create_default_context()) if is_secure else None,
@@ -115,10 +133,25 @@ def make_endpoint(
     )
 
 
+def _ascii(host: str) -> str:
+    """A host name as it is looked up. Raises ValueError."""
+    try:
+        return host if host.isascii() else host.encode("idna").decode()
+    except UnicodeError as error:
+        raise ValueError(f"the URL's host is no name: {error}") from None
+
+
 def check_text(*texts: str) -> None:
     """Raises ValueError for what would end a line of a head."""
     if any(character < " " or character > "~" for text in texts for character in text):
         raise ValueError("control characters or non-ASCII characters in the URL or a header")
+
+
+def check_header(name: str, value: str) -> None:
+    """Raises ValueError for what would be no header, or more than one."""
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"a header cannot be named {name!r:.80}")
+    check_text(value)
 
 
 class Answer:
@@ -132,6 +165,7 @@ class Answer:
         self._header_size = 0
         self._inflating: zlib._Decompress | None = None
         self._unreadable = ""
+        self._is_until_end = False
         self.headers: dict[str, str] = {}
         """Names in lower case."""
         self.is_complete: bool = False
@@ -150,6 +184,13 @@ class Answer:
         """What has come of it."""
         return b"".join(self._body)
 
+    @property
+    def refusal(self) -> str:
+        """What the status says and where, for an answer of no use; for people."""
+        leads_to = self.headers.get("location")
+        elsewhere = f", which leads to {leads_to!r:.200}: give that URL" if leads_to is not None else ""
+        return f"HTTP {self.status} from {self._endpoint.place}{elsewhere}"
+
     async def read(self, reader: asyncio.StreamReader) -> None:
         """Read until the answer is complete or upgrades the connection.
 
@@ -158,7 +199,8 @@ class Answer:
         while not self.is_complete and self.rest is None:
             data = await reader.read(READ_SIZE)
             if not data:
-                raise TransportFailed("the server closed the connection before it answered")
+                self._end()
+                return
             if not self._body:
                 self._header_size += len(data)
             try:
@@ -172,6 +214,12 @@ class Answer:
             if self._header_size > MAX_HEADER_BYTES + READ_SIZE or self._body_size > self._endpoint.max_message_size:
                 raise TransportFailed("the server's answer is too large")
 
+    def _end(self) -> None:
+        """The connection has ended, and with it an answer that gives no length (RFC 9112, 6.3)."""
+        if not self._is_until_end:
+            raise TransportFailed("the server closed the connection before it answered")
+        self.is_complete = True
+
     def on_header(self, name: bytes, value: bytes) -> None:
         """httptools found a header."""
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")
@@ -181,6 +229,7 @@ class Answer:
 
     def on_headers_complete(self) -> None:
         """httptools found the end of the headers."""
+        self._is_until_end = self.status >= 200 and not self.headers.keys() & {"content-length", "transfer-encoding"}
         encoding = self.headers.get("content-encoding", "identity").lower()
         if encoding in ("gzip", "x-gzip", "deflate"):
             self._inflating = zlib.decompressobj(_GZIP_OR_ZLIB)
@@ -239,7 +288,7 @@ class HttpConnection:
             if not answer.keeps_alive:
                 self.close()
         if answer.status != 200:
-            raise TransportFailed(f"HTTP {answer.status}", answer.status)
+            raise TransportFailed(answer.refusal, answer.status)
         return answer.body
 
     async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

@@ -21,6 +21,8 @@ MAX_IDS = 10_000  # what a server replays at once (RPL-22)
 class _Channel:
     newest: Position
     floor: int
+    oldest: int
+    """The smallest id that came."""
 
 
 class Seen:
@@ -37,12 +39,13 @@ class Seen:
         known = self._channels.pop(channel, None)
         if known is None or known.newest.epoch not in (None, position.epoch):
             self._forget(channel)  # the ids start over
-            known = _Channel(position, -1)
+            known = _Channel(position, -1, position.id)
         self._channels[channel] = known
         if position.id <= known.floor or (channel, position.id) in self._ids:
             return False
         if position.id >= known.newest.id or known.newest.epoch is None:
             known.newest = Position(max(position.id, known.newest.id), position.epoch)
+        known.oldest = min(known.oldest, position.id)
         self._ids[channel, position.id] = None
         self._shrink()
         return True
@@ -50,14 +53,17 @@ class Seen:
     def begin_after(self, channel: str, position: Position) -> None:
         """Want nothing up to ``position``, if no event of the channel has come yet."""
         if channel not in self._channels:
-            self._channels[channel] = _Channel(position, position.id)
+            self._channels[channel] = _Channel(position, position.id, position.id + 1)
             self._shrink()
 
     def settle(self, pattern: str) -> None:
-        """Somebody else asks for these channels again from an earlier place: want nothing up to the newest."""
+        """Somebody else asks for these channels again from an earlier place: want nothing before the oldest.
+
+        What lies behind that is known by its id, and may still be on its way here for the first time (DEL-4).
+        """
         for channel in self.newest(pattern):
             known = self._channels[channel]
-            known.floor = max(known.floor, known.newest.id)
+            known.floor = max(known.floor, known.oldest - 1)
 
     def forget(self, pattern: str) -> None:
         """Take whatever comes: the ids may have started over."""

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 
 from bayeux.client.batch import Request, subscribe, subscribe_fields, subscribe_refused
 from bayeux.client.conversation import Conversation
+from bayeux.client.errors import ConnectFailed, ReplyTimeout, TransportFailed
 from bayeux.client.event import Event, Message
 from bayeux.client.link import Link
 from bayeux.client.replay import Replay, ReplayFrom, Starts, parse_starts
@@ -47,6 +48,7 @@ class Subscriber:
         self._give_up = give_up
         self._max_network_delay = max_network_delay
         self._subscriptions = Subscriptions()
+        self._at_once = RESUBSCRIBE_AT_ONCE
         self._callbacks: set[asyncio.Task[None]] = set()
         self._unconfirmed: dict[str, Starts | None] = {}
         """Patterns the present session may not know; where a fallback begins, None for where they were."""
@@ -130,15 +132,24 @@ class Subscriber:
         Raises TransportFailed; what was not confirmed is told the next time.
         """
         while patterns := [each for each in self._subscriptions.patterns if each in self._unconfirmed]:
-            patterns = patterns[:RESUBSCRIBE_AT_ONCE]
+            patterns = patterns[: self._at_once]
             starts = [self._starts_again(pattern) for pattern in patterns]
             messages = [
                 self._conversation.message(META_SUBSCRIBE, subscribe_fields((pattern,), begin))
                 for pattern, begin in zip(patterns, starts, strict=True)
             ]
-            replies = await link.exchange(messages, self._max_network_delay)
+            replies = await self._exchange(link, messages)
             for pattern, begin, reply in zip(patterns, starts, replies, strict=True):
                 self._answered_again(pattern, begin, reply)
+
+    async def _exchange(self, link: Link, messages: list[Message]) -> list[Message]:
+        try:
+            return await link.exchange(messages, self._max_network_delay)
+        except (ConnectFailed, ReplyTimeout):
+            raise
+        except TransportFailed:  # which may be a 413 or a close: some servers take fewer at once (BAT-8)
+            self._at_once = max(1, len(messages) // 2)
+            raise
 
     def _starts_again(self, pattern: str) -> Starts:
         fallback = self._unconfirmed[pattern]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import Literal, Self, TypeAlias
 
 from bayeux.client.errors import ClientDisconnected, ClientError, SubscriptionOverflow, TransportFailed
 from bayeux.client.event import Event, Message
+from bayeux.client.hook import call_hook
 from bayeux.client.replay import ONLY_NEW, Recovery, Start, Starts, earliest, matching, recoveries
 from bayeux.client.seen import Seen
 from bayeux.protocol.channel import Kind, parse_channel
@@ -148,9 +148,7 @@ class Subscription:
             while True:
                 event = await self._next()
                 try:
-                    result = self.callback(event)
-                    if inspect.isawaitable(result):
-                        await result
+                    await call_hook(self.callback, event)
                 except Exception:
                     log.exception("the callback for %s raised", event.channel)
         except StopAsyncIteration:

@@ -14,6 +14,7 @@ import ssl as tls
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypedDict, TypeVar, Unpack
 
@@ -113,7 +114,8 @@ class Client:
 
     def disconnect(self) -> None:
         """As ``BayeuxClient.disconnect``; the thread has ended when it returns."""
-        if self._thread is not None and self._thread.is_running:
+        if self._is_running and self._thread is not None:
+            self._thread.check_caller()
             try:
                 self._run(self._client.disconnect())
             finally:
@@ -121,7 +123,7 @@ class Client:
 
     def wait_for_state(self, *states: State, timeout: float | None = None) -> State:
         """Wait until the client is in one of ``states``. Raises TimeoutError after ``timeout`` seconds."""
-        return self._run(_within(timeout, self._client.wait_for_state(*states)))
+        return self._run(_within(timeout, partial(self._client.wait_for_state, *states)))
 
     def publish(self, channel: str, data: Any, *, ext: Mapping[str, Any] | None = None) -> Message:
         """As ``BayeuxClient.publish``."""
@@ -162,10 +164,14 @@ class Client:
 
     def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Have the loop's thread do it."""
-        if self._thread is None or not self._thread.is_running:
+        if self._thread is None:
             coroutine.close()
-            raise ClientDisconnected("the client is not open")
+            raise ClientDisconnected("the client is not open: enter it with `with`, or call its open()")
         return self._thread.run(coroutine)
+
+    @property
+    def _is_running(self) -> bool:
+        return self._thread is not None and self._thread.is_running
 
 
 class Batch:
@@ -226,7 +232,7 @@ class Subscription:
         end, and whatever else ended the subscription.
         """
         try:
-            return self._client._run(_within(timeout, _next(self.subscription)))
+            return self._next(timeout)
         except _End:
             raise ClientDisconnected("the subscription has ended") from None
 
@@ -234,9 +240,18 @@ class Subscription:
         """The events until the end, or until none came for ``timeout`` seconds."""
         while True:
             try:
-                yield self._client._run(_within(timeout, _next(self.subscription)))
+                event = self._next(timeout)
             except (_End, TimeoutError):
                 return
+            yield event
+
+    def _next(self, timeout: float | None) -> Event:
+        try:
+            return self._client._run(_within(timeout, partial(_next, self.subscription)))
+        except ClientDisconnected:
+            if self._client._is_running:
+                raise
+            return _left(self.subscription)
 
     def __iter__(self) -> Iterator[Event]:
         return self.events()
@@ -247,7 +262,12 @@ class Subscription:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._client._run(self.subscription.__aexit__(kind, error, trace))
+        if self._client._is_running:
+            try:
+                self._client._run(self.subscription.__aexit__(kind, error, trace))
+            except ClientDisconnected:
+                if self._client._is_running:
+                    raise
 
 
 class _End(Exception):
@@ -261,9 +281,21 @@ async def _next(subscription: AsyncSubscription) -> Event:
         raise _End from None
 
 
-async def _within(timeout: float | None, waiting: Coroutine[Any, Any, T]) -> T:
+def _left(subscription: AsyncSubscription) -> Event:
+    """The next of the events that had come before the client was closed. Raises _End, and what else ended it."""
+    if not subscription.waiting and subscription.error is None:
+        raise _End
+    try:
+        _next(subscription).send(None)  # which has nothing to wait for
+    except StopIteration as done:
+        event: Event = done.value
+        return event
+    raise _End
+
+
+async def _within(timeout: float | None, wait: Callable[[], Coroutine[Any, Any, T]]) -> T:
     async with asyncio.timeout(timeout):
-        return await waiting
+        return await wait()
 
 
 class _LoopThread:
@@ -272,15 +304,28 @@ class _LoopThread:
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, name="bayeux client", daemon=True)
+        self._is_ending = False
+        self._lock = threading.Lock()
+        """What is given to the loop is given before it is told to stop, or not at all: then nobody waits for ever."""
         self._thread.start()
-        self.is_running = True
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it takes work; not after a fork, which copies no threads."""
+        return not self._is_ending and self._thread.is_alive()
+
+    def check_caller(self) -> None:
+        """Raises RuntimeError in its own thread, which would wait for itself."""
+        if threading.current_thread() is self._thread:
+            raise RuntimeError("called by a listener or an extension of the same client")
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Do it there and wait for it. An exception here, such as KeyboardInterrupt, cancels it there."""
-        if threading.current_thread() is self._thread:
+        try:
+            future = self._begin(coroutine)
+        except (ClientDisconnected, RuntimeError):
             coroutine.close()
-            raise RuntimeError("called by a listener or an extension of the same client")
-        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+            raise
         try:
             return future.result()
         except concurrent.futures.CancelledError:
@@ -289,10 +334,21 @@ class _LoopThread:
             future.cancel()
             raise
 
+    def _begin(self, coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
+        self.check_caller()
+        with self._lock:
+            if self._is_ending:
+                raise ClientDisconnected("the client was closed")
+            if not self._thread.is_alive():
+                raise ClientDisconnected("the client was opened by another process: open one behind the fork")
+            return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+
     def end(self) -> None:
         """Stop the loop, cancel what still runs in it, and wait for the thread."""
-        self.is_running = False
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        with self._lock:
+            if self.is_running:
+                self._loop.call_soon_threadsafe(self._loop.stop)
+            self._is_ending = True
         self._thread.join()
 
     def _serve(self) -> None:

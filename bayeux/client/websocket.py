@@ -107,7 +107,7 @@ class WebSocket:
         answer = Answer(self._endpoint)
         await answer.read(reader)
         if answer.status != 101 or answer.rest is None:
-            raise UpgradeRefused(f"no WebSocket here: HTTP {answer.status}", answer.status)
+            raise UpgradeRefused(f"no WebSocket here: {answer.refusal}", answer.status)
         if answer.headers.get("sec-websocket-accept") != frames.accept_key(key):
             raise UpgradeRefused("the answer to the WebSocket upgrade is not to ours")
         if answer.headers.get("sec-websocket-protocol") not in (None, self._subprotocol):
@@ -117,11 +117,11 @@ class WebSocket:
     async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, data: bytes) -> None:
         """Receive until the socket ends, for whatever reason."""
         socket = FrameReader("client", max_message_size=self._endpoint.max_message_size)
-        reason = "the server closed the socket"
+        reason = ""
         try:
-            is_open = await self._take(socket.feed(data), writer)
-            while is_open and (data := await reader.read(READ_SIZE)):
-                is_open = await self._take(socket.feed(data), writer)
+            reason = await self._take(socket.feed(data), writer)
+            while not reason and (data := await reader.read(READ_SIZE)):
+                reason = await self._take(socket.feed(data), writer)
         except TransportFailed as failure:  # not Bayeux
             self._write(writer, frames.CLOSE, close_payload(frames.INVALID_DATA))
             reason = str(failure)
@@ -131,10 +131,10 @@ class WebSocket:
             writer.close()
             if self._writer is writer:
                 self._writer = None
-                self._lost(TransportFailed(reason))
+                self._lost(TransportFailed(reason or "the server closed the connection of the socket"))
 
-    async def _take(self, events: Sequence[frames.Event], writer: asyncio.StreamWriter) -> bool:
-        """Treat what a read brought; False when nothing more will come."""
+    async def _take(self, events: Sequence[frames.Event], writer: asyncio.StreamWriter) -> str:
+        """Treat what a read brought; why nothing more will come, empty while it goes on."""
         for event in events:
             if isinstance(event, bytes):
                 await self._receive(decode(event))
@@ -142,8 +142,10 @@ class WebSocket:
                 self._write(writer, frames.PONG, event.payload)
             elif isinstance(event, (Close, Violation)):
                 self._write(writer, frames.CLOSE, close_payload(event.code))
-                return False
-        return True
+                if isinstance(event, Violation):
+                    return f"the server broke a rule of WebSocket: {event.reason}"
+                return f"the server closed the socket: {event.code} {event.reason}".rstrip()
+        return ""
 
     def _write(self, writer: asyncio.StreamWriter, opcode: int, payload: bytes) -> None:
         writer.write(client_frame(opcode, payload, self._random_bytes(4)))

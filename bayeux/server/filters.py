@@ -9,7 +9,7 @@ Source: FLT-1…3; CometD's ``DataFilter``, ``JSONDataFilter`` and those made of
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from enum import Enum
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
@@ -158,7 +158,7 @@ class RegexFilter(WalkingFilter):
 
     Example::
 
-        server.channel("/chat/**").add_filter(RegexFilter([[r"(?i)\bdarn\b", "****"], ["\0", None]]))
+        server.filter("/chat/**", RegexFilter([[r"(?i)\bdarn\b", "****"], ["\0", None]]))
     """
 
     def __init__(self, rules: Iterable[tuple[str | re.Pattern[str], str | None] | list[Any]]) -> None:
@@ -193,3 +193,29 @@ class NoScriptsFilter(RegexFilter):
 
     def __init__(self) -> None:
         super().__init__([(r"(?i)<\s*script", "<span"), (r"(?i)<\s*/\s*script", "</span")])
+
+
+def configured_filters(settings: Mapping[str, Sequence[str | Mapping[str, Any]]]) -> list[tuple[str, DataFilter]]:
+    """The filters that a configuration names, each with its channel or pattern, in order (FLT-4).
+
+    ::
+
+        {"/chat/**": ["no_markup", {"regex": [["(?i)darn", "****"]]}]}
+
+    Raises ValueError that names the channel and what is wrong there.
+    """
+    return [(channel, _configured(channel, setting)) for channel, listed in settings.items() for setting in listed]
+
+
+def _configured(channel: str, setting: Any) -> DataFilter:
+    match setting:
+        case "no_markup":
+            return NoMarkupFilter()
+        case "no_scripts":
+            return NoScriptsFilter()
+        case {"regex": rules, **others} if not others:
+            try:
+                return RegexFilter(rules)
+            except (re.error, TypeError, ValueError) as error:
+                raise ValueError(f"{channel}: these are no pairs of pattern and replacement: {error}") from None
+    raise ValueError(f"{channel}: no filter is called {setting!r}; choose no_markup, no_scripts or {{'regex': [...]}}")

@@ -39,6 +39,7 @@ from bayeux.server.deadlines import Deadlines
 from bayeux.server.detached import Detached
 from bayeux.server.exchange import Exchange
 from bayeux.server.extension import Extension, Extensions
+from bayeux.server.filters import DataFilter
 from bayeux.server.flow import FlowControl
 from bayeux.server.flusher import Flusher
 from bayeux.server.listeners import Listeners, MessageListener, TemplateListener, decorator, tell
@@ -61,6 +62,7 @@ log: logging.Logger = logging.getLogger(__name__)
 Hears = TypeVar("Hears", bound=MessageListener)
 Method = TypeVar("Method", bound=RemoteMethod)
 Guards = TypeVar("Guards", bound=Authorizer)
+Filters = TypeVar("Filters", bound=DataFilter)
 Configures = TypeVar("Configures", bound=Initializer)
 
 MAX_NESTED_PUBLISHES = 100  # LST-9
@@ -300,6 +302,22 @@ class BayeuxServer:
         if authorizer is None:
             return decorator(partial(self.guard, channel))
         return self.channels.create_if_absent(parse_channel(channel)).add_authorizer(authorizer)
+
+    @overload
+    def filter(self, channel: str) -> Callable[[Filters], Filters]: ...
+
+    @overload
+    def filter(self, channel: str, data_filter: DataFilter) -> Callable[[], None]: ...
+
+    def filter(self, channel: str, data_filter: DataFilter | None = None) -> Any:
+        """Have the data of each message on a channel or pattern changed or refused (FLT-4).
+
+        ``configured_filters`` makes such filters of plain values. Returns how to stop, or is a decorator. Raises
+        ChannelInvalid.
+        """
+        if data_filter is None:
+            return decorator(partial(self.filter, channel))
+        return self.create_channel_if_absent(channel)[0].add_filter(data_filter)
 
     @overload
     def on_channel_created(self, pattern: str) -> Callable[[Configures], Configures]: ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -150,6 +151,17 @@ async def test_without_a_token_there_is_no_handshake(server: ScriptedServer) -> 
     tokens.error = OSError("the token server is away")
     with pytest.raises(TokenUnavailable, match="away"):
         await client_of(server, TokenAuth.in_ext(tokens)).open()
+    assert not server.messages
+
+
+async def test_a_token_whose_request_was_cancelled_is_no_token(server: ScriptedServer) -> None:
+    """The handshake was sent without one."""
+
+    async def fetch() -> str:
+        raise asyncio.CancelledError
+
+    with pytest.raises(TokenUnavailable, match="cancelled"):
+        await client_of(server, TokenAuth.in_ext(fetch)).open()
     assert not server.messages
 
 

@@ -412,6 +412,32 @@ async def test_opening_can_be_cancelled(server: ScriptedServer, transport: str) 
             await client_of(server, transport).open()
 
 
+@EACH_TRANSPORT
+async def test_a_client_that_is_being_opened_can_be_closed(server: ScriptedServer, transport: str) -> None:
+    """A signal handler's ``disconnect`` did nothing, and the client went on to live."""
+    server.answers["/meta/handshake"] = lambda _: None
+    client = client_of(server, transport)
+    opening = asyncio.ensure_future(client.open())
+    await server.wait_for("/meta/handshake")
+    await client.disconnect()
+    with pytest.raises(ClientDisconnected, match="the client was closed"):
+        await opening
+    assert client.state is State.DISCONNECTED
+    with pytest.raises(ClientDisconnected):
+        await client.open()
+
+
+@pytest.mark.spec("CLI-5")
+async def test_a_state_that_will_not_come_is_not_waited_for(server: ScriptedServer) -> None:
+    client = client_of(server)
+    async with client:
+        waiting = asyncio.ensure_future(client.wait_for_state(State.BROKEN))
+        await asyncio.sleep(0)
+    with pytest.raises(ClientDisconnected, match="the client was closed"):
+        await waiting
+    assert await client.wait_for_state(State.DISCONNECTED) is State.DISCONNECTED
+
+
 async def test_many_messages_pass_in_their_order(server: ScriptedServer) -> None:
     for transport in ("websocket", "long-polling"):
         async with client_of(server, transport) as client:

@@ -48,6 +48,41 @@ def test_a_secure_cookie_waits_for_tls(cookies: Cookies) -> None:
 
 
 @pytest.mark.spec("CLI-1")
-def test_what_is_no_cookie_is_ignored(cookies: Cookies) -> None:
-    cookies.store("\x00=;;")
+@pytest.mark.parametrize("text", ["\x00=;;", "=1", "a", "", "a=1\x7f", "a=b\rc"])
+def test_what_is_no_cookie_is_ignored(cookies: Cookies, text: str) -> None:
+    cookies.store(text)
     assert cookies.header("/", secure=False) == ""
+
+
+@pytest.mark.spec("CLI-1", "COOK-2")
+@pytest.mark.parametrize(
+    ("text", "sent"),
+    [
+        ("b=1; Path=/; HttpOnly; Secure; SameSite=None; Partitioned", "b=1"),
+        ("b=1; Priority=High", "b=1"),
+        ('b={"a":[1]}; Path=/', 'b={"a":[1]}'),
+        ("b[1]=2==", "b[1]=2=="),
+        ("b=", "b="),
+        ("b=1; Max-Age=soon; Expires=later", "b=1"),
+    ],
+)
+def test_attributes_and_values_that_are_unusual_cost_no_cookie(cookies: Cookies, text: str, sent: str) -> None:
+    """A server with cookies for other sites sets ``Partitioned``; the client lost its session over HTTP by that."""
+    cookies.store(text)
+    assert cookies.header("/", secure=True) == sent
+
+
+@pytest.mark.spec("CLI-1")
+@pytest.mark.parametrize("end", ["Max-Age=-5", "Expires=Wed, 21 Oct 2015 07:28:00 GMT", "max-age=0; expires=later"])
+def test_a_life_that_is_over_deletes(cookies: Cookies, end: str) -> None:
+    cookies.store("a=1; Max-Age=100; Expires=Wed, 21 Oct 2015 07:28:00 GMT")
+    assert cookies.header("/", secure=False) == "a=1", "Max-Age goes before Expires"
+    cookies.store(f"a=1; {end}")
+    assert cookies.header("/", secure=False) == ""
+
+
+@pytest.mark.spec("CLI-1")
+def test_a_server_cannot_fill_the_memory(cookies: Cookies) -> None:
+    for n in range(1000):
+        cookies.store(f"c{n}=1")
+    assert cookies.header("/", secure=False).split("; ") == [f"c{n}=1" for n in range(950, 1000)]

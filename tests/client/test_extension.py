@@ -254,6 +254,29 @@ class Refusing(Extension):
             raise TransportFailed("not over this network")
 
 
+class WaitsForTheCancelled(Extension):
+    async def outgoing(self, message: Message) -> None:
+        other = asyncio.ensure_future(asyncio.sleep(10))
+        other.cancel()
+        await other
+
+    async def incoming(self, message: Message) -> None:
+        await self.outgoing(message)
+
+
+@EACH_TRANSPORT
+@pytest.mark.expected_logs("an extension raised on /")
+async def test_an_extension_that_waits_for_something_cancelled_has_raised(
+    server: ScriptedServer, transport: str
+) -> None:
+    """The client's own task was cancelled by it: no connect any more, no event, and no word of it."""
+    async with client_of(server, WaitsForTheCancelled(), transport=transport) as client:
+        events = await client.subscribe("/a")
+        for number in range(2):
+            server.push({"channel": "/a", "data": number})
+            assert (await asyncio.wait_for(anext(events), 5)).data == number
+
+
 async def test_an_error_of_the_client_is_the_outcome_of_the_request(server: ScriptedServer) -> None:
     async with client_of(server, Refusing()) as client:
         with pytest.raises(TransportFailed, match="not over this network"):

@@ -141,12 +141,32 @@ async def test_a_connection_closed_by_the_server_is_replaced() -> None:
             assert len(connections) == 2
 
 
+async def test_an_answer_without_length_ends_with_its_connection() -> None:
+    """As old proxies answer, who speak HTTP/1.0 to us (RFC 9112, 6.3)."""
+    for version in (b"1.0", b"1.1"):
+        answer = b"HTTP/%b 200 OK\r\nServer: old\r\n\r\n[1]" % version
+        closing = answering(*byte_by_byte(answer), then_close=True)
+        async with closing as (endpoint, connections), connected(endpoint) as connection:
+            assert [await connection.post(b"[]") for _ in range(2)] == [b"[1]", b"[1]"]
+            assert len(connections) == 2
+
+
 @pytest.mark.spec("HTTP-9")
 @pytest.mark.parametrize(
     ("answer", "reason", "status"),
     [
-        (b"HTTP/1.1 503 No\r\nContent-Length: 0\r\nRetry-After: 1\r\n\r\n", "HTTP 503", 503),
-        (b"HTTP/1.1 302 Found\r\nLocation: http://elsewhere/\r\nContent-Length: 0\r\n\r\n", "HTTP 302", 302),
+        (
+            b"HTTP/1.1 503 No\r\nContent-Length: 0\r\nRetry-After: 1\r\n\r\n",
+            r"HTTP 503 from 127.0.0.1:\d+/bayeux$",
+            503,
+        ),
+        (
+            b"HTTP/1.1 302 Found\r\nLocation: http://elsewhere/\r\nContent-Length: 0\r\n\r\n",
+            "leads to 'http://elsewhere/': give",
+            302,
+        ),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n", "closed the connection", 0),
+        (b"HTTP/1.1 200 OK\r\nX: y", "closed the connection", 0),
         (b"SSH-2.0-OpenSSH\r\n\r\n", "not HTTP", 0),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n" + b" " * 1001, "too large", 0),
         (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 200_000, "too large", 0),
@@ -185,6 +205,46 @@ def make(url: str, **headers: str) -> Endpoint:
 def test_http_and_ws_urls_mean_the_same_server(url: str, port: int, is_secure: bool, target: str) -> None:
     endpoint = make(url)
     assert (endpoint.port, endpoint.ssl is not None, endpoint.target) == (port, is_secure, target)
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("http://host", "host"),
+        ("https://host:443", "host"),
+        ("https://host:80", "host:80"),
+        ("ws://bücher.example/", "xn--bcher-kva.example"),
+        ("http://[::1]", "[::1]"),
+    ],
+)
+def test_host_is_written_as_browsers_do(url: str, host: str) -> None:
+    """Without the default port, which some proxies compare as text, and in ASCII."""
+    assert make(url).head("GET", {}) == f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+
+
+def test_a_header_is_said_once_however_it_is_spelled() -> None:
+    """A client with ``headers={"host": …}`` was refused for its two hosts; a renewed token went beside the old one."""
+    endpoint = make("http://h/x", host="v", authorization="old")
+    assert endpoint.set_header("Authorization", "new")
+    assert not endpoint.set_header("Authorization", "new")
+    assert endpoint.set_header("AUTHORIZATION", "newer")
+    head = endpoint.head("POST", {"Content-Type": "c"})
+    assert head == b"POST /x HTTP/1.1\r\nhost: v\r\nAUTHORIZATION: newer\r\nContent-Type: c\r\n\r\n"
+
+
+def test_the_applications_own_cookies_stay_beside_the_servers() -> None:
+    """They are what signs the user in; they were left out as soon as the server had set the browser cookie."""
+    endpoint = make("http://h", cookie="login=1")
+    endpoint.cookies.store("BAYEUX_BROWSER=k3; Path=/")
+    assert b"\r\nCookie: login=1; BAYEUX_BROWSER=k3\r\n" in endpoint.head("POST", {})
+
+
+@pytest.mark.parametrize(("name", "value"), [("a b", "c"), ("a:", "c"), ("", "c"), ("a\r\nb", "c"), ("a", "b\r\nc: d")])
+def test_what_is_no_header_is_refused(name: str, value: str) -> None:
+    with pytest.raises(ValueError, match="header"):
+        make("http://h", **{name: value})
+    with pytest.raises(ValueError, match="header"):
+        make("http://h").set_header(name, value)
 
 
 def test_a_head_names_host_headers_and_cookies() -> None:

@@ -49,9 +49,18 @@ def test_what_another_subscription_has_replayed_is_not_given() -> None:
     seen = Seen()
     assert admitted(seen, 7, 9) == [7, 9]
     seen.settle("/n")
-    assert admitted(seen, 1, 8, 9, 10) == [10]
+    assert admitted(seen, 1, 7, 9, 10) == [10]
     seen.settle("/**")
     assert admitted(seen, 5, 11) == [11]
+
+
+@pytest.mark.spec("RPL-21", "DEL-4")
+def test_what_was_overtaken_is_news_also_while_another_subscription_replays() -> None:
+    """The event between two that had come was taken for a part of the other one's replay, and never given."""
+    seen = Seen()
+    assert admitted(seen, 9, 7) == [9, 7]
+    seen.settle("/n")
+    assert admitted(seen, 6, 8) == [8]
 
 
 @pytest.mark.spec("RPL-14")

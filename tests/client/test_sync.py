@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
+import os
 import threading
 from collections.abc import AsyncIterator, Callable
 from typing import Any, TypeVar
@@ -152,6 +154,101 @@ async def test_a_thread_that_waits_is_told_when_another_closes_the_client(server
 
     await script(body)
     assert ended == [[]]
+
+
+async def test_what_had_come_before_another_thread_closed_the_client_is_read(server: ScriptedServer) -> None:
+    """A reader busy with one event while the client was closed was raised an error in place of the next ones."""
+    loop = asyncio.get_running_loop()
+    read: list[object] = []
+
+    def body() -> None:
+        client = Client(server.url)
+        client.open()
+        with client.subscribe("/a") as events:
+            loop.call_soon_threadsafe(server.push, *({"channel": "/a", "data": n} for n in range(3)))
+            for event in events:
+                read.append(event.data)
+                client.disconnect()
+            with pytest.raises(ClientDisconnected, match="the subscription has ended"):
+                events.get()
+        with pytest.raises(ClientDisconnected, match="the client was closed"):
+            client.publish("/a", 1)
+
+    await script(body)
+    assert read == [0, 1, 2]
+
+
+async def test_a_client_can_be_closed_while_another_thread_opens_it(server: ScriptedServer) -> None:
+    """It went on opening itself, or raised that its loop was closed."""
+    loop, asked = asyncio.get_running_loop(), threading.Event()
+
+    def never(_: Message) -> None:
+        loop.call_soon(asked.set)
+
+    server.answers["/meta/handshake"] = never
+    raised: list[BaseException] = []
+
+    def body() -> None:
+        client = Client(server.url, transports=("long-polling",))
+
+        def opening() -> None:
+            with pytest.raises(ClientDisconnected, match="the client was closed") as refused:
+                client.open()
+            raised.append(refused.value)
+
+        opener = threading.Thread(target=opening)
+        opener.start()
+        asked.wait(5)
+        client.disconnect()
+        opener.join()
+
+    await script(body)
+    assert raised
+
+
+async def test_a_client_serves_no_other_process(server: ScriptedServer) -> None:
+    """A fork copies no threads: whoever called the client there waited for ever."""
+
+    def child(client: Client, said: int) -> None:
+        try:
+            client.publish("/a", 1)
+        except ClientDisconnected as error:
+            os.write(said, str(error).encode())
+        client.disconnect()
+
+    def body() -> bytes:
+        with Client(server.url) as client:
+            heard, said = os.pipe()
+            process = multiprocessing.get_context("fork").Process(target=child, args=(client, said))
+            process.start()
+            process.join(5)
+            process.kill()
+            os.close(said)
+            with os.fdopen(heard, "rb") as pipe:
+                return pipe.read()
+
+    assert (await script(body)).startswith(b"the client was opened by another process")
+
+
+async def test_a_listener_that_closes_its_own_client_would_wait_for_itself(server: ScriptedServer) -> None:
+    """It was told so, but its thread was stopped in the middle of all that others waited for."""
+    raised: list[str] = []
+
+    def body() -> None:
+        with Client(server.url) as client:
+
+            def listener(_: object) -> None:
+                try:
+                    client.disconnect()
+                except RuntimeError as error:
+                    raised.append(str(error))
+
+            client.listeners.publish.add(listener)
+            client.publish("/a", 1)
+            client.publish("/a", 2)
+
+    await script(body)
+    assert raised == ["called by a listener or an extension of the same client"] * 2
 
 
 async def test_a_listener_that_calls_its_own_client_would_wait_for_itself(server: ScriptedServer) -> None:

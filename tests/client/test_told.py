@@ -221,6 +221,35 @@ async def test_a_callback_that_hangs_does_not_keep_the_client(server: ScriptedSe
     assert was_cancelled == [True]
 
 
+@pytest.mark.expected_logs("the callback for /a raised")
+async def test_a_callback_that_waited_for_something_cancelled_is_called_again(server: ScriptedServer) -> None:
+    """The cancellation ended the task that calls it, and nobody was told."""
+    heard: asyncio.Queue[Any] = asyncio.Queue()
+
+    async def callback(event: Event) -> None:
+        heard.put_nowait(event.data)
+        other = asyncio.ensure_future(asyncio.sleep(10))
+        other.cancel()
+        await other
+
+    async with client_of(server) as client:
+        await client.subscribe("/a", callback=callback)
+        for number in range(2):
+            server.push({"channel": "/a", "data": number})
+            assert await asyncio.wait_for(heard.get(), 5) == number
+
+
+async def test_a_client_whose_task_is_cancelled_has_ended(server: ScriptedServer) -> None:
+    """Whoever cancels all tasks cancels the client's, too; its readers waited for ever."""
+    async with client_of(server) as client:
+        events = await client.subscribe("/a")
+        (task,) = [task for task in asyncio.all_tasks() if task.get_name() == "bayeux client: stay connected"]
+        task.cancel()
+        with pytest.raises(ClientDisconnected, match="the client was stopped"):
+            await asyncio.wait_for(anext(events), 5)
+        assert client.state is State.DISCONNECTED
+
+
 async def test_a_callback_may_close_the_client(server: ScriptedServer) -> None:
     is_closed = asyncio.Event()
     client = client_of(server)

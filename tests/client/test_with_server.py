@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from typing import Any
 
 import pytest
 
@@ -95,15 +96,16 @@ async def test_a_lost_network_costs_neither_the_session_nor_an_event(transport: 
         assert client.client_id == session
 
 
+async def serve(port: int, **options: Any) -> tuple[BayeuxServer, Listener, int]:
+    server = BayeuxServer(Options(**options))
+    await server.start()
+    listener = Listener([Mount(server, "/cometd")])
+    return server, listener, listener.listen(port)
+
+
 @pytest.mark.spec("CLI-3")
 @EACH_TRANSPORT
 async def test_a_restarted_server_has_its_subscribers_again(transport: str) -> None:
-    async def serve(port: int) -> tuple[BayeuxServer, Listener, int]:
-        server = BayeuxServer(Options())
-        await server.start()
-        listener = Listener([Mount(server, "/cometd")])
-        return server, listener, listener.listen(port)
-
     server, listener, port = await serve(0)
     try:
         async with BayeuxClient(f"http://127.0.0.1:{port}/cometd", transports=(transport,)) as client:
@@ -116,6 +118,27 @@ async def test_a_restarted_server_has_its_subscribers_again(transport: str) -> N
             assert client.client_id != session
             await client.publish("/a", "again")
             assert (await anext(events)).data == "again"
+    finally:
+        await listener.close()
+        await server.stop()
+
+
+@pytest.mark.spec("CLI-3", "BAT-8")
+@EACH_TRANSPORT
+async def test_a_server_that_takes_few_messages_at_once_has_its_subscribers_again(transport: str) -> None:
+    """It refused them all, with 413 or a close, and the client said them all again, for ever."""
+    server, listener, port = await serve(0)
+    try:
+        async with BayeuxClient(f"http://127.0.0.1:{port}/cometd", transports=(transport,)) as client:
+            events = [await client.subscribe(f"/a/{n}") for n in range(6)]
+            await listener.close()
+            await server.stop()
+            await client.wait_for_state(State.BROKEN)
+            server, listener, _ = await serve(port, max_batch_messages=3)
+            await client.wait_for_state(State.CONNECTED)
+            for n, each in enumerate(events):
+                server.publish(f"/a/{n}", n)
+                assert (await anext(each)).data == n
     finally:
         await listener.close()
         await server.stop()

@@ -22,6 +22,7 @@ from bayeux.server.filters import (
     NoScriptsFilter,
     RegexFilter,
     WalkingFilter,
+    configured_filters,
 )
 from bayeux.testing import ManualClock, Peer, still_server
 
@@ -248,3 +249,28 @@ async def test_filters_of_patterns_and_channels_see_what_clients_and_the_server_
         server.publish("/chat/a", "darn")
         events = alice.connect().sent[0][:-1]
         assert [event["data"] for event in events] == [["/chat/a", "**** it"], "****"]
+
+
+@pytest.mark.spec("FLT-4")
+async def test_filters_are_named_by_a_configuration_or_registered_by_a_decorator() -> None:
+    async with still_server(ManualClock()) as server:
+        for channel, data_filter in configured_filters(
+            {"/chat/**": ["no_markup", {"regex": [["darn", "****"]]}], "/page": ["no_scripts"]}
+        ):
+            server.filter(channel, data_filter)
+
+        @server.filter("/chat/*")
+        def shout(session: Any, channel: Any, data: Any) -> Any:
+            return data.upper()
+
+        alice = Peer(server).handshake()
+        alice.subscribe(["/chat/x", "/page"])
+        assert alice.publish("/chat/x", "darn <b>")[0]["data"] == "**** &LT;B&GT;"
+        assert alice.publish("/page", "<script>")[0]["data"] == "<span>"
+
+
+@pytest.mark.spec("FLT-4")
+@pytest.mark.parametrize("wrong", ["no_such", {"regex": [["("]]}, {"regex": 5}, {"regex": [], "also": 1}, {}])
+def test_a_filter_that_makes_no_sense_is_named_with_its_channel(wrong: Any) -> None:
+    with pytest.raises(ValueError, match="/chat: "):
+        configured_filters({"/chat": [wrong]})

@@ -86,7 +86,7 @@ def test_a_batch_taken_between_two_turns_is_not_remembered_beyond_the_next() -> 
 
 
 @pytest.mark.spec("WS-11")
-@pytest.mark.parametrize("other", [{"ws_messages_per_frame": 1}, {"ws_max_frame_bytes": 8}])
+@pytest.mark.parametrize("other", [{"ws_messages_per_frame": 1}, {"ws_max_frame_bytes": 4}])
 def test_sessions_with_frames_of_another_size_share_no_batch(other: dict[str, int]) -> None:
     """Two mounts, one of which allows few events a frame: it was given the batch of the other."""
     written: list[Batch] = []

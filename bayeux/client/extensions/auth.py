@@ -13,6 +13,7 @@ from bayeux.client.errors import RequestRefused, TokenUnavailable
 from bayeux.client.event import Message
 from bayeux.client.extension import Extension
 from bayeux.client.extensions.ext import ext_of, extend
+from bayeux.client.hook import call_hook
 from bayeux.protocol.channel import META_CONNECT, META_HANDSHAKE
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class TokenAuth(Extension):
         if message["channel"] != META_HANDSHAKE or self._client is None:
             return
         try:
-            self._show(self._client, message, await self._fetch())
+            self._show(self._client, message, await call_hook(self._fetch))
         except Exception as error:  # the function is the application's
             raise TokenUnavailable(f"no token for the handshake: {error!r}") from error
 
