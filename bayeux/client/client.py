@@ -42,6 +42,7 @@ from bayeux.client.subscription import MAX_QUEUE, Callback, Overflow, Subscripti
 from bayeux.protocol.channel import META_DISCONNECT
 
 TRANSPORTS = ("websocket", "long-polling")
+OPENING = 0.8  # of the time for a reply: a connection that is not made is told as that, not as a missing reply
 MAX_MESSAGE_SIZE = 16 * 1024 * 1024  # our server queues 1 MiB a session; others know no bound
 
 log: logging.Logger = logging.getLogger(__name__)
@@ -102,15 +103,17 @@ class BayeuxClient:
         clock: Callable[[], float] = time.monotonic,
         random_bytes: Callable[[int], bytes] = os.urandom,
     ) -> None:
-        if not transports or not set(transports) <= set(TRANSPORTS):
-            raise ValueError(f"transports: choose from {', '.join(TRANSPORTS)}")
+        if isinstance(transports, str) or not transports or not set(transports) <= set(TRANSPORTS):
+            raise ValueError(f"transports: {transports!r} is no choice from {TRANSPORTS!r}")
+        if max_network_delay <= 0 or max_message_size < 1:
+            raise ValueError("max_network_delay and max_message_size: give more than nothing")
         check_text(subprotocol or "")
         endpoint = make_endpoint(
             url,
             headers=headers or {},
             auth=auth,
             ssl=ssl,
-            open_timeout=max_network_delay,
+            open_timeout=OPENING * max_network_delay,
             max_message_size=max_message_size,
         )
         self.listeners: Listeners = Listeners()
@@ -257,8 +260,8 @@ class BayeuxClient:
             if self.client_id is not None:
                 farewell = self._conversation.message(META_DISCONNECT, {})
                 await self._link.exchange([farewell], self._max_network_delay)
-        except TransportFailed:
-            pass  # the server learns of it by our absence (SES-8)
+        except (TransportFailed, ClientDisconnected):
+            pass  # the server learns of it by our absence (SES-8), or has sent us away just now
         finally:
             self._conversation.stop("the client was closed")
             self._conversation.fail(ClientDisconnected("the client was closed"))

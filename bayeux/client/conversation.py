@@ -177,12 +177,13 @@ class Conversation:
         events = []
         for message in messages:
             channel = message.get("channel")
+            channel = channel if isinstance(channel, str) else ""  # MSG-4: a reply to what was no message has none
             if self._is_answer(message):
                 self._calls.pop(str(message["id"])).answer(str(message["id"]), message)
                 self._take_reply(message)
             elif "successful" in message or channel in META_CHANNELS:
                 self._take_reply(message)
-            elif isinstance(channel, str):
+            elif channel:
                 events.append(make_event(channel, message, self._position_of(message)))
                 self._count_announced()
         return events

@@ -56,9 +56,13 @@ class Endpoint:
             async with asyncio.timeout(self.open_timeout):
                 return await asyncio.open_connection(self.host, self.port, ssl=self.ssl)
         except TimeoutError as error:
-            raise ConnectFailed(f"no connection to {self.host}:{self.port} within {self.open_timeout:g} s") from error
+            raise ConnectFailed(f"{self._no_connection} within {self.open_timeout:g} s") from error
         except OSError as error:  # TLS errors are OSErrors
-            raise ConnectFailed(f"no connection to {self.host}:{self.port}: {error!r}") from error
+            raise ConnectFailed(f"{self._no_connection}: {error!r}") from error
+
+    @property
+    def _no_connection(self) -> str:
+        return f"no {'TLS ' if self.ssl is not None else ''}connection to {self.host}:{self.port}"
 
     @property
     def place(self) -> str:
@@ -111,6 +115,8 @@ def make_endpoint(
         raise ValueError("the URL needs a host and one of http, https, ws, wss")
     if parts.username is not None:
         raise ValueError("the URL holds a user: give auth, which is not logged with the URL")
+    if isinstance(auth, str):  # which would be joined letter by letter
+        raise ValueError("auth: give a user and a password, as two values")
     is_secure = _SCHEMES[parts.scheme]
     all_headers = dict(headers)
     if auth is not None:

@@ -157,6 +157,14 @@ class Subscription:
             log.info("no more events of %s: %s", ", ".join(self.channels), error)
         except ClientError as error:
             log.warning("no more events of %s: %s", ", ".join(self.channels), error)
+            await self._give_up_unheard()
+
+    async def _give_up_unheard(self) -> None:
+        """Nobody else would: the server goes on sending what nobody hears."""
+        try:
+            await self._give_up(self)
+        except ClientError as error:
+            log.debug("could not unsubscribe from %s: %s", ", ".join(self.channels), error)
 
     async def __aenter__(self) -> Self:
         return self
@@ -168,7 +176,7 @@ class Subscription:
             self._done()
         try:
             await self._give_up(self)
-        except TransportFailed:
+        except (TransportFailed, ClientDisconnected):
             pass  # it has ended here, and a client that comes back does not ask for it again
 
     # -- replay ----------------------------------------------------------------------------

@@ -7,8 +7,7 @@ Source: ACT-1…6.
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from bayeux.protocol import advice as advices
 from bayeux.protocol.channel import META_CONNECT
@@ -18,6 +17,7 @@ from bayeux.protocol.message import Request
 from bayeux.server import ending
 from bayeux.server.extension import Extension
 from bayeux.server.sessions import ServerSession
+from bayeux.server.steps import Steps
 
 if TYPE_CHECKING:
     from bayeux.protocol.encoded import EncodedMessage
@@ -80,7 +80,7 @@ class Activity(Extension):
         """A publish is activity."""
         self._note(session)
 
-    def incoming_meta(self, session: ServerSession | None, message: Message) -> Any:
+    def incoming_meta(self, session: ServerSession | None, message: Message) -> Steps[None] | None:
         """Any request but a connect is activity; a connect of who is inactive is the last (ACT-3, ACT-4).
 
         Raises SessionUnknown.
@@ -99,10 +99,7 @@ class Activity(Extension):
             return None
         if session.server.clock() - watched.last_active_at <= watched.max_inactivity:
             return None
-        rest = session.server.go(ending.kick(session.server, session, EndReason.INACTIVE))
-        if rest is not None:
-            return _refuse_after(rest)
-        raise _refusal()
+        return _end(session)
 
     def outgoing_meta(self, session: ServerSession | None, reply: Reply) -> None:
         """In mode ``client_server`` any reply but that of a connect is activity."""
@@ -128,11 +125,7 @@ class Activity(Extension):
             session.listeners.queued.add(watched.heard_of_event)
 
 
-def _refusal() -> SessionUnknown:
-    return SessionUnknown(instead={"advice": dict(_ADVICE)})
-
-
-async def _refuse_after(ended: asyncio.Task[Any]) -> None:
-    """A listener of the session's end is awaited; the answer goes with what the session had waiting."""
-    await ended
-    raise _refusal()
+def _end(session: ServerSession) -> Steps[None]:
+    """The answer waits for the listeners of the end, and goes with what the session had waiting."""
+    yield from ending.kick(session.server, session, EndReason.INACTIVE)
+    raise SessionUnknown(instead={"advice": dict(_ADVICE)})

@@ -95,7 +95,7 @@ class DeliveryQueue:
         """
         messages = self._bound_messages - self.max_messages + len(self.messages)
         size = self._bound_bytes - self.max_bytes + self.bytes
-        return 0 if size > self._bound_bytes // 2 else self._bound_messages // 2 - messages
+        return 0 if size > self._bound_bytes // 2 else max(1, self._bound_messages // 2) - messages
 
     def drop_oldest_for(self, message: EncodedMessage) -> int:
         """Make room for ``message`` by dropping from the front; how many were dropped.

@@ -38,6 +38,11 @@ def decode(text: bytes | str, max_depth: int) -> Json:
     return value
 
 
+def decode_own(text: bytes) -> Json:
+    """Decode what was encoded here, however deep it is."""
+    return orjson.loads(text)
+
+
 def _is_deeper_than(bound: int, text: bytes) -> bool:
     """Whether valid JSON is nested deeper; each round takes the innermost brackets away, at C speed (SEC-92)."""
     if text.count(b"[") + text.count(b"{") <= bound:

@@ -132,7 +132,7 @@ class BayeuxSession:
         """Events leave only with connect replies (DEL-3)."""
         self.advised: tuple[float, float, str] | None = None
         """Interval, timeout and transport that the last advice was about (ADV-4)."""
-        # SES-10, SN-5: None = the transport's.
+        # SES-10, SN-5: None, or CometD's -1 = the transport's.
         self.timeout: float | None = None
         self.interval: float | None = None
         self.max_interval: float | None = None
@@ -331,15 +331,15 @@ class BayeuxSession:
 
     @property
     def _timeout(self) -> float:
-        return self.options.timeout if self.timeout is None else self.timeout
+        return _own_or(self.timeout, self.options.timeout)
 
     @property
     def _interval(self) -> float:
-        return self.options.interval if self.interval is None else self.interval
+        return _own_or(self.interval, self.options.interval)
 
     @property
     def _max_interval(self) -> float:
-        return self.options.max_interval if self.max_interval is None else self.max_interval
+        return _own_or(self.max_interval, self.options.max_interval)
 
     def _client_timeout(self, given: Advice) -> float:
         """CN-2, ADV-7: the client may shorten the hold, not lengthen it."""
@@ -401,6 +401,10 @@ class BayeuxSession:
         reply["successful"] = True
         reply["advice"] = self._farewell_advice(held.transport)
         return [Release(reply)]
+
+
+def _own_or(own: float | None, usual: float) -> float:
+    return usual if own is None or own < 0 else own
 
 
 def _success(message: Message) -> ReplyFields:

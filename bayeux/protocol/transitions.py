@@ -80,7 +80,7 @@ def receive(session: BayeuxSession, message: Message, arrival: Arrival) -> list[
     except KeyError:
         raise SessionUnknown from None
     effects = action(session, message, arrival)
-    session.state = following
+    _enter(session, following)
     return effects
 
 
@@ -91,5 +91,11 @@ def happen(session: BayeuxSession, happening: Happening, now: float) -> list[Eff
         return []
     action, following = row
     effects = action(session, now)
-    session.state = following
+    _enter(session, following)
     return effects
+
+
+def _enter(session: BayeuxSession, state: State) -> None:
+    session.state = state
+    if session.is_over:
+        session.queue.close()  # DEL-7: also while a hook keeps its last reply

@@ -8,6 +8,7 @@ Rules: BAT-7, QUE-3, ACK-14…18, CN-11, SN-3.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterable, Sequence
 from functools import partial
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from bayeux.protocol import json
 from bayeux.protocol.channel import META_CONNECT, META_HANDSHAKE
+from bayeux.protocol.effects import Release
 from bayeux.protocol.encoded import NOTHING, Batch
 from bayeux.protocol.errors import InternalError
 from bayeux.protocol.message import Reply, failed, reply_to
@@ -69,7 +71,8 @@ def _encoded(reply: Reply) -> bytes:
 
 def take(server: BayeuxServer, session: ServerSession, transport: Transport, replies: list[Reply]) -> Batch:
     """What the session has waiting, to be written to ``transport`` now beside these replies."""
-    is_open = session.is_batching == 0 and transport.writable
+    # A batch that is open at the end of its session is over, too: there is no later.
+    is_open = (not session.is_batching or session.is_over) and transport.writable
     if session.acknowledgement is not None:
         batch = _take_numbered(server, session, session.acknowledgement, replies, is_open=is_open)
     elif is_open:
@@ -91,6 +94,14 @@ def drop_stale(server: BayeuxServer, session: ServerSession) -> None:
     server.counters.messages_dropped["stale"] += flow.drop_stale(session.queue, server.clock())
 
 
+def release(server: BayeuxServer, session: ServerSession, *, is_timeout: bool = False) -> Steps[None]:
+    """Answer its held connect with whatever is waiting (CN-3)."""
+    for effect in session.release(server.clock(), server.leaving_interval()):
+        if isinstance(effect, Release):
+            server.watch(session)
+            yield from answer_held(server, session, effect.fields, is_timeout=is_timeout)
+
+
 def answer_held(server: BayeuxServer, session: ServerSession, reply: Reply, *, is_timeout: bool) -> Steps[None]:
     """Answer the held connect, with whatever is waiting (CN-3)."""
     held_by = attachment.let_go(server, session, is_timeout=is_timeout)
@@ -99,7 +110,12 @@ def answer_held(server: BayeuxServer, session: ServerSession, reply: Reply, *, i
     replies = [reply]
     if has_extensions(server, session):
         batch = next_batch(session)
-        replies = yield from extended(server, session, replies)
+        try:
+            replies = yield from extended(server, session, replies)
+        except asyncio.CancelledError:
+            if not held_by.closed:
+                held_by.dismiss(503)  # the server stops while an extension is awaited
+            raise
         if held_by.closed:
             return  # its client left while an extension was awaited: nothing was taken
         if is_overtaken(session, batch):
@@ -111,7 +127,9 @@ def answer_held(server: BayeuxServer, session: ServerSession, reply: Reply, *, i
 
 
 def push(server: BayeuxServer, session: ServerSession, socket: Transport) -> None:
-    """Write what waits to a socket, without a reply (WS-10)."""
+    """Write what waits, if anything does, to a socket without a reply (WS-10)."""
+    if not session.queue.messages:
+        return
     events = take(server, session, socket, [])
     if not events.messages:
         return

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bayeux.protocol.message import Message
+from bayeux.server.lane import Lane
 from bayeux.server.listeners import tell
 from bayeux.server.sessions import ServerSession
 from bayeux.server.steps import Steps
@@ -16,19 +17,25 @@ from bayeux.server.transport import Transport
 if TYPE_CHECKING:
     from bayeux.server.server import BayeuxServer
 
+MAX_NEWS = 100
+"""So much of a session waits to be told in its turn; what is above it does not, for a listener that never returns."""
+
 
 def attach_new(server: BayeuxServer, session: ServerSession, transport: Transport) -> None:
     """A session has just begun on this transport; a socket serves its sessions one after the other (WS-31)."""
     if transport.session is not None:
         lose(server, transport)
     transport.session = session
-    if transport.streaming:
+    if transport.streaming and not transport.closed:  # nobody will tell of its end again
         session.transport = transport
     note_reachability(server, session)
 
 
 def attach(server: BayeuxServer, session: ServerSession, transport: Transport, *, is_connect: bool) -> None:
     """A message of this session came by this transport, which counts from here on (SES-3)."""
+    if session.is_over:  # kicked, and about to hear of it: it has no way to be reached by
+        transport.session = session
+        return
     if transport.streaming:
         _move_to_socket(server, session, transport)
     elif session.transport is not None and is_connect:
@@ -45,7 +52,7 @@ def hold(server: BayeuxServer, session: ServerSession, transport: Transport, mes
     if not transport.streaming:
         server.sessions.hold_slot(session)
     if server.listeners.suspended or session.hooks is not None:
-        server.go(_tell(server, session, "suspended", message))
+        _tell_in_turn(server, session, _steps(server, session, "suspended", message))
 
 
 def let_go(server: BayeuxServer, session: ServerSession, *, is_timeout: bool = False) -> Transport | None:
@@ -60,7 +67,7 @@ def let_go(server: BayeuxServer, session: ServerSession, *, is_timeout: bool = F
         server.sessions.free_slot(session)
     note_reachability(server, session)
     if server.listeners.resumed or session.hooks is not None:
-        server.go(_tell(server, session, "resumed", is_timeout))
+        _tell_in_turn(server, session, _steps(server, session, "resumed", is_timeout))
     return held_by
 
 
@@ -120,10 +127,20 @@ def note_reachability(server: BayeuxServer, session: ServerSession) -> None:
     listeners = server.listeners
     opened_or_closed = listeners.connection_opened if session.is_reachable else listeners.connection_closed
     if opened_or_closed:
-        server.go(tell(opened_or_closed, session))
+        _tell_in_turn(server, session, tell(opened_or_closed, session))
 
 
-def _tell(server: BayeuxServer, session: ServerSession, event: str, about: object) -> Steps[None]:
+def _tell_in_turn(server: BayeuxServer, session: ServerSession, steps: Steps[None]) -> None:
+    """Tell of this when everybody was told of what came before it: nobody hears of an end first (SN-9)."""
+    if session.news is None:
+        session.news = Lane(server)
+    if len(session.news) < MAX_NEWS:
+        session.news.go(steps)
+    else:
+        server.go(steps)
+
+
+def _steps(server: BayeuxServer, session: ServerSession, event: str, about: object) -> Steps[None]:
     yield from tell(getattr(server.listeners, event), session, about)
     if session.hooks is not None:
         yield from tell(getattr(session.hooks.listeners, event), session, about)

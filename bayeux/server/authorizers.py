@@ -154,10 +154,11 @@ def covers(pattern: str | ChannelName, channel: str | ChannelName) -> bool:
 
 def open_patterns(channels: Iterable[ServerChannel]) -> dict[str, list[str]]:
     """The channels whose authorizers may refuse a subscription, with the patterns above that nobody guards (AUZ-7)."""
-    guarded = {channel.name.text: channel for channel in channels if channel.authorizers}
+    # A pattern that grants its subscription to everybody guards nothing below it.
+    guarded = {channel.name.text: channel for channel in channels if _may_refuse_subscribe(channel)}
     found = {}
     for name, channel in guarded.items():
-        if channel.name.kind is not Kind.BROADCAST or not _may_refuse_subscribe(channel):
+        if channel.name.kind is not Kind.BROADCAST:
             continue  # subscribing to a service channel shows nothing
         wider = [parse_channel(pattern) for pattern in channel.name.patterns if pattern != name]
         unguarded = [pattern.text for pattern in wider if guarded.keys().isdisjoint(pattern.patterns)]

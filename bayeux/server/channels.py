@@ -19,7 +19,7 @@ from bayeux.protocol.errors import ChannelInvalid
 from bayeux.protocol.hooks import Registry, Removal
 from bayeux.server.filters import DataFilter, FilterListener
 from bayeux.server.flow import FlowControl
-from bayeux.server.listeners import MessageListener, Subscribed, tell, tell_plainly
+from bayeux.server.listeners import MessageListener, Subscribed, tell, tell_plainly, tell_while
 from bayeux.server.security import Authorizer
 from bayeux.server.steps import Steps
 
@@ -41,12 +41,12 @@ class ServerChannel:
 
     __slots__ = (
         "_attributes",
+        "_is_lazy",
         "_server",
         "authorizers",
         "broadcast_to_publisher",
         "flow",
         "idle_sweeps",
-        "lazy",
         "lazy_timeout",
         "listeners",
         "name",
@@ -68,10 +68,9 @@ class ServerChannel:
         """What is kept of its events for replay, in place of what the extension says (CHN-2, RPL-1)."""
         self.flow: FlowControl | None = None
         """Which of its events, and of those below a pattern, a slow subscriber is spared (QUE-5)."""
-        self.lazy: bool = False
-        """Its events, and those below a pattern, wait for company (Q-10)."""
+        self._is_lazy = False
         self.lazy_timeout: float = 0.0
-        """Seconds they may wait; 0 = ``max_lazy_timeout`` (Q-11)."""
+        """Seconds its lazy events may wait; more than 0 makes the channel lazy, 0 = ``max_lazy_timeout`` (Q-11)."""
         self.subscribers: dict[ServerSession, None] = {}
         """An ordered set, first subscribed first."""
         self.listeners: Registry[MessageListener] = Registry()
@@ -111,9 +110,18 @@ class ServerChannel:
         return self._attributes
 
     @property
-    def is_lazy(self) -> bool:
-        """Events wait for company: it was made lazy, or given a time to wait (CHN-2)."""
-        return self.lazy or self.lazy_timeout > 0
+    def lazy(self) -> bool:
+        """Its events, and those below a pattern, wait for company: it was made lazy, or given a time to wait (Q-10).
+
+        False takes the time back as well (CHN-2).
+        """
+        return self._is_lazy or self.lazy_timeout > 0
+
+    @lazy.setter
+    def lazy(self, is_lazy: bool) -> None:
+        self._is_lazy = is_lazy
+        if not is_lazy:
+            self.lazy_timeout = 0.0
 
     @property
     def is_idle(self) -> bool:
@@ -264,14 +272,16 @@ class Channels:
         if self._server.is_private(name):
             return  # SEC-44: a private name has no list of subscribers that anyone could walk
         channel = self.create_if_absent(name)
-        if session.is_over:
-            return  # a listener ended it: nobody would ever take it out again
+        if session.is_over or name.text not in session.subscriptions:
+            return  # it ended or left while listeners were told: nobody would ever take it out again
         channel.subscribers[session] = None
-        yield from tell(channel.subscribed, session, channel, message)
-        yield from tell(self._server.listeners.subscribed, session, channel, message)
+        for listeners in (channel.subscribed, self._server.listeners.subscribed):
+            yield from tell_while(lambda: session in channel.subscribers, listeners, session, channel, message)
 
     def leave(self, session: ServerSession, name: ChannelName, message: Any) -> Steps[None]:
         """Take a session out of a channel's subscribers, if it is one, and tell of it (LST-4)."""
+        if session.recovering and self._server.recovery is not None:
+            self._server.recovery.give_up(session)
         channel = self._by_name.get(name.text)
         if channel is not None and session in channel.subscribers:
             del channel.subscribers[session]

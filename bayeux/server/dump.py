@@ -70,7 +70,7 @@ def _channel(channel: ServerChannel) -> dict[str, Any]:
         "listeners": len(channel.listeners),
         "authorizers": len(channel.authorizers),
         "persistent": channel.persistent,
-        "lazy": channel.is_lazy,
+        "lazy": channel.lazy,
     }
 
 

@@ -32,6 +32,7 @@ _AT_ONCE = {
     EndReason.TIMEOUT: (CLOSE_NORMAL, "Session expired"),  # DSC-9
     EndReason.SLOW: (CLOSE_POLICY, "slow"),  # Q-2
     EndReason.ERROR: (CLOSE_POLICY, "flooding"),  # SEC-L19
+    EndReason.DRAIN: (CLOSE_GOING_AWAY, "Going away"),  # DSC-11
 }
 _TOLD = (EndReason.KICKED, EndReason.INACTIVE, EndReason.REVOKED)
 """What a client hears of with the rest of its events (DSC-6)."""
@@ -58,31 +59,35 @@ def kick(server: BayeuxServer, session: ServerSession, reason: EndReason = EndRe
     session.end_reason = reason
     if session.hooks is not None and session.hooks.receive is not None:  # a local one is told at once
         yield from perform_happening(server, session, Happening.KICK)
-        yield from session.hooks.receive(json.decode(_FAREWELL.json, 0))
+        yield from session.hooks.receive(json.decode_own(_FAREWELL.json))
         return
     session.queue.put_beyond_bounds(_FAREWELL)
-    socket = session.transport if session.may_push else None  # WS-13
     yield from perform_happening(server, session, Happening.KICK)
-    if session.queue.messages and socket is not None and socket.writable and not socket.closed:
-        answering.push(server, session, socket)
-    if session.queue.messages:
-        session.expires_at = server.clock() + session.options.max_interval
-        server.sessions.remember_kicked(session)
 
 
-def send_away(server: BayeuxServer, session: ServerSession) -> None:
+def send_away(server: BayeuxServer, session: ServerSession) -> Steps[None]:
     """Have a client go to another node, with everything that waits for it (DSC-11)."""
     socket = session.transport
     if session.held is not None:
-        server.release(session)
+        yield from answering.release(server, session)
     else:
         server.write(session)
     if socket is not None and not socket.closed:
-        socket.close(CLOSE_GOING_AWAY, "Going away")
+        socket.close(*_AT_ONCE[EndReason.DRAIN])
+
+
+def end_at_last(server: BayeuxServer, session: ServerSession) -> Steps[None]:
+    """End a session because the server stops, also one whose end was broken off (LST-6)."""
+    if session.is_over:
+        yield from end(server, session, session.end_reason or EndReason.DRAIN)
+    else:
+        yield from perform_happening(server, session, Happening.STOP)
 
 
 def end(server: BayeuxServer, session: ServerSession, reason: EndReason) -> Steps[None]:
     """Remove a session that is over, all of it at once; then tell of it in the order of DSC-5 (LST-6)."""
+    if session.client_id not in server.sessions:
+        return  # its end was broken off by the server's, and made up for
     if reason is EndReason.KICKED:
         reason = session.end_reason or reason
     left = _remove(server, session, reason)
@@ -108,12 +113,13 @@ def _remove(server: BayeuxServer, session: ServerSession, reason: EndReason) -> 
         if channel is not None and session in channel.subscribers:
             del channel.subscribers[session]
             left.append(channel)
-    session.queue.close()
-    if reason not in _TOLD:
-        session.queue.clear()
-        session.acknowledgement = None  # ACK-20
     # A session that is over has no way to a socket that may soon be somebody else's.
     socket, session.transport = session.transport, None
+    if reason in _TOLD:
+        _tell_client(server, session, socket)
+    else:
+        session.queue.clear()
+        session.acknowledgement = None  # ACK-20
     attachment.note_reachability(server, session)
     if socket is None or socket.closed:
         return left
@@ -122,6 +128,15 @@ def _remove(server: BayeuxServer, session: ServerSession, reason: EndReason) -> 
     else:
         close_soon(server, socket)
     return left
+
+
+def _tell_client(server: BayeuxServer, session: ServerSession, socket: Transport | None) -> None:
+    """Push what waits, the news of its end being the last of it; what cannot leave waits for its client (DSC-7)."""
+    if socket is not None and socket.writable and not socket.closed and session.may_push:  # WS-13
+        answering.push(server, session, socket)
+    if session.queue.messages:
+        session.expires_at = server.clock() + session.options.max_interval
+        server.sessions.remember_kicked(session)
 
 
 def close_soon(server: BayeuxServer, socket: Transport) -> None:

@@ -49,7 +49,7 @@ from bayeux.server.authorisation import authorise_publish, authorise_subscribe, 
 from bayeux.server.current import handled
 from bayeux.server.security import Denied
 from bayeux.server.sessions import ServerSession
-from bayeux.server.steps import Steps, ask
+from bayeux.server.steps import Steps, ask, call
 from bayeux.server.trace import trace_received
 from bayeux.server.transport import Context, Transport
 
@@ -279,7 +279,7 @@ class Exchange:
     def _revive(self, message: Message, revive: Callable[[Any], Any]) -> None:
         """Give the message the data as the application's codec sees it (MSGX-6)."""
         try:
-            message.data = revive(message.data)
+            message.data = call(revive, message.data)
         except Exception:
             log.exception("the codec did not take a message's data", extra={"channel": message.channel.text})
             raise FieldInvalid("data") from None

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, Self, SupportsIndex, TypeVar
 
-from bayeux.protocol.hooks import STOP, Registry, Removal
+from bayeux.protocol.hooks import STOP, Registry
 from bayeux.server.steps import Steps, ask
 
 if TYPE_CHECKING:
@@ -77,9 +77,17 @@ class Extensions(Registry[Kind]):
         self._owner = owner
 
     def append(self, extension: Kind) -> None:
-        """Register it behind the others."""
-        super().append(extension)
-        extension.added(self._owner)
+        """Register it behind the others; what its ``added`` raises leaves it out."""
+        self.insert(len(self), extension)
+
+    def insert(self, position: SupportsIndex, extension: Kind) -> None:
+        """Register it in front of the one at that position."""
+        super().insert(position, extension)
+        try:
+            extension.added(self._owner)
+        except BaseException:
+            super().remove(extension)
+            raise
 
     def extend(self, extensions: Iterable[Kind]) -> None:
         """Register several, in their order."""
@@ -95,10 +103,22 @@ class Extensions(Registry[Kind]):
         super().remove(extension)
         extension.removed(self._owner)
 
-    def add(self, extension: Kind) -> Callable[[], None]:
-        """Register it behind the others; returns how to remove it."""
-        self.append(extension)
-        return Removal(self, extension)
+    def pop(self, position: SupportsIndex = -1) -> Kind:
+        """Take out and give the one at that position. Raises IndexError."""
+        extension = super().pop(position)
+        extension.removed(self._owner)
+        return extension
+
+    def __delitem__(self, position: SupportsIndex | slice) -> None:
+        gone = self[position] if isinstance(position, slice) else [self[position]]
+        super().__delitem__(position)
+        for extension in gone:
+            extension.removed(self._owner)
+
+    def clear(self) -> None:
+        """Take out all of them, the last one first."""
+        while self:
+            self.pop()
 
 
 def is_stopped(hook: Callable[..., Any], *arguments: Any) -> Steps[bool]:

@@ -11,10 +11,9 @@ Rules: CH-22, DEL-8, PUB-11, Q-1, Q-2, Q-11, GEN-1.
 from __future__ import annotations
 
 import logging
-from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bayeux.protocol import json
 from bayeux.protocol.encoded import EncodedMessage
@@ -24,17 +23,17 @@ from bayeux.protocol.transitions import Happening
 from bayeux.server import flow
 from bayeux.server.ending import let_happen
 from bayeux.server.listeners import tell_plainly
-from bayeux.server.steps import Steps, ask, start
+from bayeux.server.steps import Steps, ask, call_plainly
 
 if TYPE_CHECKING:
     from bayeux.server.listeners import QueueFull
     from bayeux.server.server import BayeuxServer
-    from bayeux.server.sessions import ServerSession
+    from bayeux.server.sessions import Hooks, ServerSession
 
 log: logging.Logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Waiting:
     """An event on its way through the hooks of one session."""
 
@@ -42,6 +41,8 @@ class Waiting:
     event: Fields
     sender: ServerSession | None
     is_replayed: bool = False
+    is_withdrawn: bool = False
+    """It comes again with a replay."""
 
 
 def replay(server: BayeuxServer, session: ServerSession, message: EncodedMessage, event: Fields) -> None:
@@ -90,6 +91,8 @@ def enqueue(
     Args:
         is_due: it waited for its time already (QUE-5).
     """
+    if session.is_over:
+        return False
     if message.flow is not None:
         if is_due:
             flow.make_way(session.queue, message)
@@ -116,66 +119,55 @@ def _through_hooks(server: BayeuxServer, session: ServerSession, waiting: Waitin
     """Have the session's hooks see an event; behind one that is awaited, the others wait in their order."""
     hooks = session.hooks
     assert hooks is not None
-    if hooks.waiting is not None:
-        if len(hooks.waiting) >= session.queue.max_messages:
-            return _refuse(server, session)
-        hooks.waiting.append(waiting)
+    if session.is_over:
+        return False
+    is_live = session.recovering is not None and not waiting.is_replayed
+    if is_live and server.recovery is not None and server.recovery.withhold(session, waiting.message):
         return True
-    is_taken, task = start(_pass_hooks(server, session, waiting), server.create_task, server.options.hook_timeout)
-    if task is not None:
-        hooks.waiting = deque()
-        server.create_task(_catch_up(server, session, task))
-        return True
-    return bool(is_taken)
+    size, queue = waiting.message.size, session.queue
+    is_full = len(hooks.waiting) >= queue.max_messages or hooks.waiting_bytes + size > queue.max_bytes
+    if not hooks.lane.is_open and is_full:
+        return _refuse(server, session)
+    hooks.waiting[waiting] = None
+    hooks.waiting_bytes += size
+    is_taken, is_done = hooks.lane.go(_pass_hooks(server, session, hooks, waiting))
+    return bool(is_taken) or not is_done
 
 
-async def _catch_up(server: BayeuxServer, session: ServerSession, awaited: object) -> None:
-    """Deliver what came while a hook was awaited."""
-    hooks = session.hooks
-    assert hooks is not None
-    assert hooks.waiting is not None
-    while awaited is not None:
-        await awaited  # type: ignore[misc]
-        awaited = None
-        while hooks.waiting and awaited is None:
-            steps = _pass_hooks(server, session, hooks.waiting.popleft())
-            _, awaited = start(steps, server.create_task, server.options.hook_timeout)
-    hooks.waiting = None
-
-
-def _pass_hooks(server: BayeuxServer, session: ServerSession, waiting: Waiting) -> Steps[bool]:
+def _pass_hooks(server: BayeuxServer, session: ServerSession, hooks: Hooks, waiting: Waiting) -> Steps[bool]:
     """Extensions, message listeners, then the queue, or the receiver of a local session (LST-1)."""
-    if not waiting.is_replayed and session.recovering is not None and _is_withheld(session, waiting.message):
-        return True
-    mine = yield from _own_copy(server, session, waiting)
-    if mine is None or session.is_over:
-        return False
-    assert session.hooks is not None
-    if session.hooks.receive is None:
-        return enqueue(server, session, mine, waiting.sender)
     try:
-        yield from session.hooks.receive(json.decode(mine.json, 0))  # a copy of its own, as others have
+        if waiting.is_withdrawn or session.is_over:
+            return False
+        mine = yield from _own_copy(server, session, hooks, waiting)
+        if mine is None or waiting.is_withdrawn or session.is_over:
+            return False
+        if hooks.receive is None:
+            return enqueue(server, session, mine, waiting.sender)
+        yield from _receive(hooks.receive, mine)
+        return True
+    finally:
+        del hooks.waiting[waiting]
+        hooks.waiting_bytes -= waiting.message.size
+        if session.recovering and not hooks.waiting and server.recovery is not None:
+            server.recovery.go_on(session)  # it waited for room in front of the hooks
+
+
+def _receive(receive: Callable[[dict[str, Any]], Steps[None]], message: EncodedMessage) -> Steps[None]:
+    try:
+        yield from receive(json.decode_own(message.json))  # a copy of its own, as others have
     except Exception:
-        log.exception("a local session did not take an event", extra={"channel": mine.channel})
-    return True
+        log.exception("a local session did not take an event", extra={"channel": message.channel})
 
 
-def _is_withheld(session: ServerSession, message: EncodedMessage) -> bool:
-    """The session catches up on this channel, and will come to this event by itself (RPL-16)."""
-    cursor = session.recovering.get(message.channel) if session.recovering is not None else None
-    if cursor is None or not message.position:
-        return False
-    cursor.withheld = max(cursor.withheld, message.position)
-    return True
-
-
-def _own_copy(server: BayeuxServer, session: ServerSession, waiting: Waiting) -> Steps[EncodedMessage | None]:
+def _own_copy(
+    server: BayeuxServer, session: ServerSession, hooks: Hooks, waiting: Waiting
+) -> Steps[EncodedMessage | None]:
     """What the session's own hooks leave of an event; the shared bytes where they changed nothing (EXN-8)."""
-    hooks, message = session.hooks, waiting.message
-    assert hooks is not None
+    message = waiting.message
     if not (hooks.extensions or hooks.listeners.message):
         return message
-    mine: Fields = json.decode(message.json, 0)  # all of it: what a hook changes deep inside is seen by nobody else
+    mine: Fields = json.decode_own(message.json)  # all of it: what a hook changes deep inside is seen by nobody else
     for extension in reversed(hooks.extensions):
         try:
             answer = yield from ask(extension.outgoing, waiting.sender, session, mine)
@@ -257,7 +249,7 @@ def _is_wanted(
 ) -> bool:
     """What the listeners say; one that raises says no (BER-2)."""
     try:
-        return all(listener(session, session.queue, sender, message) for listener in listeners)
+        return all(call_plainly(listener, session, session.queue, sender, message) for listener in listeners)
     except Exception:
         log.exception("a queue listener raised")
         return False

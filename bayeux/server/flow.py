@@ -55,19 +55,24 @@ class FlowControl:
 class Samples:
     """What one session was given of each sampled key, and what waits for its time."""
 
-    __slots__ = ("_by_key", "due_at")
+    __slots__ = ("_by_key", "_look_again_at", "due_at")
 
     def __init__(self) -> None:
+        self._look_again_at = 0.0
         self._by_key: dict[Hashable, tuple[float, EncodedMessage | None]] = {}
         self.due_at: float = NEVER
         """When the earliest of those that wait is due."""
 
     def pass_now(self, message: EncodedMessage, every: float, now: float) -> bool:
-        """Whether an event may be queued at once; if not, it waits, in place of an earlier one of its key."""
+        """Whether an event may be queued at once; if not, it waits, in place of an earlier one of its key.
+
+        Keys for which there is no room are not sampled.
+        """
         next_at, _ = self._by_key.get(message.key, (0.0, None))
         if next_at <= now:
             self._forget_old(now)
-            self._by_key[message.key] = (now + every, None)
+            if len(self._by_key) < MAX_SAMPLED_KEYS:
+                self._by_key[message.key] = (now + every, None)
             return True
         self._by_key[message.key] = (next_at, message)
         self.due_at = min(self.due_at, next_at)
@@ -82,16 +87,24 @@ class Samples:
         for _, message in due:
             assert message.flow is not None
             self._by_key[message.key] = (now + message.flow.every, None)
-        self.due_at = min((at for at, message in self._by_key.values() if message is not None), default=NEVER)
+        self._find_due_at()
         return [message for _, message in due]
+
+    def withdraw(self, is_meant: Callable[[EncodedMessage], bool]) -> None:
+        """Let none of these wait any more."""
+        for key, (at, message) in self._by_key.items():
+            if message is not None and is_meant(message):
+                self._by_key[key] = (at, None)
+        self._find_due_at()
+
+    def _find_due_at(self) -> None:
+        self.due_at = min((at for at, message in self._by_key.values() if message is not None), default=NEVER)
 
     def _forget_old(self, now: float) -> None:
         """Keep the table bounded: a key whose time is over needs no entry."""
-        if len(self._by_key) < MAX_SAMPLED_KEYS:
-            return
-        self._by_key = {key: entry for key, entry in self._by_key.items() if entry[0] > now or entry[1] is not None}
-        while len(self._by_key) >= MAX_SAMPLED_KEYS:
-            del self._by_key[next(iter(self._by_key))]
+        if len(self._by_key) >= MAX_SAMPLED_KEYS and now >= self._look_again_at:
+            self._by_key = {key: entry for key, entry in self._by_key.items() if entry[0] > now or entry[1] is not None}
+            self._look_again_at = min((at for at, _ in self._by_key.values()), default=now)
 
 
 def may_queue(session: ServerSession, message: EncodedMessage, now: float) -> bool:

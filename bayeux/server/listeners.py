@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from bayeux.protocol.hooks import Registry
-from bayeux.server.steps import Steps, ask
+from bayeux.server.steps import Steps, ask, call_plainly
 
 if TYPE_CHECKING:
     from bayeux.protocol.channel import ChannelName
@@ -128,11 +128,19 @@ def tell(listeners: list[Any], *arguments: Any) -> Steps[None]:
             log.exception("a listener raised")
 
 
+def tell_while(is_so: Callable[[], bool], listeners: list[Any], *arguments: Any) -> Steps[None]:
+    """The same as long as it is so: nobody is told of a beginning after he was told of the end (LST-6)."""
+    for listener in tuple(listeners):
+        if not is_so():
+            return
+        yield from tell([listener], *arguments)
+
+
 def tell_plainly(listeners: list[Any], *arguments: Any) -> None:
     """The same for listeners that cannot be waited for, because something is about to be written."""
     for listener in tuple(listeners):
         try:
-            listener(*arguments)
+            call_plainly(listener, *arguments)
         except Exception:
             log.exception("a listener raised")
 

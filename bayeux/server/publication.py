@@ -21,7 +21,7 @@ from bayeux.server.extension import is_stopped
 from bayeux.server.flow import FlowControl
 from bayeux.server.listeners import TemplateListener, tell
 from bayeux.server.sessions import ServerSession
-from bayeux.server.steps import Steps, ask
+from bayeux.server.steps import Steps, ask, call
 
 if TYPE_CHECKING:
     from bayeux.server.server import BayeuxServer
@@ -46,17 +46,19 @@ def publish(server: BayeuxServer, message: Message, sender: ServerSession | None
         return 0
     options = server.options if message.context is None else message.context.options
     channel = channels.create_if_absent(name)  # again: it may have been swept while a listener was awaited
-    matching = channels.matching(name)
-    sessions = channels.subscribers(matching)
+    event = event_of(message, options)
+    message.freeze()
+    sealed = yield from seal(server, event, sender, _lazy_timeout(server, message, channels.matching(name)), channel)
+    if sealed is None:
+        return 0
+    # Asked for only here: who subscribed meanwhile and read the history may have read it too early (RPL-16).
+    sessions = channels.subscribers(channels.matching(name))
     is_echoed = sender is None or (
         options.broadcast_to_publisher and channel.broadcast_to_publisher and sender.broadcast_to_publisher
     )
     if not is_echoed:
         sessions = [session for session in sessions if session is not sender]
-    lazy_timeout = _lazy_timeout(server, message, matching)
-    event = event_of(message, options)
-    message.freeze()
-    return (yield from spread(server, event, sessions, sender, lazy_timeout, channel))
+    return fanout.deliver(server, sealed, event, sessions, sender)
 
 
 def _check_target(channels: Iterable[ServerChannel], name: ChannelName) -> None:
@@ -70,7 +72,7 @@ def _check_target(channels: Iterable[ServerChannel], name: ChannelName) -> None:
 
 def _lazy_timeout(server: BayeuxServer, message: Message, channels: Iterable[ServerChannel]) -> float | None:
     """How many seconds it may wait, the shortest that anyone asks for; None if it is not lazy (Q-10, Q-11)."""
-    lazy = [channel.lazy_timeout for channel in channels if channel.is_lazy]
+    lazy = [channel.lazy_timeout for channel in channels if channel.lazy]
     if not lazy and not message.is_lazy:
         return None
     timeout = min((each for each in lazy if each > 0), default=server.options.max_lazy_timeout)
@@ -79,10 +81,12 @@ def _lazy_timeout(server: BayeuxServer, message: Message, channels: Iterable[Ser
 
 def _key(flow: FlowControl, event: Fields) -> Hashable:
     try:
-        return flow.key_of(event["channel"], event["data"])
+        key: Hashable = call(flow.key_of, event["channel"], event["data"])
+        hash(key)
     except Exception:
         log.exception("the key function of a flow control raised", extra={"channel": event["channel"]})
         return object()  # it supersedes nothing
+    return key
 
 
 def publish_unless_vetoed(server: BayeuxServer, message: Message, sender: ServerSession | None) -> Steps[None]:
@@ -120,6 +124,8 @@ def address(
     event: Fields = {"channel": name.text, "data": data}
     if ext:
         event["ext"] = ext
+    if server.extensions:
+        check_encodable(server, event)  # one that is awaited would have it raise later, to nobody
     lazy_timeout = server.options.max_lazy_timeout if is_lazy else 0.0
     return (yield from spread(server, event, sessions, sender, lazy_timeout if lazy_timeout > 0 else None))
 
@@ -137,16 +143,27 @@ def spread(
     sessions: Sequence[ServerSession],
     sender: ServerSession | None,
     lazy_timeout: float | None,
-    channel: ServerChannel | None = None,
 ) -> Steps[int]:
-    """Server-wide extensions once, one encoding, then the queues (DEL-8, EXN-3).
+    """Send an event to these sessions; how many took it."""
+    sealed = yield from seal(server, event, sender, lazy_timeout)
+    return 0 if sealed is None else fanout.deliver(server, sealed, event, sessions, sender)
+
+
+def seal(
+    server: BayeuxServer,
+    event: Fields,
+    sender: ServerSession | None,
+    lazy_timeout: float | None,
+    channel: ServerChannel | None = None,
+) -> Steps[EncodedMessage | None]:
+    """Server-wide extensions once, and one encoding (DEL-8, EXN-3); None if one of them stopped it.
 
     Args:
         channel: where it was published; None for what is addressed, which is neither kept nor thinned.
     """
     for extension in reversed(server.extensions):
         if (yield from is_stopped(extension.outgoing, sender, None, event)):
-            return 0
+            return None
     position = 0
     if channel is not None and server.recovery is not None:
         position = yield from server.recovery.record(channel.name, event)
@@ -155,4 +172,4 @@ def spread(
     flow = None if channel is None else server.channels.flow(channel.name)
     if flow is not None:
         encoded.flow, encoded.key = flow, _key(flow, event)
-    return fanout.deliver(server, encoded, event, sessions, sender)
+    return encoded

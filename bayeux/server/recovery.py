@@ -10,8 +10,10 @@ Source: RPL-1, RPL-10…22; the decisions are those of ``protocol.replay``.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from bayeux.backplane.interface import History, Retained, Retention, Stretch, Swept
@@ -57,6 +59,8 @@ class Cursor:
     after: int
     withheld: int = 0
     """The greatest id of a live event that passed the session by meanwhile."""
+    is_waiting: bool = False
+    """It has read everything, but an event that is being kept may still pass by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,8 @@ class Recovery:
         self._max_events = max_events
         self._now = now
         self._sweep_at = 0.0
+        self._being_kept: Counter[str] = Counter()
+        """How many events of a channel are on their way into the history."""
 
     def sweep(self, now: float) -> None:
         """Have the history tidied up, once a minute."""
@@ -130,9 +136,36 @@ class Recovery:
         # Marked once before it is kept, for the date, and again for what is known only then.
         mark(event, Position(0, ""), style, self._now())
         payload = self._server.options.json_codec.encode(event)
-        position: Position = yield from ask(self._history.append, name.text, payload, retention)
+        self._being_kept[name.text] += 1
+        try:
+            position: Position = yield from ask(self._history.append, name.text, payload, retention)
+        except BaseException:
+            self._go_on_without(name)
+            raise
+        finally:
+            self._being_kept -= Counter((name.text,))
         mark(event, position, style, "")
         return position.offset
+
+    def withhold(self, session: ServerSession, message: EncodedMessage) -> bool:
+        """Whether a live event is to pass a session by, which will come to it by itself (RPL-16)."""
+        cursor = (session.recovering or {}).get(message.channel)
+        if cursor is None or not message.position:
+            return False
+        cursor.withheld = max(cursor.withheld, message.position)
+        if cursor.is_waiting:
+            cursor.is_waiting = False
+            self.go_on(session)
+        return True
+
+    def _go_on_without(self, name: ChannelName) -> None:
+        """An event could not be kept: nobody need wait for it."""
+        channels = self._server.channels
+        for session in channels.subscribers(channels.matching(name)):
+            cursor = (session.recovering or {}).get(name.text)
+            if cursor is not None and cursor.is_waiting:
+                cursor.is_waiting = False
+                self._server.call_later(0.0, partial(self.go_on, session))
 
     # Asking ---------------------------------------------------------------------------------------
 
@@ -201,32 +234,44 @@ class Recovery:
         """Withhold live events of these channels from here on; call it before the session is a subscriber."""
         if not plan.cursors:
             return
-        session.add_hooks()
+        hooks = session.add_hooks()
         session.recovering = {**(session.recovering or {}), **plan.cursors}
-        waiting = session.queue.messages
-        kept = [each for each in waiting if not _comes_again(each, plan.cursors)]
-        if len(kept) < len(waiting):
+        comes_again = partial(_comes_again, plan.cursors)
+        kept = [each for each in session.queue.messages if not comes_again(each)]
+        if len(kept) < len(session.queue.messages):
             session.queue.replace(kept)
+        if session.samples is not None:
+            session.samples.withdraw(comes_again)
+        for waiting in hooks.waiting:
+            waiting.is_withdrawn = waiting.is_withdrawn or comes_again(waiting.message)
+
+    def give_up(self, session: ServerSession) -> None:
+        """Replay no more of what it has left (RPL-21)."""
+        cursors = session.recovering or {}
+        session.recovering = {
+            name: cursor for name, cursor in cursors.items() if session.is_subscribed_to(parse_channel(name))
+        }
+        self.go_on(session)
 
     def go_on(self, session: ServerSession) -> None:
         """Replay as much as the session's queue has room for; called again whenever it was emptied (RPL-22)."""
-        if session.recovering and not session.is_over and not session.is_reading_history:
+        if session.recovering is not None and not session.is_over and not session.is_reading_history:
             self._server.go(self._catch_up(session))
 
     def _catch_up(self, session: ServerSession) -> Steps[None]:
         session.is_reading_history = True
         try:
-            while session.recovering and not session.is_over:
-                name, cursor = next(iter(session.recovering.items()))
-                channel = parse_channel(name)
-                if not session.is_subscribed_to(channel):
-                    del session.recovering[name]
-                    continue
-                room = session.queue.room_in_half  # the other half stays free for live ones of other channels
+            while (found := _next_cursor(session)) is not None:
+                name, cursor = found
+                room = _room(session)
                 if room <= 0:
                     return
-                if (yield from self._replay_some(session, channel, cursor, room)):
-                    session.recovering.pop(name, None)
+                if not (yield from self._replay_some(session, parse_channel(name), cursor, room)):
+                    continue
+                if self._being_kept[name]:
+                    cursor.is_waiting = True
+                elif session.recovering and session.recovering.get(name) is cursor:  # it may have rewound meanwhile
+                    del session.recovering[name]
         finally:
             session.is_reading_history = False
             if not session.recovering:
@@ -241,14 +286,15 @@ class Recovery:
             let_happen(self._server, session, Happening.OVERFLOW)  # never a silent hole
             return True
         for event in stretch.events:
-            if session.is_over or session.queue.room_in_half <= 0:
+            is_current = (session.recovering or {}).get(channel.text) is cursor
+            if session.is_over or not is_current or _room(session) <= 0:
                 return False
             cursor.after = event.id
             self._queue(session, channel, event, stretch.extent.epoch)
         return not stretch.events and cursor.after >= cursor.withheld
 
     def _queue(self, session: ServerSession, channel: ChannelName, retained: Retained, epoch: str) -> None:
-        event: Fields = json.decode(retained.payload, 0)
+        event: Fields = json.decode_own(retained.payload)
         mark(event, Position(retained.id, epoch), self.style(channel), "")
         server = self._server
         message = EncodedMessage(channel.text, json.encode(event), server.clock())
@@ -256,11 +302,23 @@ class Recovery:
         fanout.replay(server, session, message, event)
 
 
+def _next_cursor(session: ServerSession) -> tuple[str, Cursor] | None:
+    if session.is_over:
+        return None
+    return next(((name, each) for name, each in (session.recovering or {}).items() if not each.is_waiting), None)
+
+
+def _room(session: ServerSession) -> int:
+    """Half of the queue, and what stands in front of it: the other half stays free for live events of others."""
+    on_their_way = 0 if session.hooks is None else len(session.hooks.waiting)
+    return session.queue.room_in_half - on_their_way
+
+
 def _narrowest(settings: Mapping[str, Setting], name: ChannelName) -> Setting | None:
     return next((settings[pattern] for pattern in reversed(name.patterns) if pattern in settings), None)
 
 
-def _comes_again(message: EncodedMessage, cursors: Mapping[str, Cursor]) -> bool:
+def _comes_again(cursors: Mapping[str, Cursor], message: EncodedMessage) -> bool:
     """It waits, and will be replayed (RPL-21)."""
     cursor = cursors.get(message.channel)
     return cursor is not None and message.position > cursor.after

@@ -11,13 +11,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from bayeux.protocol.json import Json
 from bayeux.protocol.message import Fields, Message
 from bayeux.server import publication
-from bayeux.server.steps import Steps
+from bayeux.server.steps import Steps, call
 
 if TYPE_CHECKING:
     from bayeux.server.sessions import ServerSession
@@ -94,7 +95,7 @@ class RemoteCall:
             return
         caller = Caller(session, message, self._sender() if self._sender is not None else None)
         try:
-            answer = self._method(caller, message.data, **values)
+            answer = call(partial(self._method, caller, message.data, **values))
             if isawaitable(answer):
                 caller.result((yield answer))
             elif answer is not None:  # a plain function that returns nothing answers later

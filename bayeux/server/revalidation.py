@@ -27,11 +27,13 @@ def revalidate(server: BayeuxServer, session: ServerSession) -> Steps[None]:
         name = parse_channel(text)
         message = Message({"channel": META_SUBSCRIBE, "subscription": text}, session.options)
         message.session = session
+        if session.is_over:
+            return  # it went while the policy was awaited
         try:
             yield from authorise(server, Operation.SUBSCRIBE, name, session, message, SubscribeDenied, ())
         except SubscribeDenied:
             if text not in session.subscriptions or session.is_over:
-                continue  # it went while the policy was awaited
+                continue
             session.subscriptions.discard(text)
             yield from _tell_client(server, session, text)
             yield from server.channels.leave(session, name, None)

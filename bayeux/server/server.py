@@ -10,6 +10,7 @@ Source: sections 3…9 of the Bayeux reference; SRV-1…8.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 import os
 import time
@@ -42,7 +43,7 @@ from bayeux.server.extension import Extension, Extensions
 from bayeux.server.filters import DataFilter
 from bayeux.server.flow import FlowControl
 from bayeux.server.flusher import Flusher
-from bayeux.server.listeners import Listeners, MessageListener, TemplateListener, decorator, tell
+from bayeux.server.listeners import Listeners, MessageListener, TemplateListener, decorator, tell, tell_while
 from bayeux.server.local import LocalSession, Sender, session_of
 from bayeux.server.marks import channel_of, must_accept
 from bayeux.server.refusals import Refusals
@@ -67,6 +68,7 @@ Configures = TypeVar("Configures", bound=Initializer)
 
 MAX_NESTED_PUBLISHES = 100  # LST-9
 SHUTDOWN_SPREAD = 5.0  # DSC-11: clients come back within this time, not all at once
+STOP_TIMEOUT = 5.0  # DSC-11: for hooks of last replies and of endings, which may have to write to a database
 
 
 class BayeuxServer:
@@ -116,6 +118,7 @@ class BayeuxServer:
         self._refusals = Refusals(self.counters.rejected, clock)
         self._nested = 0
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._context = contextvars.Context()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._is_stopped = False
         self._sweep_timer: asyncio.TimerHandle | None = None
@@ -123,10 +126,15 @@ class BayeuxServer:
     # Life ----------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Begin to work on the running loop; also again after ``stop``."""
+        """Begin to work on the running loop; also again after ``stop``. Does nothing if it is at work on it."""
+        loop = asyncio.get_running_loop()
+        if self.is_started and self._loop is loop:
+            return
         self._is_stopped = self.is_draining = False
-        self._loop = asyncio.get_running_loop()
-        self.deadlines = Deadlines(self.clock, self._loop.call_at)
+        self._loop = loop
+        self._context = contextvars.copy_context()
+        self._context.run(handled.set, None)
+        self.deadlines = Deadlines(self.clock, self._call_at)
         if self.options.preset:
             log.warning(
                 "the options imitate %s: limits and protections that are on otherwise are off (MIG-3)",
@@ -160,34 +168,43 @@ class BayeuxServer:
 
         return await listener.listen(self, port, host, **settings)
 
-    async def stop(self) -> None:
-        """Stop the services, let every client go at once (DSC-11), break off the hooks that run, forget everything."""
+    async def stop(self, timeout: float = STOP_TIMEOUT) -> None:
+        """Stop the services, let every client go at once (DSC-11), end all sessions, forget everything.
+
+        Args:
+            timeout: seconds for hooks: half of them for those that run, half for the listeners of the sessions' ends;
+                then they are broken off.
+        """
         self._is_stopped = True
         await self.services.stop()
-        await self.drain(spread=0.0)
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.drain(spread=0.0, timeout=0.0)
+        await self._end_hooks(timeout / 2)
         for session in self.sessions:
-            ending.let_happen(self, session, Happening.STOP)
+            self._part(ending.end_at_last(self, session))
+        await self._end_hooks(timeout / 2)
         if self._sweep_timer is not None:
             self._sweep_timer.cancel()
         self.deadlines.stop()
 
-    async def drain(self, *, spread: float, slices: int = 20) -> None:
+    async def drain(self, *, spread: float, slices: int = 20, timeout: float = STOP_TIMEOUT) -> None:
         """Refuse new sessions, and send the clients elsewhere over ``spread`` seconds (DSC-11, OPS-61).
 
         A held connect is answered with its events and advice ``retry``; a socket gets the same and is
         closed with 1001. Sessions are kept: a client that comes back is served until ``stop``.
+
+        Args:
+            slices: in how many steps.
+            timeout: seconds that extensions of the last of these replies may be waited for.
         """
         self.is_draining = True
         sessions = list(self.sessions)
         share = -(-len(sessions) // slices) or 1
+        leaving = []
         for first in range(0, len(sessions), share):
-            for session in sessions[first : first + share]:
-                ending.send_away(self, session)
+            leaving += [self._part(ending.send_away(self, session)) for session in sessions[first : first + share]]
             if spread:
                 await asyncio.sleep(spread / slices)
+        await self._wait_for(leaving, timeout)
 
     async def __aenter__(self) -> BayeuxServer:
         await self.start()
@@ -219,8 +236,8 @@ class BayeuxServer:
         ``deliver_to_user``; TypeError for data that JSON cannot say; RecursionError for a listener that publishes
         to its own channel without end (LST-9).
         """
-        name = parse_channel(channel)
-        if name.is_wild or name.is_template or name.kind is Kind.META or self.is_private(name):
+        name = _addressable(channel)
+        if self.is_private(name):
             raise ChannelInvalid
         message = Message.of_application(name, data, ext)
         message.is_lazy = lazy
@@ -240,12 +257,12 @@ class BayeuxServer:
     ) -> int:
         """Send to just these clients, subscribed or not, with one encoding (SRV-9, DEL-6); how many took it.
 
-        Raises ChannelInvalid; TypeError for data that JSON cannot say.
+        Raises ChannelInvalid for a pattern and a meta channel; TypeError for data that JSON cannot say.
         """
+        name = _addressable(channel)
         alive = [session for session in sessions if not session.is_over]
         if not alive:
             return 0  # DEL-7
-        name = parse_channel(channel)
         return self.reach(publication.address(self, name, data, ext, alive, session_of(sender), is_lazy=lazy), alive)
 
     def deliver_to_user(self, user: str, channel: str, data: json.Json, *, ext: Fields | None = None) -> int:
@@ -254,11 +271,9 @@ class BayeuxServer:
         It walks that user's sessions and never the subscriptions of others: there is no way from
         here to a session of somebody else. Returns how many sessions took it.
 
-        Raises ChannelInvalid for a pattern; TypeError for data that JSON cannot say.
+        Raises ChannelInvalid for a pattern and a meta channel; TypeError for data that JSON cannot say.
         """
-        name = parse_channel(channel)
-        if name.is_wild or name.is_template:
-            raise ChannelInvalid
+        name = _addressable(channel)
         own = [each for each in self.sessions.of_user(user) if each.is_subscribed_to(name)]
         return self.reach(publication.address(self, name, data, ext, own), own)
 
@@ -297,11 +312,12 @@ class BayeuxServer:
     def guard(self, channel: str, authorizer: Authorizer | None = None) -> Any:
         """Attach an authorizer to a channel or pattern (AUZ-4); returns how to detach it, or is a decorator.
 
-        Raises ChannelInvalid.
+        Raises ChannelInvalid, also for a template.
         """
         if authorizer is None:
             return decorator(partial(self.guard, channel))
-        return self.channels.create_if_absent(parse_channel(channel)).add_authorizer(authorizer)
+        guarded, _ = self.create_channel_if_absent(channel)
+        return guarded.add_authorizer(authorizer)
 
     @overload
     def filter(self, channel: str) -> Callable[[Filters], Filters]: ...
@@ -328,11 +344,14 @@ class BayeuxServer:
     def on_channel_created(self, pattern: str, initializer: Initializer | None = None) -> Any:
         """Configure every channel created later that ``pattern`` matches, before anyone sees it (SRV-3).
 
-        Returns how to stop, or is a decorator. Raises ChannelInvalid.
+        Returns how to stop, or is a decorator. Raises ChannelInvalid, also for a template.
         """
         if initializer is None:
             return decorator(partial(self.on_channel_created, pattern))
-        return self.channels.on_created(parse_channel(pattern), initializer)
+        name = parse_channel(pattern)
+        if name.is_template:
+            raise ChannelInvalid
+        return self.channels.on_created(name, initializer)
 
     def control_flow(self, channel: str, flow: FlowControl) -> Callable[[], None]:
         """Spare slow subscribers some events of a channel or pattern; the narrowest counts (QUE-5).
@@ -535,8 +554,8 @@ class BayeuxServer:
         self.sessions.add(session)
         self.watch(session)
         log.info("session begins", extra={"event": "session_begins", **ending.log_fields(session)})
-        yield from tell(self.listeners.session_added, session, message)
-        if session.hooks is not None:
+        yield from tell_while(lambda: not session.is_over, self.listeners.session_added, session, message)
+        if session.hooks is not None and not session.is_over:
             yield from tell(session.hooks.listeners.added, session, message)
 
     def perform(self, session: ServerSession, effect: Effect, message: Message | None = None) -> Steps[None]:
@@ -572,16 +591,14 @@ class BayeuxServer:
 
     def release(self, session: ServerSession, *, is_timeout: bool = False) -> None:
         """Answer its held connect with whatever is waiting (CN-3)."""
-        for effect in session.release(self.clock(), self.leaving_interval()):
-            if isinstance(effect, Release):
-                self.go(answering.answer_held(self, session, effect.fields, is_timeout=is_timeout))
-        self.watch(session)
+        self.go(answering.release(self, session, is_timeout=is_timeout))
 
     def deliver_samples(self, session: ServerSession, now: float) -> None:
         """Queue what waited for its time (QUE-5)."""
         if session.samples is not None and not session.is_over:
             for message in session.samples.take_due(now):
-                fanout.enqueue(self, session, message, None, is_due=True)
+                if session.is_subscribed_to(parse_channel(message.channel)):
+                    fanout.enqueue(self, session, message, None, is_due=True)
 
     def watch(self, session: ServerSession) -> None:
         """Look at the session again at its next deadline."""
@@ -603,11 +620,16 @@ class BayeuxServer:
     def call_later(self, seconds: float, function: Callable[[], None]) -> None:
         """Have something done on the loop later."""
         if self._loop is not None:
-            self._loop.call_later(seconds, function)
+            self._loop.call_later(seconds, function, context=self._context.copy())
 
-    def create_task(self, coroutine: Any) -> asyncio.Task[Any]:
-        """Start what has to wait; ``stop`` breaks it off."""
-        task = self._running_loop.create_task(coroutine)
+    def create_task(self, coroutine: Any, *, is_of_message: bool = True) -> asyncio.Task[Any]:
+        """Start what has to wait; ``stop`` breaks it off.
+
+        Args:
+            is_of_message: what it calls are hooks of the message that is being handled (MSGX-4).
+        """
+        context = None if is_of_message else self._context.copy()
+        task = self._running_loop.create_task(coroutine, context=context)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
@@ -629,8 +651,9 @@ class BayeuxServer:
             self.counters.delivery_seconds.observe(self.clock() - accepted_at)
 
     def _sweep(self) -> None:
+        context = self._context.copy()
+        self._sweep_timer = self._running_loop.call_later(self.options.sweep_period, self._sweep, context=context)
         self.sweep()
-        self._sweep_timer = self._running_loop.call_later(self.options.sweep_period, self._sweep)
 
     @property
     def _running_loop(self) -> asyncio.AbstractEventLoop:
@@ -638,8 +661,47 @@ class BayeuxServer:
             raise RuntimeError("the server is not started: await server.start() first")
         return self._loop
 
+    def _part(self, steps: Steps[None]) -> asyncio.Task[Any] | None:
+        """Part with one client; a fault of its transport must not keep the others."""
+        try:
+            return self.go(steps)
+        except Exception:
+            log.exception("parting with a client failed")
+            return None
+
+    async def _wait_for(self, hooks: Iterable[asyncio.Task[Any] | None], timeout: float) -> None:
+        tasks = [task for task in hooks if task is not None]
+        if tasks:
+            await asyncio.wait(tasks, timeout=timeout)
+
+    async def _end_hooks(self, timeout: float) -> None:
+        """See the end of every hook that is awaited, but not of the one that stops the server."""
+        own = asyncio.current_task()
+        await self._wait_for(self._tasks - {own}, timeout)
+        for _ in range(MAX_NESTED_PUBLISHES):  # one that is broken off may begin another
+            tasks = self._tasks - {own}
+            await asyncio.sleep(0)  # a task that has not begun would leave its coroutine behind, never awaited
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            if not self._tasks - {own}:
+                return
+
+    # MSGX-4: what is called later is no hook of the message that happens to be handled now.
+
     def _call_soon(self, function: Callable[[], None]) -> None:
-        self._running_loop.call_soon(function)
+        self._running_loop.call_soon(function, context=self._context.copy())
+
+    def _call_at(self, when: float, function: Callable[[], None]) -> asyncio.TimerHandle:
+        return self._running_loop.call_at(when, function, context=self._context.copy())
+
+
+def _addressable(channel: str) -> ChannelName:
+    """A channel that the application may send something on. Raises ChannelInvalid."""
+    name = parse_channel(channel)
+    if name.is_wild or name.is_template or name.kind is Kind.META:
+        raise ChannelInvalid
+    return name
 
 
 class Sweeps:

@@ -5,8 +5,7 @@ Rules: SES-2, SES-5, DSC-7, COOK-10, SEC-44, SEC-L15, SN-1…10.
 
 from __future__ import annotations
 
-import dataclasses
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from bayeux.protocol.effects import EndReason
 from bayeux.protocol.options import Options
 from bayeux.protocol.session import NEVER, BayeuxSession, State
 from bayeux.server.extension import Extension, Extensions
+from bayeux.server.lane import Lane
 from bayeux.server.listeners import SessionListeners
 from bayeux.server.rates import TokenBucket
 from bayeux.server.steps import Steps
@@ -31,21 +31,25 @@ if TYPE_CHECKING:
 class Hooks:
     """What an application hung on one session; most sessions have none."""
 
-    __slots__ = ("extensions", "listeners", "receive", "waiting")
+    __slots__ = ("extensions", "is_handed_out", "lane", "listeners", "receive", "waiting", "waiting_bytes")
 
     def __init__(self, session: ServerSession) -> None:
         self.extensions: Extensions[Extension] = Extensions(session)
         self.listeners: SessionListeners = SessionListeners()
         self.receive: Callable[[dict[str, Any]], Steps[None]] | None = None
         """Takes the events of a local session, in place of a queue (LOC-2)."""
-        self.waiting: deque[Waiting] | None = None
-        """Events behind one whose hook is awaited, so that none overtakes it; None while none is (GEN-1)."""
+        self.lane: Lane = Lane(session.server)
+        """The way of each event, so that none overtakes one whose hook is awaited (GEN-1)."""
+        self.waiting: dict[Waiting, None] = {}
+        """The events on it, oldest first."""
+        self.waiting_bytes: int = 0
+        self.is_handed_out: bool = False
+        """The application has seen them, and may add to what it has at hand."""
 
     @property
     def are_empty(self) -> bool:
         """Nobody would miss them."""
-        listeners = (getattr(self.listeners, each.name) for each in dataclasses.fields(self.listeners))
-        return not (self.extensions or any(listeners) or self.receive is not None or self.waiting is not None)
+        return not (self.is_handed_out or self.receive is not None or self.waiting)
 
 
 class ServerSession(BayeuxSession):
@@ -70,6 +74,7 @@ class ServerSession(BayeuxSession):
         "is_traced",
         "last_seen_at",
         "message_bucket",
+        "news",
         "next_look",
         "peer",
         "recovering",
@@ -117,6 +122,8 @@ class ServerSession(BayeuxSession):
         """For ``Deadlines``."""
         self.message_bucket: TokenBucket = TokenBucket(options.session_message_burst, now)
         self.refused_in_a_row: int = 0
+        self.news: Lane | None = None
+        """What listeners are told of it, in order, where they were awaited (SN-9)."""
         self.recovering: dict[str, Cursor] | None = None
         """The channels whose history it is being sent (RPL-16)."""
         self.is_reading_history: bool = False
@@ -199,12 +206,16 @@ class ServerSession(BayeuxSession):
     @property
     def listeners(self) -> SessionListeners:
         """Who is told of this session (SN-6); asking for them makes each of its events a little dearer."""
-        return self.add_hooks().listeners
+        hooks = self.add_hooks()
+        hooks.is_handed_out = True
+        return hooks.listeners
 
     @property
     def extensions(self) -> Extensions[Extension]:
         """Its own extensions, in order of registration (SN-7); asking for them likewise."""
-        return self.add_hooks().extensions
+        hooks = self.add_hooks()
+        hooks.is_handed_out = True
+        return hooks.extensions
 
     def add_hooks(self) -> Hooks:
         """Its hooks, made at the first asking."""
@@ -297,6 +308,9 @@ class Sessions:
         if client_id is None:
             return None
         return self._by_id.get(client_id) or self._kicked.get(client_id)
+
+    def __contains__(self, client_id: str) -> bool:
+        return client_id in self._by_id
 
     def of_user(self, user: str) -> list[ServerSession]:
         """The live sessions of one user."""

@@ -19,15 +19,44 @@ from typing import Any, TypeAlias, TypeVar
 Result = TypeVar("Result")
 Steps: TypeAlias = Generator[Awaitable[Any], Any, Result]
 
+_CANCELLED = "a hook was cancelled"
+
 
 def ask(hook: Callable[..., Any], *arguments: Any) -> Steps[Any]:
     """Call a hook and give its answer, waited for only if it must be; hooks of ours may be steps themselves."""
-    answer = hook(*arguments)
+    try:
+        answer = hook(*arguments)
+    except asyncio.CancelledError as error:  # as in ``call``; every frame counts where publishes are nested (LST-9)
+        raise RuntimeError(_CANCELLED) from error
     if answer is None or isinstance(answer, bool):
         return answer
     if isinstance(answer, GeneratorType):
         return (yield from answer)
     return (yield answer) if isawaitable(answer) else answer
+
+
+def call(hook: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a hook that is plain, or what makes an awaitable of it.
+
+    Raises RuntimeError for a CancelledError: a hook that runs at once asked for the result of something that was
+    cancelled, and nobody cancelled us.
+    """
+    try:
+        return hook(*arguments)
+    except asyncio.CancelledError as error:
+        raise RuntimeError(_CANCELLED) from error
+
+
+def call_plainly(hook: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a hook where nothing can be waited for, because something is about to be written.
+
+    Raises TypeError for a coroutine function.
+    """
+    answer = call(hook, *arguments)
+    if asyncio.iscoroutine(answer):
+        answer.close()
+        raise TypeError(f"{hook!r} cannot be awaited here: make it a plain function")
+    return answer
 
 
 def start(
@@ -52,7 +81,7 @@ async def finish(steps: Steps[Result], awaited: Awaitable[Any], hook_timeout: fl
             try:
                 answer = await (asyncio.wait_for(awaited, hook_timeout) if hook_timeout else awaited)
             except asyncio.CancelledError as error:
-                awaited = steps.throw(error if _is_cancelled_itself() else RuntimeError("a hook was cancelled"))
+                awaited = steps.throw(error if is_cancelled_itself() else RuntimeError(_CANCELLED))
             except BaseException as error:  # noqa: BLE001 - the step decides
                 awaited = steps.throw(error)
             else:
@@ -62,7 +91,7 @@ async def finish(steps: Steps[Result], awaited: Awaitable[Any], hook_timeout: fl
             return result
 
 
-def _is_cancelled_itself() -> bool:
-    """Not only something that a hook waited for."""
+def is_cancelled_itself() -> bool:
+    """Whether a CancelledError is for the task that works here, and not for something that a hook waited for."""
     task = asyncio.current_task()
     return task is None or task.cancelling() > 0

@@ -31,7 +31,7 @@ def trace_received(session: ServerSession, fields: dict[str, Any]) -> None:
 def trace_sent(session: ServerSession, events: Batch, replies: Iterable[bytes]) -> None:
     """Log what is written to the session's client."""
     for encoded in (*(event.json for event in events.messages), *replies):
-        _trace(session, "sent", json.decode(encoded, 0))
+        _trace(session, "sent", json.decode_own(encoded))
 
 
 def _trace(session: ServerSession, direction: str, fields: dict[str, Any]) -> None:

@@ -38,7 +38,7 @@ async def standing_still(server: BayeuxServer) -> AsyncIterator[BayeuxServer]:
     try:
         yield server
     finally:
-        await server.stop()
+        await server.stop(timeout=0.2)
 
 
 async def turn() -> None:

@@ -13,6 +13,7 @@ Source: ASGI 3.0; HTTP-1, DSC-11; section 12 of the Bayeux reference.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from functools import partial
@@ -36,6 +37,8 @@ from bayeux.transports.asgi_request import (
 from bayeux.transports.asgi_socket import AsgiSocket, agree
 from bayeux.transports.exchange import HttpExchange
 from bayeux.transports.mount import Mount, Mounting, mount_of, mounts_of
+
+log: logging.Logger = logging.getLogger(__name__)
 
 DENIAL = "websocket.http.response"
 """The extension by which an upgrade can be refused with more than 403."""
@@ -117,15 +120,22 @@ class BayeuxASGI:
     # -- life ----------------------------------------------------------------------------------
 
     async def _live(self, receive: Receive, send: Send) -> None:
-        """Start what nobody has started, and stop that again."""
+        """Start what nobody has started, and stop that again; what fails is told, or uvicorn would go on without us."""
         await receive()
-        async with AsyncExitStack() as ours:
-            for server in {mount.server: None for mount in self.mounts}:
-                if not server.is_started:
-                    await ours.enter_async_context(server)
-            await send({"type": "lifespan.startup.complete"})
-            await receive()
-        await send({"type": "lifespan.shutdown.complete"})
+        stage = "startup"
+        try:
+            async with AsyncExitStack() as ours:
+                for server in {mount.server: None for mount in self.mounts}:
+                    if not server.is_started:
+                        await ours.enter_async_context(server)
+                await send({"type": "lifespan.startup.complete"})
+                await receive()
+                stage = "shutdown"
+        except Exception as error:
+            log.exception("%s failed", stage)
+            await send({"type": f"lifespan.{stage}.failed", "message": repr(error)})
+        else:
+            await send({"type": "lifespan.shutdown.complete"})
 
 
 def _miss(asked: AsgiRequest, *, is_head: bool = False) -> None:

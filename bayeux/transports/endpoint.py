@@ -8,11 +8,13 @@ Source: HTTP-2, HTTP-9, NEG-5, CORS-3, CORS-4, CORS-6, SEC-21, SEC-30, SEC-32, S
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+from bayeux.server.steps import is_cancelled_itself
 from bayeux.transports import callback_polling, long_polling
 from bayeux.transports.adopted.http import PLAIN, HttpRefused, HttpRequest
 from bayeux.transports.exchange import HttpExchange, Requester, is_preflight
@@ -105,9 +107,14 @@ def _identify(exchange: HttpExchange, proceed: Callable[[], None]) -> None:
 
 
 async def _identify_later(exchange: HttpExchange, user: Awaitable[str | None], proceed: Callable[[], None]) -> None:
+    """The same in a task, where nobody else would answer for what raises."""
     try:
-        exchange.context.user = await user
+        async with asyncio.timeout(exchange.context.options.hook_timeout or None):  # GEN-3
+            exchange.context.user = await user
+        proceed()
+    except asyncio.CancelledError as error:
+        if is_cancelled_itself():  # the client has gone
+            raise
+        exchange.fail(error)
     except Exception as error:  # noqa: BLE001 - logged by fail
         exchange.fail(error)
-        return
-    proceed()

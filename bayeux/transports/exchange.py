@@ -6,6 +6,7 @@ Source: HTTP-3, HTTP-10, CORS-2, CORS-3, SEC-21, SEC-22, SEC-34.
 from __future__ import annotations
 
 import logging
+import re
 import secrets
 from collections.abc import Awaitable, Mapping
 from typing import Any, Protocol
@@ -20,6 +21,7 @@ from bayeux.transports.origin import Verdict
 
 log: logging.Logger = logging.getLogger(__name__)
 
+_HEADER_LINE = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+: [\t\x20-\x7e\x80-\xff]*\r\n")
 _HSTS = b"Strict-Transport-Security: max-age=31536000\r\n"  # SEC-34
 
 
@@ -100,9 +102,12 @@ class HttpExchange:
         )
 
     def further_headers(self) -> bytes:
-        """The header lines that whoever identified the user asked for."""
+        """The header lines that whoever identified the user asked for; what would be none, or two, is left out."""
         lines = [f"{name}: {value}\r\n" for name, value in self.context.answer_headers.items()]
-        return "".join(lines).encode("latin-1")
+        sendable = [line for line in lines if _HEADER_LINE.fullmatch(line)]
+        if len(sendable) < len(lines):
+            log.error("%s: context.answer_headers has what cannot be a header", self.mount.path or "/")
+        return "".join(sendable).encode("latin-1")
 
     def refuse(self, status: int, text: str, extra: bytes = b"") -> None:
         """Answer with a short text of ours; nothing of the request is repeated in it (SEC-22)."""

@@ -9,18 +9,17 @@ Rules: SEC-19, SEC-L4, SEC-L7, WS-1; architecture §7.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from typing import Any
 
 from tornado.http1connection import HTTP1ServerConnection
 from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPServerRequest
-from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
+from tornado.iostream import IOStream, SSLIOStream
 from tornado.web import Application, RequestHandler, stream_request_body
 
 from bayeux.transports.adopt import Door
-from bayeux.transports.adopted.carrier import READ_SIZE, Returned
+from bayeux.transports.adopted.carrier import Returned, buffered
 from bayeux.transports.adopted.connection import GiveBack
 from bayeux.transports.mount import Mount
 
@@ -96,7 +95,7 @@ class BayeuxHandler(RequestHandler):
         except OSError:  # SEC-90: no descriptor is left
             stream.close()
             return
-        first_bytes = head + _buffered(stream)
+        first_bytes = head + buffered(stream)
         stream.close()
         try:
             await door.adopt(connected, give_back, first_bytes)
@@ -108,14 +107,3 @@ def _head(request: HTTPServerRequest) -> bytes:
     """The head as the client sent it, but for the spelling of names."""
     lines = "".join(f"{name}: {value}\r\n" for name, value in request.headers.get_all())
     return f"{request.method} {request.uri} {request.version}\r\n{lines}\r\n".encode("latin-1")
-
-
-def _buffered(stream: IOStream) -> bytes:
-    """What the stream has read beyond the head. The read that finds nothing more ends with the stream."""
-    parts: list[bytes] = []
-    try:
-        while (read := asyncio.ensure_future(stream.read_bytes(READ_SIZE, partial=True))).done():
-            parts.append(read.result())
-    except StreamClosedError:
-        pass  # the client sends no more; its request is still to be answered
-    return b"".join(parts)

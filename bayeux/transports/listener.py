@@ -18,7 +18,7 @@ import socket
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
-from ssl import SSLContext
+from ssl import PROTOCOL_TLS_CLIENT, SSLContext
 from typing import Unpack
 
 from tornado.httpserver import HTTPServer
@@ -54,6 +54,8 @@ class Listener:
         ssl: serve by TLS, here in this process; one that ``ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)``
             made, with the certificate loaded.
         to_stop: a server that ends with the listener.
+
+    Raises ValueError for an ``ssl`` that no server can use.
     """
 
     def __init__(
@@ -65,6 +67,8 @@ class Listener:
         ssl: SSLContext | None = None,
         to_stop: BayeuxServer | None = None,
     ) -> None:
+        if ssl is not None and ssl.protocol is PROTOCOL_TLS_CLIENT:
+            raise ValueError("ssl: that context is for clients; ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)")
         self.port: int = 0
         """Where it listens; the last of several, 0 before the first."""
         self._mounts = tuple(mounts)
@@ -189,9 +193,11 @@ class Listener:
                 await self._door.adopt(connected, self._give_back)
             else:
                 self._door.adopt_stream(await self._shake_hands(connected, self._ssl), self._give_back)
-        except (OSError, asyncio.CancelledError):  # it has gone already, or we have
+        except BaseException as error:
             connected.close()
             self._on_close(peer)
+            if not isinstance(error, (OSError, asyncio.CancelledError)):  # it has gone already, or we have
+                log.exception("a connection could not be taken")
 
     async def _shake_hands(self, connected: socket.socket, ssl: SSLContext) -> SSLIOStream:
         """Begin TLS. Raises OSError if that fails, or takes longer than a head may (SEC-L4)."""

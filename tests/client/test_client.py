@@ -457,5 +457,33 @@ async def test_a_url_that_means_no_server_is_refused(url: str) -> None:
 async def test_a_header_cannot_end_its_line() -> None:
     with pytest.raises(ValueError, match="header"):
         BayeuxClient("http://host/", headers={"X": "a\r\nY: b"})
-    with pytest.raises(ValueError, match="transports"):
-        BayeuxClient("http://host/", transports=("carrier-pigeon",))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"transports": ("carrier-pigeon",)}, "transports: .*carrier-pigeon.*no choice from"),
+        ({"transports": "websocket"}, "transports: 'websocket' is no choice from .'websocket'"),
+        ({"transports": ()}, "transports"),
+        ({"auth": "user:password"}, "auth: give a user and a password"),
+        ({"max_network_delay": 0}, "max_network_delay"),
+        ({"max_message_size": 0}, "max_message_size"),
+    ],
+)
+async def test_an_option_that_makes_no_sense_is_refused(wrong: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        BayeuxClient("http://host/", **wrong)
+
+
+async def test_a_server_that_does_not_speak_tls_is_named() -> None:
+    """The time for the connection was that for the reply, and so a wrong scheme was told as a missing reply."""
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    with pytest.raises(ConnectFailed, match=f"no TLS connection to 127.0.0.1:{port} within"):
+        await BayeuxClient(f"https://127.0.0.1:{port}", max_network_delay=0.2).open()
+    server.close()

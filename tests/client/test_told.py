@@ -19,6 +19,7 @@ from bayeux.client import (
     ReplyTimeout,
     State,
     StateChange,
+    SubscriptionOverflow,
     TransportFailed,
     UpgradeRefused,
 )
@@ -237,6 +238,16 @@ async def test_a_callback_that_waited_for_something_cancelled_is_called_again(se
         for number in range(2):
             server.push({"channel": "/a", "data": number})
             assert await asyncio.wait_for(heard.get(), 5) == number
+
+
+@pytest.mark.expected_logs("no more events of /a: more than 1 events were waiting")
+async def test_a_callback_that_is_too_slow_is_unsubscribed(server: ScriptedServer) -> None:
+    """Its server went on to send events that nobody heard, also to the sessions after this one."""
+    async with client_of(server) as client:
+        subscription = await client.subscribe("/a", callback=lambda _: None, max_queue=1)
+        server.push(*({"channel": "/a", "data": number} for number in range(3)))
+        await server.wait_for("/meta/unsubscribe")
+        assert isinstance(subscription.error, SubscriptionOverflow)
 
 
 async def test_a_client_whose_task_is_cancelled_has_ended(server: ScriptedServer) -> None:

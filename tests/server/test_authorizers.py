@@ -135,6 +135,7 @@ def channels(**guarded: Any) -> list[Any]:
         ({"_a_secret": Deny(), "_a_anyany": Deny()}, {"/a/secret": ["/**"], "/a/**": ["/**"]}),
         ({"_a_secret": Deny(), "_a_any": Deny()}, {"/a/secret": ["/**", "/a/**"], "/a/*": ["/**", "/a/**"]}),
         ({"_a_secret": Deny(), "_anyany": Grant(CREATE)}, {}),
+        ({"_a_secret": Deny(), "_anyany": Grant(ALL)}, {"/a/secret": ["/**", "/a/**", "/a/*"]}),
         ({"_anyany": Deny()}, {}),
         ({"_service_secret": Deny()}, {}),
         ({}, {}),

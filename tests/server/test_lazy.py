@@ -107,3 +107,14 @@ async def test_a_lazy_timeout_of_nothing_means_at_once() -> None:
         server.publish("/a/x", 1, lazy=True)
         await turn()
         assert [event["data"] for event in alice.events] == [1]
+
+
+@pytest.mark.spec("CHN-2", "Q-10")
+async def test_a_channel_made_not_lazy_forgets_its_time() -> None:
+    """It stayed lazy as long as it had a ``lazy_timeout``, whatever ``lazy`` said."""
+    async with still_server(ManualClock()) as server:
+        channel, _ = server.create_channel_if_absent("/a")
+        channel.lazy_timeout = 3.0
+        assert channel.lazy
+        channel.lazy = False
+        assert (channel.lazy, channel.lazy_timeout) == (False, 0.0)

@@ -76,6 +76,37 @@ async def test_alone_it_starts_and_stops_its_servers() -> None:
     assert not len(server.sessions)
 
 
+@pytest.mark.parametrize("stage", ["startup", "shutdown"])
+@pytest.mark.expected_logs("(startup|shutdown) failed", "no database")
+async def test_server_that_cannot_start_or_stop_is_told_of(stage: str) -> None:
+    """uvicorn took a start that raised for "knows no lifespan", and went on to serve without a server."""
+
+    class Failing(BayeuxServer):
+        async def start(self) -> None:
+            if stage == "startup":
+                raise RuntimeError("no database")
+            await super().start()
+
+        async def stop(self) -> None:
+            await super().stop()
+            raise RuntimeError("no database")
+
+    first = BayeuxServer()
+    told: list[str] = []
+    events = iter(({"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}))
+
+    async def receive() -> dict[str, Any]:
+        return next(events)
+
+    async def send(event: Any) -> None:
+        told.append(event["type"])
+
+    app = BayeuxASGI(first, Mount(Failing(), "/second"))
+    await app({"type": "lifespan"}, receive, send)
+    assert told[-1] == f"lifespan.{stage}.failed"
+    assert not first.is_started
+
+
 async def test_server_that_somebody_else_started_is_left_to_them() -> None:
     async with BayeuxServer() as server:
         async with serving(BayeuxASGI(server)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import sys
 import time
 from pathlib import Path
@@ -261,6 +262,49 @@ async def test_tornado_serves_the_other_paths_of_the_port(tls: bool) -> None:
             assert (await connection.reply()).json[0]["successful"]
         await connection.close()
         await tornado.close_all_connections()
+
+
+@pytest.mark.parametrize("tls", [False, True])
+@pytest.mark.parametrize("size", [70_000, 90_000, 200_000])
+@pytest.mark.spec("HTTP-1")
+async def test_large_requests_pass_from_one_to_the_other_whole(tls: bool, size: int) -> None:
+    """By TLS what had been received ahead was lost when the connection went to Tornado, and an upload hung."""
+    server = BayeuxServer()
+    tornado = HTTPServer(Application([*make_handlers(server), (r"/.*", Elsewhere)]))
+    async with await listen(server, 0, ssl=server_context() if tls else None, http_server=tornado) as listener:
+        connection = await HttpConnection.open(f"{'https' if tls else 'http'}://127.0.0.1:{listener.port}/")
+        for _ in range(2):  # all at once: the second is pipelined behind the first, and so on
+            connection.request("POST", "/upload", {}, b"x" * size)
+            connection.request("POST", "/cometd", {}, b" " * size + orjson.dumps(HANDSHAKE))
+        for _ in range(2):
+            assert (await connection.reply()).body == b"posted %d" % size
+            assert (await connection.reply()).json[0]["successful"]
+        await connection.close()
+        await tornado.close_all_connections()
+
+
+def test_context_for_clients_is_refused() -> None:
+    """Every client hung, and every connection counted for ever."""
+    with pytest.raises(ValueError, match="that context is for clients"):
+        Listener([Mount(BayeuxServer())], ssl=ssl.create_default_context())
+
+
+@pytest.mark.expected_logs("a connection could not be taken")
+async def test_fault_in_taking_a_connection_costs_that_one_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ValueError("no such cipher")
+
+    context = server_context()
+    async with await listen(BayeuxServer(), 0, ssl=context) as listener:
+        with monkeypatch.context() as broken:
+            broken.setattr("bayeux.transports.listener.ssl_wrap_socket", fail)
+            with pytest.raises(OSError):
+                await HttpConnection.open(f"https://127.0.0.1:{listener.port}/")
+        await until(lambda: not listener.connections)
+        connection = await HttpConnection.open(f"https://127.0.0.1:{listener.port}/")
+        connection.request("GET", "/")
+        assert (await connection.reply()).status == 404
+        await connection.close()
 
 
 @pytest.mark.spec("SEC-L4", "SEC-L1", "SEC-2")

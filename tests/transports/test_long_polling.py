@@ -307,17 +307,29 @@ async def test_identity_may_be_awaited_while_the_client_goes_on_sending(door: st
 
 
 @pytest.mark.expected_logs("a request could not be answered")
-@pytest.mark.parametrize("door", DOORS)
-@pytest.mark.spec("SEC-21", "BER-2")
+@pytest.mark.parametrize("door", [*DOORS, "asgi"])
+@pytest.mark.spec("SEC-21", "BER-2", "GEN-3")
 async def test_identity_that_fails_refuses_the_request(door: str) -> None:
+    """Also one that hangs, or waits for what is cancelled: nobody answered that, and the client hung, too."""
+
     async def later(context: Context) -> str:
         raise RuntimeError("secret")
+
+    async def never(context: Context) -> str:
+        await asyncio.Event().wait()
+        return ""
+
+    async def cancelled(context: Context) -> str:
+        other = asyncio.ensure_future(asyncio.sleep(10))
+        other.cancel()
+        await other
+        return ""
 
     def now(context: Context) -> str:
         raise RuntimeError("secret")
 
-    for identify in (now, later):
-        async with open_house(door, identify=identify) as house:
+    for identify in (now, later, never, cancelled):
+        async with open_house(door, {"hook_timeout": 0.02}, identify=identify) as house:
             connection = await HttpConnection.open(house.url)
             connection.request("POST", "/cometd", {}, orjson.dumps(HANDSHAKE))
             reply = await connection.reply()
@@ -325,6 +337,26 @@ async def test_identity_that_fails_refuses_the_request(door: str) -> None:
             assert b"secret" not in reply.body
             assert not len(house.server.sessions)
             await connection.close()
+
+
+@pytest.mark.expected_logs("answer_headers has what cannot be a header")
+@pytest.mark.parametrize("door", [*DOORS, "asgi"])
+@pytest.mark.spec("SEC-21")
+async def test_header_that_is_none_is_left_out(door: str) -> None:
+    """Whoever put a user's name into a header let the user write the rest of the answer, or left it unanswered."""
+
+    async def identify(context: Context) -> str:
+        context.answer_headers.update({"X-Good": "é", "X-Name": context.headers["x-user"] + "\r\nX-More: 1", "X": "€"})
+        return "anna"
+
+    async with open_house(door, identify=identify) as house:
+        connection = await HttpConnection.open(house.url)
+        connection.request("POST", "/cometd", {"X-User": "anna"}, orjson.dumps(HANDSHAKE))
+        reply = await connection.reply()
+        assert reply.status == 200
+        assert reply.header("x-good") == "é"
+        assert (reply.header("x-name"), reply.header("x-more"), reply.header("x")) == (None, None, None)
+        await connection.close()
 
 
 async def test_client_that_hangs_up_while_its_identity_is_awaited_is_forgotten() -> None:

@@ -170,9 +170,9 @@ class StreamCarrier:
 
     __slots__ = (
         "_is_closing",
-        "_is_reading",
         "_is_wanted",
         "_kept",
+        "_reading",
         "_receiver",
         "_stream",
         "address",
@@ -186,8 +186,9 @@ class StreamCarrier:
         self._stream = stream
         stream.set_nodelay(True)
         self._receiver: Receiver | None = None
-        self._is_reading = self._is_closing = False
+        self._is_closing = False
         self._is_wanted = True
+        self._reading: asyncio.Future[bytes] | None = None
         self._kept = b""
         self.unsent: int = 0
         self.address: Any = _peer_name(stream)
@@ -237,18 +238,27 @@ class StreamCarrier:
     def release(self, first_bytes: bytes, on_close: Callable[[], None]) -> Returned:
         """See Carrier. The old stream is taken out of the loop and left; the socket goes to the new one."""
         self._receiver = None
+        first_bytes += self._unread()
         self._stream.set_close_callback(None)
         self._stream.io_loop.remove_handler(self._stream.fileno())
         return ReturnedTlsStream(self._stream.socket, first_bytes, on_close, ssl_options=self._stream.socket.context)
 
+    def _unread(self) -> bytes:
+        """What has come and was not handed on, oldest first."""
+        kept, self._kept = self._kept, b""
+        if self._reading is None:
+            return kept + buffered(self._stream)
+        is_read = self._reading.done() and self._reading.exception() is None
+        return kept + self._reading.result() if is_read else kept
+
     def _read(self) -> None:
-        if self._is_reading or self._stream.closed():
+        if self._reading is not None or self._stream.closed():
             return
-        self._is_reading = True
-        asyncio.ensure_future(self._stream.read_bytes(READ_SIZE, partial=True)).add_done_callback(self._on_read)
+        self._reading = asyncio.ensure_future(self._stream.read_bytes(READ_SIZE, partial=True))
+        self._reading.add_done_callback(self._on_read)
 
     def _on_read(self, read: asyncio.Future[bytes]) -> None:
-        self._is_reading = False
+        self._reading = None
         try:
             data = read.result()
         except StreamClosedError:
@@ -281,6 +291,22 @@ class StreamCarrier:
             receiver.lost()
 
 
+def buffered(stream: IOStream) -> bytes:
+    """What a stream has received and nobody has read; the stream is of no use behind that."""
+    # Or it would go on to receive, as long as the client is fast enough.
+    if isinstance(stream, Returned):
+        stream.receives = False
+    else:
+        stream.read_from_fd = lambda buf: None  # type: ignore[method-assign]
+    parts: list[bytes] = []
+    try:
+        while (read := asyncio.ensure_future(stream.read_bytes(READ_SIZE, partial=True))).done():
+            parts.append(read.result())
+    except StreamClosedError:
+        pass  # the client sends no more; its request is still to be answered
+    return b"".join(parts)
+
+
 class Returned(IOStream):
     """A stream that begins with bytes somebody else has received, and tells of its end."""
 
@@ -290,6 +316,8 @@ class Returned(IOStream):
         self.home: tuple[Door, GiveBack] | None = None
         """The door that gave it, and how: where it goes if it asks for us again."""
         self.on_close: Callable[[], None] | None = on_close
+        self.receives: bool = True
+        """Whether it goes on behind those bytes."""
         self._first_bytes = memoryview(first_bytes)
         super().__init__(connected, **options)
 
@@ -297,7 +325,7 @@ class Returned(IOStream):
         """Tornado: fill ``buf``; the number of bytes."""
         size = min(len(buf), len(self._first_bytes))
         if not size:
-            return super().read_from_fd(buf)
+            return super().read_from_fd(buf) if self.receives else None
         buf[:size] = self._first_bytes[:size]
         self._first_bytes = self._first_bytes[size:]
         return size
