@@ -29,7 +29,7 @@ class Call:
     def __init__(self, target: str, timeout: float | None) -> None:
         name = parse_channel(f"/service/{target.removeprefix('/')}")
         if name.kind is not Kind.SERVICE or name.is_wild or name.is_template:
-            raise ChannelInvalid
+            raise ChannelInvalid(f"{target!r} cannot be called: a target is a name like contacts/find")
         self.target = target
         self.channel: str = name.text
         """On which the call is published, and answered."""

@@ -89,22 +89,24 @@ def parse_channel(text: str) -> ChannelName:
 
 def _parse(text: str) -> ChannelName:
     if len(text) > 2 * MAX_LENGTH:  # white space beyond reason would fill the cache
-        raise ChannelInvalid
+        raise _invalid(text, f"it has more than {MAX_LENGTH} characters")
     name = text.rstrip(" \t\r\n")
     if len(name) > 1 and name.endswith("/"):
         name = name[:-1]
-    if len(name) > MAX_LENGTH or not _NAME.match(name):
-        raise ChannelInvalid
+    if len(name) > MAX_LENGTH:
+        raise _invalid(text, f"it has more than {MAX_LENGTH} characters")
+    if not _NAME.match(name):
+        raise _invalid(text, "names are like /chat/room, of letters, digits, blanks and !#$()*+-.@_{~}")
     segments = name[1:].split("/")
     if len(segments) > MAX_SEGMENTS:
-        raise ChannelInvalid
+        raise _invalid(text, f"it has more than {MAX_SEGMENTS} segments")
     is_wild = segments[-1] in _WILDCARDS
     plain = segments[:-1] if is_wild else segments
     if any("*" in segment or not segment.strip() for segment in plain):  # CH-2: a star stands alone, and last
-        raise ChannelInvalid
+        raise _invalid(text, "a segment is empty, or * and ** do not stand alone at its end")
     is_template = any(_TEMPLATE_PARAMETER.fullmatch(segment) for segment in segments)
     if is_wild and is_template:
-        raise ChannelInvalid
+        raise _invalid(text, "a template has no wildcards")
     if name.startswith("/meta/"):
         kind = Kind.META
     elif name.startswith("/service/"):
@@ -112,6 +114,10 @@ def _parse(text: str) -> ChannelName:
     else:
         kind = Kind.BROADCAST
     return ChannelName(name, kind, is_wild, is_template)
+
+
+def _invalid(text: str, why: str) -> ChannelInvalid:
+    return ChannelInvalid(f"{text[:80]!r} is no channel: {why}")
 
 
 def _patterns(text: str) -> tuple[str, ...]:

@@ -200,10 +200,21 @@ class UnknownTarget(ProtocolError):
 
 
 class ChannelInvalid(ProtocolError):
-    """A channel name outside the grammar (CH-1…CH-5, PUB-5)."""
+    """A channel name outside the grammar (CH-1…CH-5, PUB-5), or not fit for what is to be done with it.
+
+    Args:
+        why: what is wrong, in words for programmers; it does not go to clients.
+    """
 
     code = 405
     text = "channel_invalid"
+
+    def __init__(self, why: str = "that name is no channel, or none for this") -> None:
+        super().__init__()
+        self.why = why
+
+    def __str__(self) -> str:
+        return self.why
 
 
 class TemplateInvalid(ChannelInvalid):

@@ -12,7 +12,9 @@ import dataclasses
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from functools import lru_cache
+from types import UnionType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from bayeux.protocol.json import STRICT, JsonCodec
 
@@ -164,6 +166,7 @@ class Options:
             raise ValueError("duplicate_meta_connect_http_code must be 400 or more and not 408 (CN-10)")
         for each in dataclasses.fields(self):
             value = getattr(self, each.name)
+            _check_type(each.name, value)
             if isinstance(value, (int, float)) and value < 0 and each.name not in _MAY_BE_MINUS_ONE:
                 raise ValueError(f"{each.name} may not be negative")
         if 0 < self.max_queue_bytes < self.max_message_size:
@@ -189,3 +192,39 @@ class Options:
         if unknown:
             raise ValueError(f"unknown option: {', '.join(sorted(unknown))}")
         return dataclasses.replace(self, **changes)
+
+
+@lru_cache
+def _types() -> Mapping[str, Any]:
+    return get_type_hints(Options)
+
+
+def _check_type(name: str, value: object) -> None:
+    """Raises ValueError for a value that the option cannot have: it would be found out by the first client only."""
+    wanted = _types()[name]
+    if not _is_a(value, wanted):
+        raise ValueError(f"{name}: {value!r:.80} is not {_words_of(wanted)}")
+
+
+def _is_a(value: object, wanted: Any) -> bool:
+    if get_origin(wanted) is Literal:
+        return value in get_args(wanted)
+    if isinstance(wanted, UnionType):
+        return any(_is_a(value, each) for each in get_args(wanted))
+    if get_origin(wanted) is tuple:
+        return isinstance(value, (tuple, list)) and all(_is_a(each, str) for each in value)
+    if wanted is str:  # most of them stand in headers
+        return isinstance(value, str) and value.isprintable()
+    if wanted in (int, float):
+        kinds = (int,) if wanted is int else (int, float)
+        return isinstance(value, kinds) and not isinstance(value, bool) and value == value  # not a NaN
+    return isinstance(value, wanted)
+
+
+def _words_of(wanted: Any) -> str:
+    if get_origin(wanted) is Literal:
+        return f"one of {', '.join(map(repr, get_args(wanted)))}"
+    if isinstance(wanted, UnionType):
+        return " or ".join(_words_of(each) for each in get_args(wanted))
+    words = {int: "a whole number", float: "a number", bool: "True or False", str: "a printable text"}
+    return words.get(wanted, "a tuple of printable texts" if get_origin(wanted) is tuple else f"a {wanted.__name__}")

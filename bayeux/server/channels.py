@@ -141,7 +141,11 @@ class ServerChannel:
 
         Args:
             weak: it does not keep the channel from being swept (CHN-6).
+
+        Raises TypeError for what cannot be called.
         """
+        if not callable(listener):
+            raise TypeError(f"{self.name.text}: a listener is a function, not {listener!r:.80}")
         self.weak_listeners += weak
         self.idle_sweeps = 0
         remove = self.listeners.add(listener)
@@ -152,7 +156,12 @@ class ServerChannel:
         return self.add_listener(FilterListener(data_filter))
 
     def add_authorizer(self, authorizer: Authorizer) -> Callable[[], None]:
-        """Have it asked about this channel or pattern (AUZ-4); returns how to stop."""
+        """Have it asked about this channel or pattern (AUZ-4); returns how to stop.
+
+        Raises TypeError for what has no ``authorize``.
+        """
+        if not hasattr(authorizer, "authorize") or isinstance(authorizer, type):
+            raise TypeError(f"{self.name.text}: an authorizer is an object with an authorize, not {authorizer!r:.80}")
         self.authorizers.append(authorizer)
         return Removal(self.authorizers, authorizer)
 

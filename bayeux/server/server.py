@@ -13,6 +13,7 @@ import asyncio
 import contextvars
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -79,6 +80,8 @@ class BayeuxServer:
         policy: who may do what; the default lets everyone do everything but touch meta channels.
         clock: seconds, monotonic; the event loop's own unless a test moves it.
         random_bytes: a cryptographic source.
+
+    Raises TypeError for other options or policies.
     """
 
     def __init__(
@@ -89,6 +92,10 @@ class BayeuxServer:
         clock: Callable[[], float] = time.monotonic,
         random_bytes: RandomBytes = os.urandom,
     ) -> None:
+        if not isinstance(options, Options | None):
+            raise TypeError(f"options: give Options(…), not {options!r:.80}")
+        if isinstance(policy, type):
+            raise TypeError(f"policy: give {policy.__name__}(…), not the class itself")
         self.options: Options = options or Options()
         self.policy: SecurityPolicy = policy or SecurityPolicy()
         self.clock = clock
@@ -118,6 +125,7 @@ class BayeuxServer:
         self._refusals = Refusals(self.counters.rejected, clock)
         self._nested = 0
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = 0
         self._context = contextvars.Context()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._is_stopped = False
@@ -132,6 +140,7 @@ class BayeuxServer:
             return
         self._is_stopped = self.is_draining = False
         self._loop = loop
+        self._thread = threading.get_ident()
         self._context = contextvars.copy_context()
         self._context.run(handled.set, None)
         self.deadlines = Deadlines(self.clock, self._call_at)
@@ -234,11 +243,12 @@ class BayeuxServer:
 
         Raises ChannelInvalid for a pattern, a meta channel or a private name, which is addressed by
         ``deliver_to_user``; TypeError for data that JSON cannot say; RecursionError for a listener that publishes
-        to its own channel without end (LST-9).
+        to its own channel without end (LST-9); RuntimeError in another thread than the server's (GEN-5).
         """
+        self._expect_own_thread()
         name = _addressable(channel)
         if self.is_private(name):
-            raise ChannelInvalid
+            raise ChannelInvalid(f"{channel!r} is one user's own: use deliver_to_user")
         message = Message.of_application(name, data, ext)
         message.is_lazy = lazy
         message.session = session_of(sender)
@@ -259,6 +269,7 @@ class BayeuxServer:
 
         Raises ChannelInvalid for a pattern and a meta channel; TypeError for data that JSON cannot say.
         """
+        self._expect_own_thread()
         name = _addressable(channel)
         alive = [session for session in sessions if not session.is_over]
         if not alive:
@@ -273,6 +284,7 @@ class BayeuxServer:
 
         Raises ChannelInvalid for a pattern and a meta channel; TypeError for data that JSON cannot say.
         """
+        self._expect_own_thread()
         name = _addressable(channel)
         own = [each for each in self.sessions.of_user(user) if each.is_subscribed_to(name)]
         return self.reach(publication.address(self, name, data, ext, own), own)
@@ -350,7 +362,7 @@ class BayeuxServer:
             return decorator(partial(self.on_channel_created, pattern))
         name = parse_channel(pattern)
         if name.is_template:
-            raise ChannelInvalid
+            raise ChannelInvalid(f"{pattern!r} is a template, which matches no channel here: use a pattern")
         return self.channels.on_created(name, initializer)
 
     def control_flow(self, channel: str, flow: FlowControl) -> Callable[[], None]:
@@ -381,7 +393,7 @@ class BayeuxServer:
         """
         parsed = parse_channel(name)
         if parsed.is_template:
-            raise ChannelInvalid
+            raise ChannelInvalid(f"{name!r} is a template, and no channel")
         is_new = self.channels.get(parsed.text) is None
         return self.channels.create_if_absent(parsed, initializers), is_new
 
@@ -655,6 +667,11 @@ class BayeuxServer:
         self._sweep_timer = self._running_loop.call_later(self.options.sweep_period, self._sweep, context=context)
         self.sweep()
 
+    def _expect_own_thread(self) -> None:
+        # In another one it works nearly always, and then an event waits until the loop wakes up, or a queue is torn.
+        if self._thread != threading.get_ident() and self.is_started:
+            raise RuntimeError("in another thread: server.call_soon_threadsafe(server.publish, channel, data) (GEN-5)")
+
     @property
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:
@@ -700,7 +717,7 @@ def _addressable(channel: str) -> ChannelName:
     """A channel that the application may send something on. Raises ChannelInvalid."""
     name = parse_channel(channel)
     if name.is_wild or name.is_template or name.kind is Kind.META:
-        raise ChannelInvalid
+        raise ChannelInvalid(f"{channel!r} is a pattern, a template or a meta channel: nothing can be sent on it")
     return name
 
 

@@ -55,7 +55,7 @@ class Listener:
             made, with the certificate loaded.
         to_stop: a server that ends with the listener.
 
-    Raises ValueError for an ``ssl`` that no server can use.
+    Raises TypeError, ValueError for an ``ssl`` that no server can use.
     """
 
     def __init__(
@@ -67,6 +67,8 @@ class Listener:
         ssl: SSLContext | None = None,
         to_stop: BayeuxServer | None = None,
     ) -> None:
+        if not isinstance(ssl, SSLContext | None):
+            raise TypeError(f"ssl: give an SSLContext, not {ssl!r:.80}")
         if ssl is not None and ssl.protocol is PROTOCOL_TLS_CLIENT:
             raise ValueError("ssl: that context is for clients; ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)")
         self.port: int = 0

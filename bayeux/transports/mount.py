@@ -123,8 +123,8 @@ def mounts_of(served: Iterable[Mount | BayeuxServer], mounting: Mounting) -> tup
     Raises TypeError where nothing is served, or ``mounting`` is given and nobody is there to take it.
     """
     given = tuple(served)
-    if not given:
-        raise TypeError("nothing to serve: give a BayeuxServer or a Mount")
+    if not given or not all(isinstance(each, Mount | BayeuxServer) for each in given):
+        raise TypeError(f"nothing to serve: give a BayeuxServer or a Mount, not {given!r:.80}")
     if mounting and all(isinstance(each, Mount) for each in given):
         raise TypeError(f"{', '.join(mounting)}: a Mount has its own; give a BayeuxServer in its place")
     return tuple(each if isinstance(each, Mount) else Mount(each, **mounting) for each in given)

@@ -386,6 +386,21 @@ async def test_what_is_under_way_when_the_client_closes_fails(server: ScriptedSe
     await client.disconnect()
 
 
+@pytest.mark.spec("DSC-6")
+@EACH_TRANSPORT
+async def test_a_client_that_is_sent_away_while_it_says_good_bye_has_ended(
+    server: ScriptedServer, transport: str
+) -> None:
+    """The end of its block raised that it was disconnected."""
+    kick = {"channel": "/meta/disconnect", "successful": True}
+    server.answers["/meta/disconnect"] = server.answers["/meta/unsubscribe"] = lambda message: [kick, reply(message)]
+    async with client_of(server, transport) as client:
+        pass
+    assert client.state is State.DISCONNECTED
+    async with client_of(server, transport) as client, await client.subscribe("/a"):
+        pass
+
+
 @EACH_TRANSPORT
 async def test_a_cancelled_client_leaves_nothing_behind(server: ScriptedServer, transport: str) -> None:
     is_listening = asyncio.Event()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bayeux.client.advice import Advice
 from bayeux.client.conversation import Conversation, Exchange, Step
@@ -412,3 +414,23 @@ def test_an_announcement_without_sense_is_none(talk: Talk, announced: object) ->
     reply = {"id": message["id"], "channel": "/meta/handshake", "successful": True, "x-messages": announced}
     talk.client.receive([reply])
     assert not talk.client.expect_announced(lambda: None)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["interval", "id"]), inner, max_size=2),
+    max_leaves=3,
+)
+FIELDS = ["id", "channel", "successful", "clientId", "advice", "data", "ext", "error", "x-messages"]
+
+
+@pytest.mark.spec("CLI-4", "MSG-4")
+@given(st.lists(st.dictionaries(st.sampled_from(FIELDS), JSON | st.sampled_from(["1", "2", "/meta/connect", "/a"]))))
+def test_whatever_a_server_sends_the_conversation_goes_on(messages: list[dict[str, Any]]) -> None:
+    """A channel that was an array ended the task that reads the socket."""
+    talk = Talk().handshake()
+    exchange(talk, "/meta/connect")
+    talk.client.expect_answer(talk.client.message("/service/a", {}), lambda: None)
+    for message in messages:
+        for event in talk.client.receive([message]):
+            assert event.channel == message["channel"]

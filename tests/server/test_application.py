@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 
+from bayeux.protocol.errors import ChannelInvalid
 from bayeux.protocol.json import JsonCodec
 from bayeux.protocol.options import Options
 from bayeux.protocol.presets import cometd_options, faye_options
 from bayeux.server.current import current_context, current_message, current_session
 from bayeux.server.dump import dump, dump_text
 from bayeux.server.extension import STOP, Extension
+from bayeux.server.security import SecurityPolicy
 from bayeux.server.server import BayeuxServer
 from bayeux.server.transport import Context
 from bayeux.testing import ManualClock, Peer, still_server, turn
@@ -208,6 +210,13 @@ async def test_another_thread_hands_its_publishes_to_the_loop() -> None:
         thread.start()
         await asyncio.wait_for(heard.wait(), 10)
         thread.join()
+        for call in (
+            lambda: server.publish("/a", 2),
+            lambda: server.deliver(server.sessions, "/a", 2),
+            lambda: server.deliver_to_user("anna", "/a", 2),
+        ):  # which was done half, and the rest when the loop woke up for something else
+            with pytest.raises(RuntimeError, match=r"in another thread: server.call_soon_threadsafe"):
+                await asyncio.to_thread(call)
     with pytest.raises(RuntimeError, match="not started"):
         BayeuxServer().call_soon_threadsafe(print)
 
@@ -338,3 +347,25 @@ async def test_a_preset_loosens_what_is_bounded_otherwise_and_says_so_at_the_sta
         assert [record.preset for record in caplog.records if record.levelname == "WARNING"] == [name]  # type: ignore[attr-defined]
     with pytest.raises(ValueError, match="unknown option: colour"):
         cometd_options(colour="red")
+
+
+# Mistakes -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("mistake", "error", "words"),
+    [
+        (lambda: BayeuxServer({"timeout": 3}), TypeError, "options: give Options"),  # type: ignore[arg-type]
+        (lambda: BayeuxServer(policy=SecurityPolicy), TypeError, "not the class itself"),  # type: ignore[arg-type]
+        (lambda: BayeuxServer().on("/a", "x"), TypeError, "/a: a listener is a function, not 'x'"),  # type: ignore[call-overload]
+        (lambda: BayeuxServer().guard("/a", lambda *_: True), TypeError, "object with an authorize"),  # type: ignore[call-overload]
+        (lambda: BayeuxServer().publish("chat", 1), ChannelInvalid, "'chat' is no channel: names are like /chat/room"),
+        (lambda: BayeuxServer().publish("/a/*", 1), ChannelInvalid, "'/a/\\*' is a pattern"),
+        (lambda: BayeuxServer().on("/a/*/b", print), ChannelInvalid, "do not stand alone at its end"),
+        (lambda: BayeuxServer().channel("/" + "a" * 10_000), ChannelInvalid, "more than 2048 characters"),
+    ],
+)
+def test_a_mistake_is_named_where_it_is_made(mistake: Any, error: type[Exception], words: str) -> None:
+    """Some were found out by the first client only, and a wrong channel had no words at all."""
+    with pytest.raises(error, match=words):
+        mistake()

@@ -390,11 +390,7 @@ def alive(server: BayeuxServer) -> dict[str, int]:
     gc.collect()
     ours = (each for each in gc.get_objects() if type(each) in _OURS)
     return dict(
-        Counter(
-            type(each).__name__
-            for each in ours
-            if not isinstance(each, ServerChannel) or each._server is server
-        )
+        Counter(type(each).__name__ for each in ours if not isinstance(each, ServerChannel) or each._server is server)
     )
 
 

@@ -210,6 +210,8 @@ def test_serving_nothing_or_a_mount_with_options_is_a_mistake() -> None:
     server = BayeuxServer()
     with pytest.raises(TypeError, match="nothing to serve"):
         BayeuxASGI()
+    with pytest.raises(TypeError, match=r"nothing to serve: .* not .*'/cometd'"):
+        BayeuxASGI("/cometd")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="identify: a Mount has its own"):
         BayeuxASGI(Mount(server), identify=lambda _: None)
     with pytest.raises(ValueError, match="unknown option"):

@@ -287,6 +287,8 @@ def test_context_for_clients_is_refused() -> None:
     """Every client hung, and every connection counted for ever."""
     with pytest.raises(ValueError, match="that context is for clients"):
         Listener([Mount(BayeuxServer())], ssl=ssl.create_default_context())
+    with pytest.raises(TypeError, match="give an SSLContext"):
+        Listener([Mount(BayeuxServer())], ssl=("cert.pem", "key.pem"))  # type: ignore[arg-type]
 
 
 @pytest.mark.expected_logs("a connection could not be taken")
