@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from bayeux.client.call import CALL_TIMEOUT, Call
 from bayeux.client.errors import (
     CallRefused,
+    ClientError,
     PublishRefused,
     ReplayGap,
     RequestRefused,
@@ -140,3 +141,12 @@ class Batch:
         self.requests.append(request)
         assert request.subscription is not None
         return request.subscription
+
+    def give_up(self) -> None:
+        """It is not sent: who reads its subscriptions or asks for the results of its calls is told so."""
+        error = ClientError("the batch was not sent, because its block raised")
+        for request in self.requests:
+            if request.subscription is not None:
+                request.subscription.end(error)
+            if request.call is not None:
+                request.call.fail(error)

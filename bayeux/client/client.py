@@ -340,18 +340,22 @@ class BayeuxClient:
         subscription has ended in any case.
         """
         unused = self._subscriber.remove(subscription)
-        if unused and self._end is None:
+        if unused and self._end is None and self._has_session.is_set():  # the next session is not told of it
             await self._ask(unsubscribe(unused))
 
     @asynccontextmanager
     async def batch(self) -> AsyncIterator[Batch]:
         """Collect requests in the block, send them together at its end, wait for all replies and answers (BAT-2).
 
-        An exception in the block sends nothing. Refusals are raised as an ``ExceptionGroup`` of
-        RequestRefused; what was not refused was done. What became of a call tells its ``result``.
+        An exception in the block sends nothing, and ends its subscriptions. Refusals are raised as an
+        ``ExceptionGroup`` of RequestRefused; what was not refused was done. What became of a call tells its ``result``.
         """
         batch = self.make_batch()
-        yield batch
+        try:
+            yield batch
+        except BaseException:
+            batch.give_up()
+            raise
         await self.send(batch)
 
     def make_batch(self) -> Batch:

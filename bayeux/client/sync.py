@@ -159,7 +159,11 @@ class Client:
     def batch(self) -> Iterator[Batch]:
         """As ``BayeuxClient.batch``."""
         batch = Batch(self._client.make_batch(), self)
-        yield batch
+        try:
+            yield batch
+        except BaseException:
+            batch.batch.give_up()
+            raise
         self._run(self._client.send(batch.batch))
 
     def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:

@@ -16,6 +16,8 @@ from bayeux.client.transport import Receive, decode
 from bayeux.protocol import frames, json
 from bayeux.protocol.frames import Close, FrameReader, Ping, Violation, client_frame, close_payload
 
+MAX_UNSENT = 64 * 1024
+"""Bytes to be sent, above which pings are not answered."""
 CLOSE_TIMEOUT = 2.0
 """Seconds the server has to answer our close frame."""
 
@@ -139,7 +141,8 @@ class WebSocket:
             if isinstance(event, bytes):
                 await self._receive(decode(event))
             elif isinstance(event, Ping):
-                self._write(writer, frames.PONG, event.payload)
+                if writer.transport.get_write_buffer_size() < MAX_UNSENT:  # else who asks does not listen
+                    self._write(writer, frames.PONG, event.payload)
             elif isinstance(event, (Close, Violation)):
                 self._write(writer, frames.CLOSE, close_payload(event.code))
                 if isinstance(event, Violation):

@@ -11,6 +11,7 @@ import pytest
 from bayeux.client import (
     BayeuxClient,
     ClientDisconnected,
+    ClientError,
     ConnectFailed,
     HandshakeRefused,
     PublishRefused,
@@ -127,10 +128,16 @@ async def test_a_batch_is_one_request(server: ScriptedServer, transport: str) ->
 async def test_a_batch_whose_block_fails_sends_nothing(server: ScriptedServer) -> None:
     async with client_of(server) as client:
         batch = client.batch()
-        (await batch.__aenter__()).publish("/a", 1)
+        collected = await batch.__aenter__()
+        collected.publish("/a", 1)
+        events, called = collected.subscribe("/b"), collected.call("c")
         with pytest.raises(KeyError):
             await batch.gen.athrow(KeyError())
         assert not server.seen("/a")
+        with pytest.raises(ClientError, match="the batch was not sent"):  # it was waited for for ever
+            await asyncio.wait_for(anext(events), 5)
+        with pytest.raises(ClientError, match="the batch was not sent"):
+            called.result()
 
 
 @pytest.mark.spec("CLI-1", "WS-32", "COOK-1")
@@ -303,6 +310,23 @@ async def test_a_ping_is_answered(server: ScriptedServer) -> None:
 
 
 @pytest.mark.spec("SEC-94")
+async def test_a_server_that_pings_and_does_not_listen_fills_no_memory(server: ScriptedServer) -> None:
+    async with client_of(server, "websocket") as client:
+        events = await client.subscribe("/a")
+        writing = client._link._transport._writer  # type: ignore[attr-defined]
+        for writer in server._writers:
+            writer.transport.pause_reading()  # type: ignore[attr-defined]
+        ping = ping_frame(b"x" * 125)
+        for _ in range(60):
+            server.write(ping * 1000)
+            await asyncio.sleep(0)
+        server.write(text_frame(b'[{"channel":"/a","data":1}]'))
+        assert (await anext(events)).data == 1
+        assert writing.transport.get_write_buffer_size() < 100_000
+        server.cut()
+
+
+@pytest.mark.spec("SEC-94")
 @pytest.mark.parametrize(
     ("sent", "code"),
     [(b"\xff" * 10, 1002), (text_frame(b"\xff"), 1007), (text_frame(b"17"), 1007), (close_frame(1001), 1001)],
@@ -373,6 +397,20 @@ async def test_a_request_without_a_session_does_not_wait_for_ever(server: Script
         await server.wait_for("/meta/handshake", 2)
         with pytest.raises(TransportFailed, match="no session"):
             await client.publish("/a", 1)
+
+
+async def test_without_a_session_nobody_needs_to_be_told_of_an_end(server: ScriptedServer) -> None:
+    """Leaving the block of a subscription waited for the server to come back, and failed then."""
+    async with client_of(server, max_network_delay=0.1) as client:
+        subscription = await client.subscribe("/b")
+        server.answers["/meta/handshake"] = lambda _: None
+        server.answers["/meta/connect"] = lambda message: [reply(message, **UNKNOWN)]
+        server.push()
+        await server.wait_for("/meta/handshake", 2)
+        await client.unsubscribe(subscription)
+        del server.answers["/meta/handshake"], server.answers["/meta/connect"]
+        await client.wait_for_state(State.CONNECTED)
+        assert len(server.seen("/meta/subscribe")) == 1
 
 
 @EACH_TRANSPORT
