@@ -344,7 +344,7 @@ class _LoopThread:
             if self._is_ending:
                 raise ClientDisconnected("the client was closed")
             if not self._thread.is_alive():
-                raise ClientDisconnected("the client was opened by another process: open one behind the fork")
+                raise ClientDisconnected("the client's thread has gone: none outlives a fork, or an exit in a listener")
             return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
     def end(self) -> None:
