@@ -20,7 +20,7 @@ from bayeux.protocol.options import Options
 from bayeux.server.deadlines import Deadlines
 from bayeux.server.server import BayeuxServer
 from bayeux.transports import endpoint
-from bayeux.transports.adopted.carrier import READ_SIZE, AsyncioCarrier, StreamCarrier
+from bayeux.transports.adopted.carrier import READ_SIZE, SocketCarrier, StreamCarrier
 from bayeux.transports.adopted.connection import Connection, GiveBack
 from bayeux.transports.adopted.http import HttpRefused, HttpRequest
 from bayeux.transports.adopted.websocket import upgrade
@@ -54,34 +54,28 @@ class Door:
 
     # -- in ----------------------------------------------------------------------------------
 
-    async def adopt(self, connected: socket.socket, give_back: GiveBack | None, first_bytes: bytes = b"") -> None:
+    def adopt(
+        self, connected: socket.socket, peer: str, give_back: GiveBack | None, first_bytes: bytes = b""
+    ) -> None:
         """Take over a plain connection of which ``first_bytes`` were read already.
 
         Args:
+            peer: its address, without the port.
             give_back: takes it again as a stream when it asks for something that is not ours.
-
-        Raises OSError if it has gone meanwhile.
         """
-
-        def connect(carrier: AsyncioCarrier) -> Connection:
-            connection = self._register(Connection(self, carrier, give_back))
-            if first_bytes:
-                self.call_soon(connection.received, first_bytes)
-            return connection
-
-        await self._loop.connect_accepted_socket(lambda: AsyncioCarrier(self._buffer, connect), connected)
+        connected.setblocking(False)
+        self._begin(SocketCarrier(connected, peer, self._buffer, self._loop), give_back, first_bytes)
 
     def adopt_stream(self, stream: SSLIOStream, give_back: GiveBack | None, first_bytes: bytes = b"") -> None:
         """Take over a TLS connection from the stream that Tornado has read it through."""
-        carrier = StreamCarrier(stream)
-        connection = self._register(Connection(self, carrier, give_back))
+        self._begin(StreamCarrier(stream), give_back, first_bytes)
+
+    def _begin(self, carrier: SocketCarrier | StreamCarrier, give_back: GiveBack | None, first_bytes: bytes) -> None:
+        connection = Connection(self, carrier, give_back)
+        self.connections.add(connection)
+        carrier.start(connection)
         if first_bytes:
             connection.received(first_bytes)
-        carrier.start(connection)
-
-    def _register(self, connection: Connection) -> Connection:
-        self.connections.add(connection)
-        return connection
 
     # -- for connections ---------------------------------------------------------------------
 
@@ -109,7 +103,7 @@ class Door:
         self._tell(connection.carrier.peer)
 
     def give_back(self, connection: Connection, first_bytes: bytes, give_back: GiveBack) -> None:
-        """A connection is for somebody else from here on. Raises OSError if it cannot be."""
+        """A connection is for somebody else from here on."""
         carrier = connection.carrier
         stream = carrier.release(first_bytes, lambda: self._tell(carrier.peer))
         stream.home = (self, give_back)

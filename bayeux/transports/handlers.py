@@ -19,7 +19,7 @@ from tornado.iostream import IOStream, SSLIOStream
 from tornado.web import Application, RequestHandler, stream_request_body
 
 from bayeux.transports.adopt import Door
-from bayeux.transports.adopted.carrier import Returned, buffered
+from bayeux.transports.adopted.carrier import Returned, buffered, peer_name, peer_of
 from bayeux.transports.adopted.connection import GiveBack
 from bayeux.transports.mount import Mount
 
@@ -97,10 +97,7 @@ class BayeuxHandler(RequestHandler):
             return
         first_bytes = head + buffered(stream)
         stream.close()
-        try:
-            await door.adopt(connected, give_back, first_bytes)
-        except OSError:  # it has gone meanwhile
-            connected.close()
+        door.adopt(connected, peer_of(peer_name(connected)), give_back, first_bytes)
 
 
 def _head(request: HTTPServerRequest) -> bytes:

@@ -79,7 +79,7 @@ class Listener:
         self._options = options or self._mounts[0].server.options
         self._give_back = None if http_server is None else http_server.handle_stream
         self._sockets: list[socket.socket] = []
-        self._adopting: set[asyncio.Task[None]] = set()
+        self._shaking_hands: set[asyncio.Task[None]] = set()
         self._by_address: Counter[str] = Counter()
         self._connections = 0
         self._max_connections = _within_descriptor_limit(self._options.max_connections)
@@ -125,9 +125,8 @@ class Listener:
         if self._reserve is not None:
             os.close(self._reserve)
             self._reserve = None
-        for task in tuple(self._adopting):
-            if self._ssl is not None:
-                task.cancel()  # a client may take its time to shake hands
+        for task in tuple(self._shaking_hands):  # a client may take its time
+            task.cancel()
             await asyncio.wait([task])
 
     async def close(self) -> None:
@@ -137,7 +136,7 @@ class Listener:
             await self._to_stop.stop()
         if self._door is not None:
             self._door.close()
-            await asyncio.sleep(0)  # the transports close their descriptors in the next turn
+            await asyncio.sleep(0)  # TLS closes its descriptors in the next turn
 
     async def __aenter__(self) -> Listener:
         return self
@@ -170,9 +169,12 @@ class Listener:
             return
         self._connections += 1
         self._by_address[peer] += 1
-        task = asyncio.get_running_loop().create_task(self._adopt(connected, peer))
-        self._adopting.add(task)
-        task.add_done_callback(self._adopting.discard)
+        if self._ssl is not None:
+            task = asyncio.get_running_loop().create_task(self._adopt_tls(connected, peer, self._ssl))
+            self._shaking_hands.add(task)
+            task.add_done_callback(self._shaking_hands.discard)
+        elif self._door is not None:
+            self._door.adopt(connected, peer, self._give_back)
 
     def _refusal(self, peer: str) -> str | None:
         """The id of the limit that this connection would exceed."""
@@ -186,15 +188,11 @@ class Listener:
             return "SEC-L3"
         return None
 
-    async def _adopt(self, connected: socket.socket, peer: str) -> None:
+    async def _adopt_tls(self, connected: socket.socket, peer: str, ssl: SSLContext) -> None:
         try:
-            if self._door is None:
-                return
-            connected.setblocking(False)
-            if self._ssl is None:
-                await self._door.adopt(connected, self._give_back)
-            else:
-                self._door.adopt_stream(await self._shake_hands(connected, self._ssl), self._give_back)
+            stream = await self._shake_hands(connected, ssl)
+            if self._door is not None:
+                self._door.adopt_stream(stream, self._give_back)
         except BaseException as error:
             connected.close()
             self._on_close(peer)
@@ -203,6 +201,7 @@ class Listener:
 
     async def _shake_hands(self, connected: socket.socket, ssl: SSLContext) -> SSLIOStream:
         """Begin TLS. Raises OSError if that fails, or takes longer than a head may (SEC-L4)."""
+        connected.setblocking(False)
         stream = SSLIOStream(ssl_wrap_socket(connected, ssl, server_side=True, do_handshake_on_connect=False))
         try:
             async with asyncio.timeout(self._options.header_timeout):

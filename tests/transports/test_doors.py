@@ -250,7 +250,7 @@ async def test_small_answers_are_sent_at_once(door: str, monkeypatch: pytest.Mon
         connected = (
             carrier._stream.socket
             if isinstance(carrier, StreamCarrier)
-            else carrier._transport.get_extra_info("socket")  # type: ignore[attr-defined]
+            else carrier._socket  # type: ignore[attr-defined]
         )
         kept_back.append(not connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
         return answer(connection, *arguments, **options)

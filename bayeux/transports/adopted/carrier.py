@@ -1,21 +1,22 @@
-"""What carries a connection's bytes: an asyncio transport, or a detached Tornado stream (TLS).
+"""What carries a connection's bytes: a socket, or a detached Tornado stream (TLS).
 
 Both tell the connection what they received, when the peer stops reading and when it goes on,
 and once that the connection has gone. Both can be turned into a Tornado stream that begins
 with bytes already received.
 
 Cost model: a read goes into one buffer that all connections of a door share, a write straight
-to the socket; nothing is kept for a connection at rest.
+to the socket; a connection at rest is its socket and an entry in the loop's selector. An asyncio
+transport, with a task to make it, would cost as much as a whole handshake does.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
-from asyncio.trsock import TransportSocket
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
 
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
     from bayeux.transports.adopt import Door
     from bayeux.transports.adopted.connection import GiveBack
 
-READ_SIZE = 64 * 1024  # asyncio's own 256 KiB cost 16 microseconds of memory mapping a read
+log: logging.Logger = logging.getLogger(__name__)
+
+READ_SIZE = 64 * 1024
 
 
 class Receiver(Protocol):
@@ -47,10 +50,12 @@ class Carrier(Protocol):
 
     peer: str
     """Its address, without the port."""
-    address: Any
-    """Its address as the socket tells it."""
     secure: bool
     """Whether TLS is ours, in this process."""
+
+    @property
+    def address(self) -> Any:
+        """The peer's address as the socket tells it; None if it has gone."""
 
     @property
     def unsent(self) -> int:
@@ -80,89 +85,158 @@ class Carrier(Protocol):
         """
 
 
-class AsyncioCarrier(asyncio.BufferedProtocol):
-    """A plain TCP connection on an asyncio transport."""
+class SocketCarrier:
+    """A plain TCP connection: a socket that the loop watches, without an asyncio transport.
 
-    __slots__ = ("_buffer", "_connect", "_receiver", "_transport", "address", "peer")
+    Args:
+        connected: does not block; ours to close.
+        buffer: shared by many: what is read is copied out of it before anything else is read.
+    """
+
+    __slots__ = ("_buffer", "_has_finished", "_is_open", "_loop", "_receiver", "_socket", "_unsent", "peer")
 
     secure = False
 
-    def __init__(self, buffer: memoryview, connect: Callable[[AsyncioCarrier], Receiver]) -> None:
-        """``buffer`` is shared: what is read is copied out of it before anything else is read."""
+    def __init__(
+        self, connected: socket.socket, peer: str, buffer: memoryview, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self.peer: str = peer
+        self._socket = connected
         self._buffer = buffer
-        self._connect = connect
+        self._loop = loop
         self._receiver: Receiver | None = None
+        self._unsent: bytearray | None = None
+        self._is_open = True  # neither closed nor about to be
+        self._has_finished = False
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """asyncio: the transport is ready."""
-        self._transport = cast(asyncio.Transport, transport)
-        # Then `pause_writing` means that something is unsent, `resume_writing` that nothing is.
-        self._transport.set_write_buffer_limits(0)
-        self.address: Any = transport.get_extra_info("peername")
-        self.peer: str = peer_of(self.address)
-        self._receiver = self._connect(self)
+    def start(self, receiver: Receiver) -> None:
+        """Tell ``receiver`` from now on."""
+        self._receiver = receiver
+        try:
+            self._loop.add_reader(self._socket.fileno(), self._on_readable)
+        except OSError:  # SEC-90: the kernel watches no more of them
+            self._end()
 
-    def get_buffer(self, sizehint: int) -> memoryview:
-        """asyncio: where to read into."""
-        return self._buffer
-
-    def buffer_updated(self, nbytes: int) -> None:
-        """asyncio: so much was read."""
-        if self._receiver is not None:
-            self._receiver.received(bytes(self._buffer[:nbytes]))
-
-    def pause_writing(self) -> None:
-        """asyncio: something is unsent."""
-        if self._receiver is not None:
-            self._receiver.write_paused()
-
-    def resume_writing(self) -> None:
-        """asyncio: nothing is unsent."""
-        if self._receiver is not None:
-            self._receiver.write_resumed()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """asyncio: the connection has gone."""
-        receiver, self._receiver = self._receiver, None
-        if receiver is not None:
-            receiver.lost()
+    @property
+    def address(self) -> Any:
+        """See Carrier; asked of the socket, because hardly anybody wants to know."""
+        return peer_name(self._socket)
 
     @property
     def unsent(self) -> int:
         """See Carrier."""
-        return self._transport.get_write_buffer_size()
+        return 0 if self._unsent is None else len(self._unsent)
 
     def write(self, data: bytes) -> None:
         """See Carrier."""
-        self._transport.write(data)
+        if not self._is_open:
+            return
+        if self._unsent is not None:
+            self._unsent += data
+            return
+        try:
+            sent = self._socket.send(data)
+        except (BlockingIOError, InterruptedError):
+            sent = 0
+        except OSError:
+            self._end()
+            return
+        if sent < len(data):
+            self._unsent = bytearray(data[sent:])
+            self._loop.add_writer(self._socket.fileno(), self._on_writable)
+            if self._receiver is not None:
+                self._receiver.write_paused()
 
     def read_on(self, is_wanted: bool) -> None:
         """See Carrier."""
+        if not self._is_open:
+            return
         if is_wanted:
-            self._transport.resume_reading()
+            self._loop.add_reader(self._socket.fileno(), self._on_readable)
         else:
-            self._transport.pause_reading()
+            self._loop.remove_reader(self._socket.fileno())
 
     def finish(self) -> None:
         """See Carrier."""
-        with suppress(OSError):  # the peer has just gone, which is told by its own event
-            self._transport.write_eof()
+        self._has_finished = True
+        if self._is_open and self._unsent is None:
+            self._shut()
 
     def close(self) -> None:
         """See Carrier."""
-        self._transport.close()
+        if self._is_open and self._unsent is not None:
+            self._is_open = False
+            self._loop.remove_reader(self._socket.fileno())
+        elif self._is_open:
+            self._end()
 
     def abort(self) -> None:
         """See Carrier."""
-        self._transport.abort()
+        if self._receiver is not None:
+            self._end()
 
     def release(self, first_bytes: bytes, on_close: Callable[[], None]) -> Returned:
-        """See Carrier. The transport keeps its own descriptor and closes that; the connection lives on in ours."""
+        """See Carrier."""
         self._receiver = None
-        shared: TransportSocket = self._transport.get_extra_info("socket")
-        stream = ReturnedStream(shared.dup(), first_bytes, on_close)
-        self._transport.abort()
-        return stream
+        self._leave_loop()
+        return ReturnedStream(self._socket, first_bytes, on_close)
+
+    def _on_readable(self) -> None:
+        try:
+            size = self._socket.recv_into(self._buffer)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            self._end()
+            return
+        if not size:  # SES-8: a half-closed connection is a closed one
+            self.close()
+        elif self._receiver is not None:
+            try:
+                self._receiver.received(bytes(self._buffer[:size]))
+            except Exception:  # one connection's fault must not leave it half alive
+                log.exception("a connection failed")
+                self.abort()
+
+    def _on_writable(self) -> None:
+        unsent = self._unsent or bytearray()
+        try:
+            del unsent[: self._socket.send(unsent)]
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            self._end()
+            return
+        if unsent:
+            return
+        self._unsent = None
+        self._loop.remove_writer(self._socket.fileno())
+        if not self._is_open:
+            self._end()
+            return
+        if self._receiver is not None:
+            self._receiver.write_resumed()  # and writes perhaps
+        if self._has_finished and self._is_open and self._unsent is None:
+            self._shut()
+
+    def _shut(self) -> None:
+        with suppress(OSError):  # the peer has just gone, which reading tells
+            self._socket.shutdown(socket.SHUT_WR)
+
+    def _end(self) -> None:
+        """Close at once; told in the loop's next turn, because whoever is told may be at work on this stack."""
+        receiver, self._receiver = self._receiver, None
+        self._leave_loop()
+        self._socket.close()
+        if receiver is not None:
+            self._loop.call_soon(receiver.lost)
+
+    def _leave_loop(self) -> None:
+        self._is_open = False
+        self._loop.remove_reader(self._socket.fileno())
+        if self._unsent is not None:
+            self._unsent = None
+            self._loop.remove_writer(self._socket.fileno())
 
 
 class StreamCarrier:
@@ -191,7 +265,7 @@ class StreamCarrier:
         self._reading: asyncio.Future[bytes] | None = None
         self._kept = b""
         self.unsent: int = 0
-        self.address: Any = _peer_name(stream)
+        self.address: Any = peer_name(stream.socket)
         self.peer: str = peer_of(self.address)
 
     def start(self, receiver: Receiver) -> None:
@@ -345,10 +419,11 @@ class ReturnedTlsStream(Returned, SSLIOStream):
     """A TLS connection given back to Tornado."""
 
 
-def _peer_name(stream: IOStream) -> Any:
+def peer_name(connected: socket.socket) -> Any:
+    """The peer's address; None if it has gone already, which reading will tell."""
     try:
-        return stream.socket.getpeername()
-    except OSError:  # it has gone already; reading will tell
+        return connected.getpeername()
+    except OSError:
         return None
 
 
