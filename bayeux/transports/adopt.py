@@ -54,9 +54,7 @@ class Door:
 
     # -- in ----------------------------------------------------------------------------------
 
-    def adopt(
-        self, connected: socket.socket, peer: str, give_back: GiveBack | None, first_bytes: bytes = b""
-    ) -> None:
+    def adopt(self, connected: socket.socket, peer: str, give_back: GiveBack | None, first_bytes: bytes = b"") -> None:
         """Take over a plain connection of which ``first_bytes`` were read already.
 
         Args:
