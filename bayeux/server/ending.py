@@ -104,9 +104,10 @@ def _remove(server: BayeuxServer, session: ServerSession, reason: EndReason) -> 
     server.sessions.remove(session)
     server.deadlines.forget(session)
     server.counters.session_ends[reason.value] += 1
-    lasted_ms = round((server.clock() - session.begun_at) * 1000)
-    fields = {"event": "session_ends", "reason": reason.value, "duration_ms": lasted_ms, **log_fields(session)}
-    log.info("session ends", extra=fields)
+    if log.isEnabledFor(logging.INFO):
+        lasted_ms = round((server.clock() - session.begun_at) * 1000)
+        fields = {"event": "session_ends", "reason": reason.value, "duration_ms": lasted_ms, **log_fields(session)}
+        log.info("session ends", extra=fields)
     left = []
     for name in session.subscriptions:
         channel = server.channels.get(name)

@@ -565,7 +565,8 @@ class BayeuxServer:
         attachment.attach_new(self, session, transport)
         self.sessions.add(session)
         self.watch(session)
-        log.info("session begins", extra={"event": "session_begins", **ending.log_fields(session)})
+        if log.isEnabledFor(logging.INFO):
+            log.info("session begins", extra={"event": "session_begins", **ending.log_fields(session)})
         yield from tell_while(lambda: not session.is_over, self.listeners.session_added, session, message)
         if session.hooks is not None and not session.is_over:
             yield from tell(session.hooks.listeners.added, session, message)

@@ -34,7 +34,7 @@ UPGRADE = (
 def counted() -> Callable[[int], bytes]:
     """Random bytes that are the same in every run."""
     numbers = itertools.count(1)
-    return lambda size: next(numbers).to_bytes(size, "big")
+    return lambda size: next(numbers).to_bytes(size, "little")
 
 
 def post(*messages: object, path: str = "/cometd", headers: str = "") -> bytes:
@@ -248,9 +248,7 @@ async def test_small_answers_are_sent_at_once(door: str, monkeypatch: pytest.Mon
     def noted(connection: Connection, *arguments: Any, **options: Any) -> int:
         carrier = connection.carrier
         connected = (
-            carrier._stream.socket
-            if isinstance(carrier, StreamCarrier)
-            else carrier._socket  # type: ignore[attr-defined]
+            carrier._stream.socket if isinstance(carrier, StreamCarrier) else carrier._socket  # type: ignore[attr-defined]
         )
         kept_back.append(not connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
         return answer(connection, *arguments, **options)
