@@ -68,23 +68,18 @@ class Door:
         if self._is_closed:
             raise ConnectionAbortedError("the door is closed")
         connected.setblocking(False)
-        carrier = SocketCarrier(connected, peer, self._readiness)
-        connection = self._register(Connection(self, carrier, give_back))
-        carrier.start(connection)
-        if first_bytes:
-            self.call_soon(connection.received, first_bytes)
+        self._begin(SocketCarrier(connected, peer, self._readiness), give_back, first_bytes)
 
     def adopt_stream(self, stream: SSLIOStream, give_back: GiveBack | None, first_bytes: bytes = b"") -> None:
         """Take over a TLS connection from the stream that Tornado has read it through."""
-        carrier = StreamCarrier(stream)
-        connection = self._register(Connection(self, carrier, give_back))
+        self._begin(StreamCarrier(stream), give_back, first_bytes)
+
+    def _begin(self, carrier: SocketCarrier | StreamCarrier, give_back: GiveBack | None, first_bytes: bytes) -> None:
+        connection = Connection(self, carrier, give_back)
+        self.connections.add(connection)
+        carrier.start(connection)
         if first_bytes:
             connection.received(first_bytes)
-        carrier.start(connection)
-
-    def _register(self, connection: Connection) -> Connection:
-        self.connections.add(connection)
-        return connection
 
     # -- for connections ---------------------------------------------------------------------
 
@@ -112,7 +107,7 @@ class Door:
         self._tell(connection.carrier.peer)
 
     def give_back(self, connection: Connection, first_bytes: bytes, give_back: GiveBack) -> None:
-        """A connection is for somebody else from here on. Raises OSError if it cannot be."""
+        """A connection is for somebody else from here on."""
         carrier = connection.carrier
         stream = carrier.release(first_bytes, lambda: self._tell(carrier.peer))
         stream.home = (self, give_back)

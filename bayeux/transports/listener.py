@@ -79,7 +79,7 @@ class Listener:
         self._options = options or self._mounts[0].server.options
         self._give_back = None if http_server is None else http_server.handle_stream
         self._sockets: list[socket.socket] = []
-        self._adopting: set[asyncio.Task[None]] = set()
+        self._shaking_hands: set[asyncio.Task[None]] = set()
         self._by_address: Counter[str] = Counter()
         self._connections = 0
         self._max_connections = _within_descriptor_limit(self._options.max_connections)
@@ -125,7 +125,7 @@ class Listener:
         if self._reserve is not None:
             os.close(self._reserve)
             self._reserve = None
-        for task in tuple(self._adopting):
+        for task in tuple(self._shaking_hands):
             task.cancel()  # a client may take its time to shake hands
             await asyncio.wait([task])
 
@@ -173,8 +173,8 @@ class Listener:
             self._adopt(connected, peer)
         else:
             task = asyncio.get_running_loop().create_task(self._adopt_securely(connected, peer, self._ssl))
-            self._adopting.add(task)
-            task.add_done_callback(self._adopting.discard)
+            self._shaking_hands.add(task)
+            task.add_done_callback(self._shaking_hands.discard)
 
     def _refusal(self, peer: str) -> str | None:
         """The id of the limit that this connection would exceed."""

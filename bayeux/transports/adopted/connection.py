@@ -218,10 +218,7 @@ class Connection:
         """A request for somebody else: it and what follows is theirs."""
         if self._give_back is None:
             raise HttpRefused(404, "Not found")
-        try:
-            self.door.give_back(self, self._reader.waiting, self._give_back)
-        except OSError as error:  # SEC-90: it takes a descriptor
-            raise HttpRefused(503, "Too many connections", limit="SEC-L1") from error
+        self.door.give_back(self, self._reader.waiting, self._give_back)
         self._enter(Stage.GONE)
 
     def _refuse(self, refusal: HttpRefused) -> None:
