@@ -86,7 +86,7 @@ class Listener:
         self._door: Door | None = None
         self._reserve: int | None = None
         self._pause: asyncio.TimerHandle | None = None
-        self._bucket = TokenBucket(self._options.accept_rate, 0.0)
+        self._bucket = TokenBucket()
 
     @property
     def connections(self) -> int:
