@@ -96,7 +96,7 @@ class FramedSocket(WebSocket):
 
     def look(self, now: float) -> float:
         """Close a socket that is idle, silent or dead; when to look again."""
-        options = self._exchange.context.options
+        options = self._context.options
         if not self.closed and self._pinged_at and self._pinged_at + options.ws_ping_timeout <= now:
             self._connection.abort()  # WS-18: a close would not arrive either
             return 0.0
@@ -145,7 +145,7 @@ class FramedSocket(WebSocket):
         return None
 
     def _take_control(self, event: Ping | Pong) -> None:
-        rate = self._exchange.context.options.ws_control_rate
+        rate = self._context.options.ws_control_rate
         if self._control is None:
             self._control = TokenBucket()
         if not self._control.take(rate, rate, self._active_at):
@@ -179,7 +179,7 @@ class FramedSocket(WebSocket):
 
 def upgrade(connection: Connection, exchange: HttpExchange, request: HttpRequest) -> None:
     """Make the connection a WebSocket, or say why not (WS-1…4, WS-32)."""
-    headers, options = request.headers, exchange.context.options
+    headers, options = request.head.headers, exchange.context.options
     if not _is_valid(request):
         exchange.refuse(400, "Malformed WebSocket upgrade")
         return
@@ -208,14 +208,15 @@ def upgrade(connection: Connection, exchange: HttpExchange, request: HttpRequest
 
 def _is_valid(request: HttpRequest) -> bool:
     """RFC 6455, 4.2.1; a body would be read as frames."""
+    head = request.head
     try:
-        key = base64.b64decode(request.headers.get("sec-websocket-key", ""), validate=True)
+        key = base64.b64decode(head.headers.get("sec-websocket-key", ""), validate=True)
     except binascii.Error:
         return False
     return (
-        request.method == "GET"
-        and request.version != "1.0"
-        and "upgrade" in request.tokens("connection")
+        head.method == "GET"
+        and head.version != "1.0"
+        and "upgrade" in head.tokens("connection")
         and len(key) == 16
         and not request.body
     )
