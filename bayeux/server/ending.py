@@ -94,7 +94,7 @@ def end(server: BayeuxServer, session: ServerSession, reason: EndReason) -> Step
     yield from tell(server.listeners.session_removed, session, reason)
     for channel in left:
         yield from server.channels.tell_left(session, channel, None)
-    session.subscriptions.clear()
+    session.leave(*session.subscriptions)
     if session.hooks is not None:
         yield from tell(session.hooks.listeners.removed, session, reason)
 

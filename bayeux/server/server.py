@@ -599,7 +599,7 @@ class BayeuxServer:
             if session.may_push and socket.writable and not socket.closed:
                 answering.push(self, session, socket)
         elif session.held_by is not None and session.held_by.writable:
-            session.message_bucket.tokens += 1  # SEC-L19: it comes back because of our events, not in haste
+            session.return_token()
             self.release(session)
 
     def release(self, session: ServerSession, *, is_timeout: bool = False) -> None:

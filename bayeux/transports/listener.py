@@ -86,7 +86,7 @@ class Listener:
         self._door: Door | None = None
         self._reserve: int | None = None
         self._pause: asyncio.TimerHandle | None = None
-        self._bucket = TokenBucket(self._options.accept_rate, 0.0)
+        self._bucket = TokenBucket()
 
     @property
     def connections(self) -> int:
@@ -107,7 +107,7 @@ class Listener:
             self._door = Door(self._mounts, self._options, self._on_close)
             self._reserve = _reserve_descriptor()
         listening.setblocking(False)
-        with suppress(OSError):  # not TCP: asyncio sets it only on sockets that name their protocol
+        with suppress(OSError):  # not TCP; what is accepted from it inherits it
             listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._sockets.append(listening)
         asyncio.get_running_loop().add_reader(listening, self._accept, listening)
@@ -125,8 +125,8 @@ class Listener:
         if self._reserve is not None:
             os.close(self._reserve)
             self._reserve = None
-        for task in tuple(self._shaking_hands):  # a client may take its time
-            task.cancel()
+        for task in tuple(self._shaking_hands):
+            task.cancel()  # a client may take its time to shake hands
             await asyncio.wait([task])
 
     async def close(self) -> None:
@@ -136,7 +136,7 @@ class Listener:
             await self._to_stop.stop()
         if self._door is not None:
             self._door.close()
-            await asyncio.sleep(0)  # TLS closes its descriptors in the next turn
+            await asyncio.sleep(0)  # the carriers close their descriptors in the next turn
 
     async def __aenter__(self) -> Listener:
         return self
@@ -169,12 +169,12 @@ class Listener:
             return
         self._connections += 1
         self._by_address[peer] += 1
-        if self._ssl is not None:
-            task = asyncio.get_running_loop().create_task(self._adopt_tls(connected, peer, self._ssl))
+        if self._ssl is None:
+            self._adopt(connected, peer)
+        else:
+            task = asyncio.get_running_loop().create_task(self._adopt_securely(connected, peer, self._ssl))
             self._shaking_hands.add(task)
             task.add_done_callback(self._shaking_hands.discard)
-        elif self._door is not None:
-            self._door.adopt(connected, peer, self._give_back)
 
     def _refusal(self, peer: str) -> str | None:
         """The id of the limit that this connection would exceed."""
@@ -188,20 +188,30 @@ class Listener:
             return "SEC-L3"
         return None
 
-    async def _adopt_tls(self, connected: socket.socket, peer: str, ssl: SSLContext) -> None:
+    def _adopt(self, connected: socket.socket, peer: str) -> None:
         try:
+            if self._door is not None:
+                self._door.adopt(connected, peer, self._give_back)
+        except Exception as error:  # noqa: BLE001 - logged by _give_up
+            self._give_up(connected, peer, error)
+
+    async def _adopt_securely(self, connected: socket.socket, peer: str, ssl: SSLContext) -> None:
+        try:
+            connected.setblocking(False)
             stream = await self._shake_hands(connected, ssl)
             if self._door is not None:
                 self._door.adopt_stream(stream, self._give_back)
-        except BaseException as error:
-            connected.close()
-            self._on_close(peer)
-            if not isinstance(error, (OSError, asyncio.CancelledError)):  # it has gone already, or we have
-                log.exception("a connection could not be taken")
+        except BaseException as error:  # noqa: BLE001 - logged by _give_up
+            self._give_up(connected, peer, error)
+
+    def _give_up(self, connected: socket.socket, peer: str, error: BaseException) -> None:
+        connected.close()
+        self._on_close(peer)
+        if not isinstance(error, (OSError, asyncio.CancelledError)):  # it has gone already, or we have
+            log.error("a connection could not be taken", exc_info=error)
 
     async def _shake_hands(self, connected: socket.socket, ssl: SSLContext) -> SSLIOStream:
         """Begin TLS. Raises OSError if that fails, or takes longer than a head may (SEC-L4)."""
-        connected.setblocking(False)
         stream = SSLIOStream(ssl_wrap_socket(connected, ssl, server_side=True, do_handshake_on_connect=False))
         try:
             async with asyncio.timeout(self._options.header_timeout):

@@ -247,9 +247,7 @@ async def test_small_answers_are_sent_at_once(door: str, monkeypatch: pytest.Mon
 
     def noted(connection: Connection, *arguments: Any, **options: Any) -> int:
         carrier = connection.carrier
-        connected = (
-            carrier._stream.socket if isinstance(carrier, StreamCarrier) else carrier._socket  # type: ignore[attr-defined]
-        )
+        connected = carrier._stream.socket if isinstance(carrier, StreamCarrier) else carrier._socket  # type: ignore[attr-defined]
         kept_back.append(not connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
         return answer(connection, *arguments, **options)
 

@@ -1,32 +1,29 @@
-"""What carries a connection's bytes: a socket, or a detached Tornado stream (TLS).
+"""What carries a connection's bytes: its socket, or a detached Tornado stream (TLS).
 
 Both tell the connection what they received, when the peer stops reading and when it goes on,
 and once that the connection has gone. Both can be turned into a Tornado stream that begins
 with bytes already received.
 
 Cost model: a read goes into one buffer that all connections of a door share, a write straight
-to the socket; a connection at rest is its socket and an entry in the loop's selector. An asyncio
-transport, with a task to make it, would cost as much as a whole handshake does.
+to the socket; nothing is kept for a connection at rest.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
 
+from bayeux.transports.adopted.readiness import READ, READ_SIZE, WRITE, Readiness
+
 if TYPE_CHECKING:
     from bayeux.transports.adopt import Door
     from bayeux.transports.adopted.connection import GiveBack
-
-log: logging.Logger = logging.getLogger(__name__)
-
-READ_SIZE = 64 * 1024
 
 
 class Receiver(Protocol):
@@ -55,7 +52,7 @@ class Carrier(Protocol):
 
     @property
     def address(self) -> Any:
-        """The peer's address as the socket tells it; None if it has gone."""
+        """Its address as the socket tells it."""
 
     @property
     def unsent(self) -> int:
@@ -86,41 +83,34 @@ class Carrier(Protocol):
 
 
 class SocketCarrier:
-    """A plain TCP connection: a socket that the loop watches, without an asyncio transport.
+    """A plain connection on a socket that does not block.
 
-    Args:
-        connected: does not block; ours to close.
-        buffer: shared by many: what is read is copied out of it before anything else is read.
+    Raises OSError where the connection cannot be watched.
     """
 
-    __slots__ = ("_buffer", "_has_finished", "_is_open", "_loop", "_receiver", "_socket", "_unsent", "peer")
+    __slots__ = ("_is_closing", "_is_finished", "_readiness", "_receiver", "_socket", "_unsent", "_watched", "peer")
 
     secure = False
 
-    def __init__(
-        self, connected: socket.socket, peer: str, buffer: memoryview, loop: asyncio.AbstractEventLoop
-    ) -> None:
+    def __init__(self, connected: socket.socket, peer: str, readiness: Readiness) -> None:
         self.peer: str = peer
         self._socket = connected
-        self._buffer = buffer
-        self._loop = loop
+        self._readiness = readiness
         self._receiver: Receiver | None = None
         self._unsent: bytearray | None = None
-        self._is_open = True  # neither closed nor about to be
-        self._has_finished = False
+        self._watched = 0
+        self._is_closing = False
+        self._is_finished = False
+        self._watch(READ)
 
     def start(self, receiver: Receiver) -> None:
         """Tell ``receiver`` from now on."""
         self._receiver = receiver
-        try:
-            self._loop.add_reader(self._socket.fileno(), self._on_readable)
-        except OSError:  # SEC-90: the kernel watches no more of them
-            self._end()
 
     @property
     def address(self) -> Any:
-        """See Carrier; asked of the socket, because hardly anybody wants to know."""
-        return peer_name(self._socket)
+        """See Carrier; None when the peer has gone."""
+        return _address_of(self._socket)
 
     @property
     def unsent(self) -> int:
@@ -129,114 +119,104 @@ class SocketCarrier:
 
     def write(self, data: bytes) -> None:
         """See Carrier."""
-        if not self._is_open:
+        if self._receiver is None or self._is_closing or self._is_finished:
             return
         if self._unsent is not None:
             self._unsent += data
             return
-        try:
-            sent = self._socket.send(data)
-        except (BlockingIOError, InterruptedError):
-            sent = 0
-        except OSError:
-            self._end()
-            return
+        sent = self._send(data)
         if sent < len(data):
             self._unsent = bytearray(data[sent:])
-            self._loop.add_writer(self._socket.fileno(), self._on_writable)
-            if self._receiver is not None:
-                self._receiver.write_paused()
+            self._watch(self._watched | WRITE)
+            self._receiver.write_paused()
 
     def read_on(self, is_wanted: bool) -> None:
         """See Carrier."""
-        if not self._is_open:
-            return
-        if is_wanted:
-            self._loop.add_reader(self._socket.fileno(), self._on_readable)
-        else:
-            self._loop.remove_reader(self._socket.fileno())
+        if self._receiver is not None and not self._is_closing:
+            self._watch(self._watched & WRITE | (READ if is_wanted else 0))
 
     def finish(self) -> None:
         """See Carrier."""
-        self._has_finished = True
-        if self._is_open and self._unsent is None:
-            self._shut()
+        self._is_finished = True
+        if self._unsent is None:
+            with suppress(OSError):  # the peer has just gone, which is told by its own event
+                self._socket.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
         """See Carrier."""
-        if self._is_open and self._unsent is not None:
-            self._is_open = False
-            self._loop.remove_reader(self._socket.fileno())
-        elif self._is_open:
-            self._end()
+        self._is_closing = True
+        if self._unsent is None:
+            self.abort()
+        else:
+            self._watch(WRITE)
 
     def abort(self) -> None:
-        """See Carrier."""
-        if self._receiver is not None:
-            self._end()
+        """See Carrier. The end is told in a turn of its own: who asks for it is still at work."""
+        receiver, self._receiver = self._receiver, None
+        if receiver is not None:
+            self._watch(0)
+            self._unsent = None
+            self._readiness.call_soon(self._end, receiver)
 
     def release(self, first_bytes: bytes, on_close: Callable[[], None]) -> Returned:
         """See Carrier."""
         self._receiver = None
-        self._leave_loop()
+        self._watch(0)
         return ReturnedStream(self._socket, first_bytes, on_close)
 
-    def _on_readable(self) -> None:
+    def ready(self, events: int) -> None:
+        """See Watcher."""
+        if events & ~READ and self._unsent is not None:
+            self._send_unsent(self._unsent)
+        if events & ~WRITE and self._watched & READ:
+            self._read()
+
+    def _read(self) -> None:
+        buffer = self._readiness.buffer
         try:
-            size = self._socket.recv_into(self._buffer)
-        except (BlockingIOError, InterruptedError):
+            size = self._socket.recv_into(buffer)
+        except BlockingIOError:
             return
         except OSError:
-            self._end()
+            self.abort()
             return
-        if not size:  # SES-8: a half-closed connection is a closed one
+        if not size:
             self.close()
         elif self._receiver is not None:
-            try:
-                self._receiver.received(bytes(self._buffer[:size]))
-            except Exception:  # one connection's fault must not leave it half alive
-                log.exception("a connection failed")
-                self.abort()
+            self._receiver.received(bytes(buffer[:size]))
 
-    def _on_writable(self) -> None:
-        unsent = self._unsent or bytearray()
+    def _send(self, data: bytes | bytearray) -> int:
+        """Write what the socket takes of it; how much that was."""
         try:
-            del unsent[: self._socket.send(unsent)]
-        except (BlockingIOError, InterruptedError):
-            return
+            return self._socket.send(data)
+        except BlockingIOError:
+            return 0
         except OSError:
-            self._end()
-            return
-        if unsent:
+            self.abort()
+            return len(data)
+
+    def _send_unsent(self, unsent: bytearray) -> None:
+        del unsent[: self._send(unsent)]
+        if unsent or self._receiver is None:
             return
         self._unsent = None
-        self._loop.remove_writer(self._socket.fileno())
-        if not self._is_open:
-            self._end()
-            return
-        if self._receiver is not None:
-            self._receiver.write_resumed()  # and writes perhaps
-        if self._has_finished and self._is_open and self._unsent is None:
-            self._shut()
+        self._watch(self._watched & READ)
+        self._receiver.write_resumed()
+        if self._unsent is None and self._is_closing:
+            self.abort()
+        elif self._unsent is None and self._is_finished:
+            self.finish()
 
-    def _shut(self) -> None:
-        with suppress(OSError):  # the peer has just gone, which reading tells
-            self._socket.shutdown(socket.SHUT_WR)
+    def _watch(self, events: int) -> None:
+        if events != self._watched:
+            self._readiness.watch(self._socket.fileno(), self, events)
+            self._watched = events
 
-    def _end(self) -> None:
-        """Close at once; told in the loop's next turn, because whoever is told may be at work on this stack."""
-        receiver, self._receiver = self._receiver, None
-        self._leave_loop()
-        self._socket.close()
-        if receiver is not None:
-            self._loop.call_soon(receiver.lost)
-
-    def _leave_loop(self) -> None:
-        self._is_open = False
-        self._loop.remove_reader(self._socket.fileno())
-        if self._unsent is not None:
-            self._unsent = None
-            self._loop.remove_writer(self._socket.fileno())
+    def _end(self, receiver: Receiver) -> None:
+        try:
+            receiver.lost()
+        finally:
+            self._socket.close()
 
 
 class StreamCarrier:
@@ -265,7 +245,7 @@ class StreamCarrier:
         self._reading: asyncio.Future[bytes] | None = None
         self._kept = b""
         self.unsent: int = 0
-        self.address: Any = peer_name(stream.socket)
+        self.address: Any = _address_of(stream.socket)
         self.peer: str = peer_of(self.address)
 
     def start(self, receiver: Receiver) -> None:
@@ -419,14 +399,19 @@ class ReturnedTlsStream(Returned, SSLIOStream):
     """A TLS connection given back to Tornado."""
 
 
-def peer_name(connected: socket.socket) -> Any:
-    """The peer's address; None if it has gone already, which reading will tell."""
+def _address_of(connected: socket.socket) -> Any:
     try:
         return connected.getpeername()
-    except OSError:
+    except OSError:  # it has gone already; reading will tell
         return None
 
 
 def peer_of(address: Any) -> str:
     """The host of a socket address; empty for other than internet sockets."""
-    return str(address[0]) if isinstance(address, tuple) else ""
+    return _shared(str(address[0])) if isinstance(address, tuple) else ""
+
+
+@lru_cache(maxsize=1024)
+def _shared(host: str) -> str:
+    """Many connections come from one proxy: they share the string."""
+    return host

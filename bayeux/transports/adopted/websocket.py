@@ -147,7 +147,7 @@ class FramedSocket(WebSocket):
     def _take_control(self, event: Ping | Pong) -> None:
         rate = self._context.options.ws_control_rate
         if self._control is None:
-            self._control = TokenBucket(rate, self._active_at)
+            self._control = TokenBucket()
         if not self._control.take(rate, rate, self._active_at):
             self._server.reject("SEC-L22")
             self.close(frames.POLICY, "Too many control frames")
