@@ -31,11 +31,13 @@ class Provenance:
 
     __slots__ = (
         "_browser",
-        "_client",
         "_cookies",
+        "_http2",
         "_path",
+        "_peer",
         "_query",
         "_rules",
+        "_secure",
         "head",
         "is_preflight",
         "lines",
@@ -54,7 +56,9 @@ class Provenance:
         """A browser asks whether it may ask (CORS-3)."""
         headers = head.headers
         rules = self._rules = mount.rules(self.transport)
-        client = self._client = rules.proxies.client(peer, secure, headers)
+        client = rules.proxies.client(peer, secure, headers)
+        self._peer, self._secure = client.peer, client.secure
+        self._http2 = client.http2 or head.version >= "2"
         self._cookies = cookies_of(headers)
         self._browser = browser_of(self._cookies, rules.options)
         self._path, _, self._query = head.target.partition("?")
@@ -73,18 +77,17 @@ class Provenance:
 
     def new_context(self, scope: Mapping[str, Any] | None) -> Context:
         """What hooks are told of one request; ``scope`` see there."""
-        client = self._client
         return Context(
             transport=self.transport,
             options=self._rules.options,
             arrived_at=self.mount.server.clock(),
             headers=self.head.headers,
             cookies=self._cookies,
-            peer=client.peer,
+            peer=self._peer,
             path=self._path,
             query=self._query,
-            secure=client.secure,
-            http2=client.http2 or self.head.version >= "2",
+            secure=self._secure,
+            http2=self._http2,
             browser=self._browser,
             scope=scope,
         )

@@ -14,12 +14,12 @@ import asyncio
 import socket
 from collections.abc import Callable
 from contextlib import suppress
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
 
 from bayeux.transports.adopted.readiness import READ, READ_SIZE, WRITE, Readiness
+from bayeux.transports.shared import shared
 
 if TYPE_CHECKING:
     from bayeux.transports.adopt import Door
@@ -408,10 +408,4 @@ def _address_of(connected: socket.socket) -> Any:
 
 def peer_of(address: Any) -> str:
     """The host of a socket address; empty for other than internet sockets."""
-    return _shared(str(address[0])) if isinstance(address, tuple) else ""
-
-
-@lru_cache(maxsize=1024)
-def _shared(host: str) -> str:
-    """Many connections come from one proxy: they share the string."""
-    return host
+    return shared(str(address[0])) if isinstance(address, tuple) else ""

@@ -23,6 +23,7 @@ from http import HTTPStatus
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from bayeux.protocol.inflating import GZIP, Inflater, NoRoom, NotInflatable
+from bayeux.transports.shared import shared
 
 _END_OF_HEAD = b"\r\n\r\n"
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
@@ -38,6 +39,9 @@ _HOST = re.compile(r"[A-Za-z0-9\-._~!$&'()*+;=:\[\]%]*")
 _LENGTH = re.compile(r"[0-9]{1,15}")
 _CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}")
 _LONGEST_CHUNK_LINE = 64
+
+_OF_ONE_CLIENT = frozenset(("authorization", "cookie", "sec-websocket-key", "x-forwarded-for"))
+"""Headers whose values are hardly ever those of another connection."""
 
 _PLAINLY = "identity"
 _GZIPPED = ("gzip", "x-gzip")
@@ -352,8 +356,8 @@ def parse_head(raw: bytes) -> Head:
     elif not target.startswith("/"):
         raise _malformed("Malformed target")
     return Head(
-        parser.get_method().decode(),
-        target,
+        shared(parser.get_method().decode()),
+        shared(target),
         version,
         headers,
         _keeps_alive(headers.get("connection"), version),
@@ -398,6 +402,8 @@ class _Lines:
     def on_header(self, raw: bytes, value: bytes) -> None:
         """One header line."""
         name, text = _header_name(raw), value.decode("latin-1").strip(" \t")
+        if name not in _OF_ONE_CLIENT:
+            text = shared(text)
         so_far = self.headers.get(name)
         if so_far is not None:
             text = f"{so_far}; {text}" if name == "cookie" else f"{so_far}, {text}"

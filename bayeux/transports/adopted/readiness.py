@@ -4,7 +4,7 @@ Owns the one epoll of a door, which the event loop watches in place of all its s
 of bytes: a carrier is told that it may go on, and does so.
 
 Cost model: a connection at rest is a place in a list. The loop would keep a handle, a context and a
-selector key for each, about 400 bytes (benchmarks/memory_per_session).
+selector key for each, about 400 bytes (docs/decisions/one-epoll-a-door).
 """
 
 from __future__ import annotations
