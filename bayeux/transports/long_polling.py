@@ -43,7 +43,7 @@ MAX_FORM_FIELDS = 1000
 class LongPoll:
     """A request on its way through the server (``Transport``)."""
 
-    __slots__ = ("_exchange", "_is_handshake", "closed", "session")
+    __slots__ = ("_exchange", "_needs_cookie", "closed", "session")
 
     name = "long-polling"
     streaming = False
@@ -54,12 +54,12 @@ class LongPoll:
         self.closed: bool = False
         self.session: ServerSession | None = None
         self._exchange = exchange
-        self._is_handshake = False
+        self._needs_cookie = False
 
     def handle(self, messages: Envelope) -> None:
         """Give the messages to the server; the answer comes through ``send`` or ``dismiss``."""
         exchange, server = self._exchange, self._exchange.mount.server
-        self._is_handshake = is_handshake(messages[0])
+        self._needs_cookie = exchange.context.browser is None and is_handshake(messages[0])
         exchange.requester.occupant = self
         server.counters.connections[self.name] += 1
         server.counters.bytes_received[self.name] += messages.size
@@ -81,7 +81,7 @@ class LongPoll:
         parts = [events.json, *replies] if events.messages else replies
         body = b"[" + b",".join(parts) + b"]"
         context, extra = self._exchange.context, b""
-        if self._is_handshake and context.browser is None and self.session is not None and self.session.browser:
+        if self._needs_cookie and self.session is not None and self.session.browser:
             extra = set_cookie(self.session.browser, context.options, secure=context.secure)  # HS-10
         self._end()
         self._exchange.mount.server.counters.bytes_sent[self.name] += self._answer(body, extra)
