@@ -12,8 +12,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 from bayeux.protocol import advice as advices
+from bayeux.protocol import subscriptions
 from bayeux.protocol.acknowledgement import Acknowledgement, batch_number
 from bayeux.protocol.advice import Advice
 from bayeux.protocol.channel import ChannelName, Kind
@@ -42,6 +44,7 @@ from bayeux.protocol.errors import (
 from bayeux.protocol.message import Message, failed, subscriptions_of
 from bayeux.protocol.message import Reply as ReplyFields
 from bayeux.protocol.options import Options
+from bayeux.protocol.subscriptions import Subscriptions
 
 NEVER = math.inf
 # FC: Faye's name for our long-polling when it crosses origins (HS-3, LP-10).
@@ -90,6 +93,7 @@ class BayeuxSession:
     """
 
     __slots__ = (
+        "_subscriptions",
         "acknowledgement",
         "advised",
         "batches",
@@ -105,7 +109,6 @@ class BayeuxSession:
         "options",
         "queue",
         "state",
-        "subscriptions",
         "timeout",
     )
 
@@ -113,7 +116,7 @@ class BayeuxSession:
         self.client_id: str = client_id
         self.options: Options = options
         self.state: State = State.NEW
-        self.subscriptions: set[str] = set()
+        self._subscriptions: Subscriptions = subscriptions.NONE
         self.queue: DeliveryQueue = DeliveryQueue(options.max_queue, options.max_queue_bytes)
         self.held: HeldConnect | None = None
         self.expires_at: float = NEVER
@@ -208,11 +211,11 @@ class BayeuxSession:
         """
         channels = subscriptions_of(message, self.options)
         wanted = {name.text: name for name in channels if name.kind is Kind.BROADCAST}  # SUB-6
-        fresh = [name for text, name in wanted.items() if text not in self.subscriptions]
+        fresh = [name for text, name in wanted.items() if text not in self._subscriptions]
         bound = self.options.max_subscriptions_per_session
-        if bound and len(self.subscriptions) + len(fresh) > bound:
+        if bound and len(self._subscriptions) + len(fresh) > bound:
             raise SubscribeDenied("limit")
-        self.subscriptions.update(name.text for name in fresh)
+        self.enter(*(name.text for name in fresh))
         return [Subscribe(fresh), Reply(_success(message))]
 
     def unsubscribe(self, message: Message, arrival: Arrival) -> list[Effect]:
@@ -223,8 +226,8 @@ class BayeuxSession:
         names = subscriptions_of(message, self.options)
         if any(name.kind is Kind.META for name in names):
             raise UnsubscribeFailed
-        leaving = [name for name in dict.fromkeys(names) if name.text in self.subscriptions]
-        self.subscriptions.difference_update(name.text for name in leaving)
+        leaving = [name for name in dict.fromkeys(names) if name.text in self._subscriptions]
+        self.leave(*(name.text for name in leaving))
         return [Unsubscribe(leaving), Reply(_success(message))]
 
     def publish(self, message: Message, arrival: Arrival) -> list[Effect]:
@@ -315,11 +318,30 @@ class BayeuxSession:
         self.is_processing = False
         self.expires_at = now + interval + self._max_interval
 
+    # Subscriptions -------------------------------------------------------------------------------
+
+    @property
+    def subscriptions(self) -> frozenset[str]:
+        """The channels and patterns it is subscribed to."""
+        return frozenset(self._subscriptions)
+
+    def is_in(self, channel: str) -> bool:
+        """It is subscribed to just this channel or pattern."""
+        return channel in self._subscriptions
+
+    def enter(self, *channels: str) -> None:
+        """Record that it is subscribed to these."""
+        self._subscriptions = subscriptions.added(self._subscriptions, channels)
+
+    def leave(self, *channels: str) -> None:
+        """Record that it is not, or no longer, subscribed to these."""
+        self._subscriptions = subscriptions.removed(self._subscriptions, frozenset(channels))
+
     # Delivery ------------------------------------------------------------------------------------
 
     def is_subscribed_to(self, channel: ChannelName) -> bool:
         """By its name or by a pattern (CH-21)."""
-        return not self.subscriptions.isdisjoint(channel.patterns)
+        return any(pattern in self._subscriptions for pattern in channel.patterns)
 
     def _has_events_for(self, arrival: Arrival) -> bool:
         """CN-4; what a socket can push needs no connect (WS-10), unless only connects may carry it (WS-12)."""
@@ -356,7 +378,7 @@ class BayeuxSession:
         return float(min(milliseconds / 1000, self.options.max_client_interval))
 
     def _advise(self, interval: float, transport: str) -> Advice:
-        self.advised = (interval, self._timeout, transport)
+        self.advised = _shared(interval, self._timeout, transport)
         return advices.retry(self.options, interval, self._timeout)
 
     def _connect_reply(self, held: HeldConnect, now: float, leaving: float | None = None) -> ReplyFields:
@@ -401,6 +423,12 @@ class BayeuxSession:
         reply["successful"] = True
         reply["advice"] = self._farewell_advice(held.transport)
         return [Release(reply)]
+
+
+@lru_cache(maxsize=64)
+def _shared(interval: float, timeout: float, transport: str) -> tuple[float, float, str]:
+    """What one session was advised others were, too."""
+    return (interval, timeout, transport)
 
 
 def _own_or(own: float | None, usual: float) -> float:

@@ -53,6 +53,8 @@ def hold(server: BayeuxServer, session: ServerSession, transport: Transport, mes
         server.sessions.hold_slot(session)
     if server.listeners.suspended or session.hooks is not None:
         _tell_in_turn(server, session, _steps(server, session, "suspended", message))
+    elif session.held is not None and not server.extensions:
+        session.held.fold()
 
 
 def let_go(server: BayeuxServer, session: ServerSession, *, is_timeout: bool = False) -> Transport | None:

@@ -42,6 +42,8 @@ class Binding:
         else:
             is_proven = _has_proof(session, context) or context.options.trust_client_session
         if is_proven:
+            if context.browser == session.browser:
+                session.browser = context.browser  # one string in place of two, for as long as its connect is held
             return session
         if context.browser is None and not self._has_warned:
             self._has_warned = True

@@ -172,17 +172,17 @@ class ServerChannel:
         """
         if self.kind is Kind.META:
             raise ChannelInvalid
-        if session.is_over or self.name.text in session.subscriptions:
+        if session.is_over or session.is_in(self.name.text):
             return False
-        session.subscriptions.add(self.name.text)
+        session.enter(self.name.text)
         self._server.go(self._server.channels.enter(session, self.name, None))
         return True
 
     def unsubscribe(self, session: ServerSession) -> bool:
         """Take a session out of the subscribers; False if it was none (CHN-3)."""
-        if self.name.text not in session.subscriptions:
+        if not session.is_in(self.name.text):
             return False
-        session.subscriptions.discard(self.name.text)
+        session.leave(self.name.text)
         self._server.go(self._server.channels.leave(session, self.name, None))
         return True
 
@@ -281,7 +281,7 @@ class Channels:
         if self._server.is_private(name):
             return  # SEC-44: a private name has no list of subscribers that anyone could walk
         channel = self.create_if_absent(name)
-        if session.is_over or name.text not in session.subscriptions:
+        if session.is_over or not session.is_in(name.text):
             return  # it ended or left while listeners were told: nobody would ever take it out again
         channel.subscribers[session] = None
         for listeners in (channel.subscribed, self._server.listeners.subscribed):

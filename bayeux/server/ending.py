@@ -94,7 +94,7 @@ def end(server: BayeuxServer, session: ServerSession, reason: EndReason) -> Step
     yield from tell(server.listeners.session_removed, session, reason)
     for channel in left:
         yield from server.channels.tell_left(session, channel, None)
-    session.subscriptions.clear()
+    session.leave(*session.subscriptions)
     if session.hooks is not None:
         yield from tell(session.hooks.listeners.removed, session, reason)
 
@@ -104,9 +104,10 @@ def _remove(server: BayeuxServer, session: ServerSession, reason: EndReason) -> 
     server.sessions.remove(session)
     server.deadlines.forget(session)
     server.counters.session_ends[reason.value] += 1
-    lasted_ms = round((server.clock() - session.begun_at) * 1000)
-    fields = {"event": "session_ends", "reason": reason.value, "duration_ms": lasted_ms, **log_fields(session)}
-    log.info("session ends", extra=fields)
+    if log.isEnabledFor(logging.INFO):
+        lasted_ms = round((server.clock() - session.begun_at) * 1000)
+        fields = {"event": "session_ends", "reason": reason.value, "duration_ms": lasted_ms, **log_fields(session)}
+        log.info("session ends", extra=fields)
     left = []
     for name in session.subscriptions:
         channel = server.channels.get(name)

@@ -170,7 +170,7 @@ class Exchange:
                 session.ensure_clock(self._server.clock())
                 self._server.watch(session)
         if self._has_connect_reply and session.queue.messages:
-            session.message_bucket.tokens += 1  # our events made the client come back, not its own haste
+            session.return_token()
 
     def _process_for(self, session: ServerSession, message: Message) -> Steps[None]:
         """A message of this exchange's own session."""
@@ -312,7 +312,7 @@ class Exchange:
     def _charge(self, session: ServerSession) -> None:
         """SEC-L19: a client above its rate is refused, and ended when it goes on regardless."""
         options, server = self._context.options, self._server
-        if session.message_bucket.take(options.session_message_rate, options.session_message_burst, server.clock()):
+        if session.take_token(options, server.clock()):
             session.refused_in_a_row = 0
             return
         server.reject("SEC-L19")

@@ -1,4 +1,7 @@
-"""How often something may happen: token buckets on the caller's clock (SEC-L19, SEC-L20)."""
+"""How often something may happen: token buckets on the caller's clock (SEC-L19, SEC-L20).
+
+A bucket is one number, the time at which it is full again: every session has one.
+"""
 
 from __future__ import annotations
 
@@ -8,24 +11,38 @@ Key = TypeVar("Key")
 MAX_KEYS = 10_000
 
 
+FULL = 0.0
+"""A bucket that nothing was taken of."""
+_ROUNDING = 1e-6  # seconds; of what is added to the time of a clock
+
+
+def take_token(full_at: float, rate: float, burst: float, now: float) -> float | None:
+    """Take one token of a bucket that holds up to ``burst`` and gains ``rate`` a second; None if there is none.
+
+    Args:
+        full_at: when it is full again; ``FULL`` at first.
+        rate: more than 0.
+    """
+    full_at = max(full_at, now)
+    return full_at + 1 / rate if (full_at - now) * rate <= burst - 1 + _ROUNDING * rate else None
+
+
 class TokenBucket:
     """Holds up to ``burst`` tokens and gains ``rate`` of them a second; starts full."""
 
-    __slots__ = ("at", "tokens")
+    __slots__ = ("_full_at",)
 
-    def __init__(self, burst: float, now: float) -> None:
-        self.tokens: float = burst
-        self.at: float = now
+    def __init__(self) -> None:
+        self._full_at = FULL
 
     def take(self, rate: float, burst: float, now: float) -> bool:
         """Take one token; False if there is none. A rate of 0 never refuses."""
         if not rate:
             return True
-        self.tokens = min(burst, self.tokens + (now - self.at) * rate)
-        self.at = now
-        if self.tokens < 1:
+        full_at = take_token(self._full_at, rate, burst, now)
+        if full_at is None:
             return False
-        self.tokens -= 1
+        self._full_at = full_at
         return True
 
 
@@ -43,7 +60,7 @@ class RateByKey(Generic[Key]):
         """Take one token of ``key``; False if there is none."""
         if not self.rate:
             return True
-        bucket = self._buckets.pop(key, None) or TokenBucket(self.burst, now)
+        bucket = self._buckets.pop(key, None) or TokenBucket()
         if len(self._buckets) >= MAX_KEYS:
             del self._buckets[next(iter(self._buckets))]
         self._buckets[key] = bucket

@@ -32,9 +32,9 @@ def revalidate(server: BayeuxServer, session: ServerSession) -> Steps[None]:
         try:
             yield from authorise(server, Operation.SUBSCRIBE, name, session, message, SubscribeDenied, ())
         except SubscribeDenied:
-            if text not in session.subscriptions or session.is_over:
+            if session.is_over or not session.is_in(text):
                 continue
-            session.subscriptions.discard(text)
+            session.leave(text)
             yield from _tell_client(server, session, text)
             yield from server.channels.leave(session, name, None)
 

@@ -565,7 +565,8 @@ class BayeuxServer:
         attachment.attach_new(self, session, transport)
         self.sessions.add(session)
         self.watch(session)
-        log.info("session begins", extra={"event": "session_begins", **ending.log_fields(session)})
+        if log.isEnabledFor(logging.INFO):
+            log.info("session begins", extra={"event": "session_begins", **ending.log_fields(session)})
         yield from tell_while(lambda: not session.is_over, self.listeners.session_added, session, message)
         if session.hooks is not None and not session.is_over:
             yield from tell(session.hooks.listeners.added, session, message)
@@ -598,7 +599,7 @@ class BayeuxServer:
             if session.may_push and socket.writable and not socket.closed:
                 answering.push(self, session, socket)
         elif session.held_by is not None and session.held_by.writable:
-            session.message_bucket.tokens += 1  # SEC-L19: it comes back because of our events, not in haste
+            session.return_token()
             self.release(session)
 
     def release(self, session: ServerSession, *, is_timeout: bool = False) -> None:

@@ -16,7 +16,7 @@ from bayeux.protocol.session import NEVER, BayeuxSession, State
 from bayeux.server.extension import Extension, Extensions
 from bayeux.server.lane import Lane
 from bayeux.server.listeners import SessionListeners
-from bayeux.server.rates import TokenBucket
+from bayeux.server.rates import FULL, take_token
 from bayeux.server.steps import Steps
 from bayeux.server.transport import Context, Transport
 
@@ -59,6 +59,7 @@ class ServerSession(BayeuxSession):
         "_attributes",
         "_left_at",
         "_roles",
+        "_tokens_full_at",
         "_told_reachable",
         "_user",
         "allow_message_delivery_during_handshake",
@@ -73,7 +74,6 @@ class ServerSession(BayeuxSession):
         "is_reading_history",
         "is_traced",
         "last_seen_at",
-        "message_bucket",
         "news",
         "next_look",
         "peer",
@@ -120,7 +120,7 @@ class ServerSession(BayeuxSession):
         """The flusher will look at it in this turn."""
         self.next_look: float = 0.0
         """For ``Deadlines``."""
-        self.message_bucket: TokenBucket = TokenBucket(options.session_message_burst, now)
+        self._tokens_full_at = FULL
         self.refused_in_a_row: int = 0
         self.news: Lane | None = None
         """What listeners are told of it, in order, where they were awaited (SN-9)."""
@@ -190,11 +190,28 @@ class ServerSession(BayeuxSession):
 
     def note_reachability(self, now: float) -> bool:
         """To be called whenever a way to its client came or went; True if that is news."""
-        is_news = self.is_reachable != self._told_reachable
-        if is_news:
-            self._told_reachable = not self._told_reachable
+        is_reachable = self.is_reachable
+        if is_reachable is self._told_reachable:
+            return False
+        self._told_reachable = is_reachable
+        if not is_reachable:
             self._left_at = now
-        return is_news
+        return True
+
+    def take_token(self, options: Options, now: float) -> bool:
+        """Charge its client for a message; False if that is one too many (SEC-L19)."""
+        if not options.session_message_rate:
+            return True
+        full_at = take_token(self._tokens_full_at, options.session_message_rate, options.session_message_burst, now)
+        if full_at is None:
+            return False
+        self._tokens_full_at = full_at
+        return True
+
+    def return_token(self) -> None:
+        """Our events make the client come back, not its own haste (SEC-L19)."""
+        if self.options.session_message_rate:
+            self._tokens_full_at -= 1 / self.options.session_message_rate
 
     @property
     def attributes(self) -> dict[str, Any]:
@@ -291,7 +308,7 @@ class Sessions:
         self._kicked: dict[str, ServerSession] = {}
         self.by_address: Counter[str] = Counter()
         """How many sessions an address has (SEC-L2)."""
-        self.held_by_browser: Counter[str] = Counter()
+        self.held_by_browser: dict[str, int] = {}
         """How many connects of a browser are held (COOK-10)."""
 
     def __len__(self) -> int:
@@ -361,12 +378,12 @@ class Sessions:
         if bound < 0 or session.browser is None:
             return False
         own = session.held_by is not None and not session.held_by.streaming
-        return self.held_by_browser[session.browser] - own >= bound
+        return self.held_by_browser.get(session.browser, 0) - own >= bound
 
     def hold_slot(self, session: ServerSession) -> None:
         """A connect of this session's browser is held from here on (COOK-10)."""
         if session.browser is not None:
-            self.held_by_browser[session.browser] += 1
+            self.held_by_browser[session.browser] = self.held_by_browser.get(session.browser, 0) + 1
 
     def free_slot(self, session: ServerSession) -> None:
         """It no longer is."""
@@ -374,7 +391,7 @@ class Sessions:
             _decrement(self.held_by_browser, session.browser)
 
 
-def _decrement(counter: Counter[str], key: str) -> None:
-    counter[key] -= 1
-    if counter[key] <= 0:
-        del counter[key]
+def _decrement(counts: dict[str, int], key: str) -> None:
+    counts[key] -= 1
+    if counts[key] <= 0:
+        del counts[key]

@@ -49,10 +49,27 @@ class Context:
     """What that user may be taken for; ``identify`` may set them."""
     scope: Mapping[str, Any] | None = None
     """What an ASGI server and its middleware know of the request; None where the connection is ours."""
-    answer_headers: dict[str, str] = field(default_factory=dict)
-    """Further headers of the answer to this request or upgrade; ``identify`` may set some."""
-    attributes: dict[str, Any] = field(default_factory=dict)
-    """Whatever ``identify`` and the hooks want to remember of this request."""
+    _answer_headers: dict[str, str] | None = field(default=None, init=False, repr=False)
+    _attributes: dict[str, Any] | None = field(default=None, init=False, repr=False)
+
+    @property
+    def answer_headers(self) -> dict[str, str]:
+        """Further headers of the answer to this request or upgrade; ``identify`` may set some."""
+        if self._answer_headers is None:
+            self._answer_headers = {}
+        return self._answer_headers
+
+    @property
+    def has_answer_headers(self) -> bool:
+        """Whether anybody has set any."""
+        return bool(self._answer_headers)
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """Whatever ``identify`` and the hooks want to remember of this request."""
+        if self._attributes is None:
+            self._attributes = {}
+        return self._attributes
 
     @property
     def user_agent(self) -> str:

@@ -20,9 +20,10 @@ from bayeux.protocol.options import Options
 from bayeux.server.deadlines import Deadlines
 from bayeux.server.server import BayeuxServer
 from bayeux.transports import endpoint
-from bayeux.transports.adopted.carrier import READ_SIZE, AsyncioCarrier, StreamCarrier
+from bayeux.transports.adopted.carrier import SocketCarrier, StreamCarrier
 from bayeux.transports.adopted.connection import Connection, GiveBack
 from bayeux.transports.adopted.http import HttpRefused, HttpRequest
+from bayeux.transports.adopted.readiness import readiness
 from bayeux.transports.adopted.websocket import upgrade
 from bayeux.transports.mount import Mount, mount_of
 
@@ -44,44 +45,41 @@ class Door:
         self._mounts = tuple(mounts)
         self._on_close = on_close
         self._loop = asyncio.get_running_loop()
-        self._buffer = memoryview(bytearray(READ_SIZE))
+        self._readiness = readiness()
+        self._is_closed = False
         self.options = options
         self.server: BayeuxServer = self._mounts[0].server
         self.clock: Callable[[], float] = self.server.clock
         self.deadlines: Deadlines = Deadlines(self.clock, self._loop.call_at)
         self.call_soon: Callable[..., asyncio.Handle] = self._loop.call_soon
-        self.connections: set[Connection] = set()
+        self.connections: dict[Connection, None] = {}  # half as large as a set
 
     # -- in ----------------------------------------------------------------------------------
 
-    async def adopt(self, connected: socket.socket, give_back: GiveBack | None, first_bytes: bytes = b"") -> None:
+    def adopt(self, connected: socket.socket, peer: str, give_back: GiveBack | None, first_bytes: bytes = b"") -> None:
         """Take over a plain connection of which ``first_bytes`` were read already.
 
         Args:
+            peer: its address, without the port.
             give_back: takes it again as a stream when it asks for something that is not ours.
 
-        Raises OSError if it has gone meanwhile.
+        Raises OSError where there is no room for it, or the door is closed.
         """
-
-        def connect(carrier: AsyncioCarrier) -> Connection:
-            connection = self._register(Connection(self, carrier, give_back))
-            if first_bytes:
-                self.call_soon(connection.received, first_bytes)
-            return connection
-
-        await self._loop.connect_accepted_socket(lambda: AsyncioCarrier(self._buffer, connect), connected)
+        if self._is_closed:
+            raise ConnectionAbortedError("the door is closed")
+        connected.setblocking(False)
+        self._begin(SocketCarrier(connected, peer, self._readiness), give_back, first_bytes)
 
     def adopt_stream(self, stream: SSLIOStream, give_back: GiveBack | None, first_bytes: bytes = b"") -> None:
         """Take over a TLS connection from the stream that Tornado has read it through."""
-        carrier = StreamCarrier(stream)
-        connection = self._register(Connection(self, carrier, give_back))
+        self._begin(StreamCarrier(stream), give_back, first_bytes)
+
+    def _begin(self, carrier: SocketCarrier | StreamCarrier, give_back: GiveBack | None, first_bytes: bytes) -> None:
+        connection = Connection(self, carrier, give_back)
+        self.connections[connection] = None
+        carrier.start(connection)
         if first_bytes:
             connection.received(first_bytes)
-        carrier.start(connection)
-
-    def _register(self, connection: Connection) -> Connection:
-        self.connections.add(connection)
-        return connection
 
     # -- for connections ---------------------------------------------------------------------
 
@@ -109,7 +107,7 @@ class Door:
         self._tell(connection.carrier.peer)
 
     def give_back(self, connection: Connection, first_bytes: bytes, give_back: GiveBack) -> None:
-        """A connection is for somebody else from here on. Raises OSError if it cannot be."""
+        """A connection is for somebody else from here on."""
         carrier = connection.carrier
         stream = carrier.release(first_bytes, lambda: self._tell(carrier.peer))
         stream.home = (self, give_back)
@@ -117,7 +115,7 @@ class Door:
         give_back(stream, carrier.address)
 
     def _forget(self, connection: Connection) -> None:
-        self.connections.discard(connection)
+        self.connections.pop(connection, None)
         self.deadlines.forget(connection)
 
     def _tell(self, peer: str) -> None:
@@ -128,6 +126,10 @@ class Door:
 
     def close(self) -> None:
         """Abort every connection: whom the server has not sent away before is cut off."""
+        if self._is_closed:
+            return
+        self._is_closed = True
         for connection in tuple(self.connections):
             connection.abort()
         self.deadlines.stop()
+        self._readiness.close()

@@ -30,8 +30,8 @@ from bayeux.transports.asgi_request import (
     Receive,
     Scope,
     Send,
+    head_of,
     read_body,
-    request_of,
     target_below_root,
 )
 from bayeux.transports.asgi_socket import AsgiSocket, agree
@@ -84,16 +84,17 @@ class BayeuxASGI:
     # -- requests ------------------------------------------------------------------------------
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        asked, request = AsgiRequest(scope), request_of(scope)
+        asked, head = AsgiRequest(scope), head_of(scope)
         mount = mount_of(self.mounts, target_below_root(scope))
         if mount is None:
-            _miss(asked, is_head=request.method == "HEAD")
+            _miss(asked, is_head=head.method == "HEAD")
         else:
             options = mount.options("long-polling")
             try:
-                if not await read_body(request, receive, options):
+                body = await read_body(head, receive, options)
+                if body is None:
                     return
-                endpoint.serve(asked, mount, request, _refuse_upgrade)
+                endpoint.serve(asked, mount, HttpRequest(head, body), _refuse_upgrade)
             except HttpRefused as refusal:
                 if refusal.limit is not None:
                     mount.server.reject(refusal.limit)
@@ -109,7 +110,7 @@ class BayeuxASGI:
         if mount is None:
             _miss(asked)
         else:
-            endpoint.serve(asked, mount, request_of(scope), partial(agree, asked))
+            endpoint.serve(asked, mount, HttpRequest(head_of(scope)), partial(agree, asked))
         outcome = await asked.outcome(receive)
         if isinstance(outcome, Agreed):
             await AsgiSocket(outcome).live(receive, send)

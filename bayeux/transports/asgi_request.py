@@ -17,8 +17,8 @@ from urllib.parse import quote
 from bayeux.protocol.options import Options
 from bayeux.transports.adopted.connection import Occupant
 from bayeux.transports.adopted.http import (
+    Head,
     HttpRefused,
-    HttpRequest,
     check_encoding,
     check_host,
     inflated,
@@ -26,6 +26,7 @@ from bayeux.transports.adopted.http import (
     usual_lines,
 )
 from bayeux.transports.exchange import HttpExchange
+from bayeux.transports.provenance import Provenance
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Event: TypeAlias = MutableMapping[str, Any]
@@ -61,7 +62,7 @@ class Agreed:
 class AsgiRequest:
     """Who asks (``Requester``); what it led to is its ``outcome``."""
 
-    __slots__ = ("_is_http_1", "_outcome", "_work", "occupant", "peer", "scope", "secure")
+    __slots__ = ("_is_http_1", "_outcome", "_work", "occupant", "peer", "provenance", "scope", "secure")
 
     def __init__(self, scope: Scope) -> None:
         client = scope.get("client")
@@ -69,6 +70,7 @@ class AsgiRequest:
         self.secure: bool = scope.get("scheme") in ("https", "wss")
         self.scope: Mapping[str, Any] | None = scope
         self.occupant: Occupant | None = None
+        self.provenance: Provenance | None = None
         self._is_http_1: bool = scope["http_version"] < "2"
         self._outcome: asyncio.Future[Answer | Agreed] = asyncio.get_running_loop().create_future()
         self._work: asyncio.Future[None] | None = None
@@ -135,7 +137,7 @@ def pairs_of(lines: bytes) -> list[tuple[bytes, bytes]]:
 # -- in ------------------------------------------------------------------------------------
 
 
-def request_of(scope: Scope) -> HttpRequest:
+def head_of(scope: Scope) -> Head:
     """The head of a request, or of an upgrade whatever form it had in its version of HTTP."""
     headers: dict[str, str] = {}
     for raw, value in scope["headers"]:
@@ -148,7 +150,7 @@ def request_of(scope: Scope) -> HttpRequest:
     version: str = scope["http_version"]
     # Servers do not keep connections of HTTP/1.0 for an application.
     keep_alive = version != "1.0" and "close" not in headers.get("connection", "").lower()
-    return HttpRequest(method, target_of(scope), version, headers, keep_alive)
+    return Head(method, target_of(scope), version, headers, keep_alive)
 
 
 def target_of(scope: Scope) -> str:
@@ -168,34 +170,33 @@ def target_below_root(scope: Scope) -> str:
     return target
 
 
-async def read_body(request: HttpRequest, receive: Receive, options: Options) -> bool:
-    """Read the body into the request; whether the client stayed until its end.
+async def read_body(head: Head, receive: Receive, options: Options) -> bytes | None:
+    """The body; None where the client did not stay until its end.
 
     Raises HttpRefused; also for a head that is not to be believed.
     """
-    check_host(request.headers.get("host"), request.version)
-    check_encoding(request, options.accept_gzip_requests)
+    check_host(head.headers.get("host"), head.version)
+    check_encoding(head, options.accept_gzip_requests)
     max_body = options.max_message_size  # refused as soon as it shows, not after
-    length = request.headers.get("content-length", "")
+    length = head.headers.get("content-length", "")
     if max_body and length.isdecimal() and int(length) > max_body:
-        raise too_long(request)
+        raise too_long(head)
     try:
         async with asyncio.timeout(options.body_timeout):
-            return await _read_parts(request, receive, max_body)
+            return await _read_parts(head, receive, max_body)
     except TimeoutError:
-        raise HttpRefused(400, "Request body too slow", request, "SEC-L5") from None
+        raise HttpRefused(400, "Request body too slow", head, "SEC-L5") from None
 
 
-async def _read_parts(request: HttpRequest, receive: Receive, max_body: int) -> bool:
+async def _read_parts(head: Head, receive: Receive, max_body: int) -> bytes | None:
     body = bytearray()
     is_whole = False
     while not is_whole:
         event = await receive()
         if event["type"] != "http.request":
-            return False
+            return None
         body += event.get("body", b"")
         if max_body and len(body) > max_body:
-            raise too_long(request)
+            raise too_long(head)
         is_whole = not event.get("more_body", False)
-    request.body = inflated(request, bytes(body), max_body)
-    return True
+    return inflated(head, bytes(body), max_body)

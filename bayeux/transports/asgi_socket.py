@@ -83,7 +83,7 @@ class AsgiSocket(WebSocket):
     async def live(self, receive: Receive, send: Send) -> None:
         """Open the socket, and be there until it is over."""
         deadlines = self._server.deadlines
-        protocol = self._exchange.context.options.ws_protocol or None
+        protocol = self._context.options.ws_protocol or None
         self._put({"type": "websocket.accept", "subprotocol": protocol, "headers": self._headers}, 0)
         deadlines.watch(self, self.look(self._clock()))
         reading = asyncio.ensure_future(self._read_on(receive))
@@ -116,7 +116,7 @@ class AsgiSocket(WebSocket):
             self.take_binary()
             return
         message = text.encode()
-        bound = self._exchange.context.options.ws_max_message_size
+        bound = self._context.options.ws_max_message_size
         self.touch()
         self._server.counters.bytes_received[self.name] += len(message)
         if bound and len(message) > bound:
@@ -130,7 +130,7 @@ class AsgiSocket(WebSocket):
 
     async def _write_on(self, send: Send) -> None:
         """Write what is put, until the good-bye or the end."""
-        seconds = self._exchange.context.options.ws_write_timeout
+        seconds = self._context.options.ws_write_timeout
         try:
             while await self._is_anything_to_write():
                 event, size = self._unsent[0]
@@ -163,7 +163,7 @@ class AsgiSocket(WebSocket):
     def _put(self, event: Event, size: int) -> None:
         """Have this written; a peer that leaves more than ``ws_max_write_buffer`` unread is cut off (WS-21)."""
         if self._is_sending:  # the server has not taken what came before: it is behind
-            if self._unsent_bytes + size > self._exchange.context.options.ws_max_write_buffer:
+            if self._unsent_bytes + size > self._context.options.ws_max_write_buffer:
                 self._server.reject("SEC-L17")
                 self._unsent.clear()
                 self.end()

@@ -7,19 +7,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from tornado.httputil import parse_cookie
 
 from bayeux.protocol.client_id import RandomBytes, new_client_id
 from bayeux.protocol.options import Options
+from bayeux.transports.shared import shared
 
+_NO_COOKIES: Mapping[str, str] = MappingProxyType({})
 _VALUE = re.compile(r"[A-Za-z0-9]{8,64}")
 
 
-def cookies_of(headers: Mapping[str, str]) -> dict[str, str]:
+def cookies_of(headers: Mapping[str, str]) -> Mapping[str, str]:
     """The cookies a request carries."""
     header = headers.get("cookie")
-    return parse_cookie(header) if header else {}
+    return {shared(name): value for name, value in parse_cookie(header).items()} if header else _NO_COOKIES
 
 
 def browser_of(cookies: Mapping[str, str], options: Options) -> str | None:

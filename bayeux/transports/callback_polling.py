@@ -45,7 +45,7 @@ class CallbackPoll(LongPoll):
 
 def start(exchange: HttpExchange, request: HttpRequest) -> None:
     """Read the query's messages and have them handled (JP-1)."""
-    options, query = exchange.context.options, request.query.encode("latin-1")
+    options, query = exchange.context.options, request.head.query.encode("latin-1")
     try:
         callback = callback_of(query, options)
         messages = messages_of_form(query, options)

@@ -9,21 +9,24 @@ Source: HTTP-2, HTTP-9, NEG-5, CORS-3, CORS-4, CORS-6, SEC-21, SEC-30, SEC-32, S
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
+from inspect import isawaitable
 
 from bayeux.server.steps import is_cancelled_itself
 from bayeux.transports import callback_polling, long_polling
 from bayeux.transports.adopted.http import PLAIN, HttpRefused, HttpRequest
-from bayeux.transports.exchange import HttpExchange, Requester, is_preflight
-from bayeux.transports.mount import Mount, TransportName
+from bayeux.transports.exchange import HttpExchange, Requester
+from bayeux.transports.mount import Mount
 from bayeux.transports.origin import Verdict
+from bayeux.transports.provenance import Provenance
 
 log: logging.Logger = logging.getLogger(__name__)
 
 UNKNOWN_TRANSPORT = "Unknown Bayeux Transport"
+LONGEST_REMEMBERED = 4096  # bytes of a head that its connection keeps between two requests
 
 Start = Callable[[HttpExchange, HttpRequest], None]
 """Begins what a request asks for, once it is known that it may."""
@@ -44,9 +47,10 @@ def serve(requester: Requester, mount: Mount, request: HttpRequest, open_socket:
 
 def refuse(requester: Requester, mount: Mount | None, refusal: HttpRefused) -> None:
     """Answer a request that cannot be read, and close (SEC-19, SEC-L4, SEC-L7)."""
-    if mount is not None and refusal.request is not None:  # CORS-2: a page may read errors, too
-        refusal.request.keep_alive = False
-        HttpExchange(requester, mount, refusal.request, "long-polling").refuse(refusal.status, refusal.reason)
+    if mount is not None and refusal.head is not None:  # CORS-2: a page may read errors, too
+        head = replace(refusal.head, keep_alive=False)
+        provenance = Provenance(mount, head, requester.peer, requester.secure, "long-polling")
+        HttpExchange(requester, provenance).refuse(refusal.status, refusal.reason)
     else:
         refuse_unread(requester, refusal.status, refusal.reason)
 
@@ -61,49 +65,41 @@ def refuse_unread(requester: Requester, status: int, reason: str) -> None:
 def _serve(requester: Requester, mount: Mount, request: HttpRequest, open_socket: Start) -> None:
     if not (mount.server.is_started or mount.server.is_draining):
         raise RuntimeError("nobody has started the server: await server.start(), or enter it with `async with`")
-    transport = _transport_of(request)
-    exchange = HttpExchange(requester, mount, request, transport)
+    provenance = requester.provenance
+    if provenance is None or provenance.head is not request.head or not provenance.holds:
+        provenance = Provenance(mount, request.head, requester.peer, requester.secure)
+        if len(request.head.raw) <= LONGEST_REMEMBERED:
+            requester.provenance = provenance
+    transport, exchange = provenance.transport, HttpExchange(requester, provenance)
     options = exchange.context.options
     # Without CORS headers a page cannot read an answer; a script is run all the same (SEC-32).
     must_reject = options.reject_bad_origin or transport == "callback-polling"
-    if exchange.verdict is Verdict.FOREIGN and must_reject:
+    if provenance.verdict is Verdict.FOREIGN and must_reject:
         exchange.refuse(403, "Origin not allowed")
-    elif is_preflight(request):
+    elif provenance.is_preflight:
         exchange.answer(200, content_type=PLAIN)
-    elif transport not in options.transports or (transport == "long-polling" and request.method != "POST"):
+    elif transport not in options.transports or (transport == "long-polling" and request.head.method != "POST"):
         exchange.refuse(400, UNKNOWN_TRANSPORT)
+    elif transport == "websocket":
+        _begin(open_socket, exchange, request)
     else:
-        starts: dict[TransportName, Start] = {
-            "websocket": open_socket,
-            "long-polling": long_polling.start,
-            "callback-polling": callback_polling.start,
-        }
-        _identify(exchange, partial(starts[transport], exchange, request))
+        _begin(long_polling.start if transport == "long-polling" else callback_polling.start, exchange, request)
 
 
-def _transport_of(request: HttpRequest) -> TransportName:
-    """What a request is meant for, by its form (HTTP-2)."""
-    if request.method in ("GET", "HEAD") and "websocket" in request.tokens("upgrade"):
-        return "websocket"
-    return "callback-polling" if request.method == "GET" else "long-polling"
-
-
-def _identify(exchange: HttpExchange, proceed: Callable[[], None]) -> None:
-    """Learn who asks, then go on; what the client sends meanwhile is left unread."""
-    identify, context = exchange.mount.identify, exchange.context
-    if identify is None:
-        proceed()
-        return
-    try:
-        user = identify(context)
-    except Exception as error:  # noqa: BLE001 - logged by fail
-        exchange.fail(error)
-        return
-    if inspect.isawaitable(user):
-        exchange.requester.wait_for(_identify_later(exchange, user, proceed))
-        return
-    context.user = user
-    proceed()
+def _begin(start: Start, exchange: HttpExchange, request: HttpRequest) -> None:
+    """Learn who asks, then begin; what the client sends meanwhile is left unread."""
+    identify = exchange.mount.identify
+    if identify is not None:
+        try:
+            user = identify(exchange.context)
+        except Exception as error:  # noqa: BLE001 - logged by fail
+            exchange.fail(error)
+            return
+        if user is not None and not isinstance(user, str) and isawaitable(user):
+            exchange.requester.wait_for(_identify_later(exchange, user, partial(start, exchange, request)))
+            return
+        exchange.context.user = user
+    start(exchange, request)
 
 
 async def _identify_later(exchange: HttpExchange, user: Awaitable[str | None], proceed: Callable[[], None]) -> None:

@@ -14,15 +14,13 @@ from typing import Any, Protocol
 from bayeux.protocol.errors import Unavailable
 from bayeux.server.transport import Context
 from bayeux.transports.adopted.connection import Occupant
-from bayeux.transports.adopted.http import JSON, PLAIN, HttpRequest, connection_line
-from bayeux.transports.browser import browser_of, cookies_of
-from bayeux.transports.mount import Mount, TransportName
-from bayeux.transports.origin import Verdict
+from bayeux.transports.adopted.http import JSON, PLAIN, connection_line
+from bayeux.transports.mount import Mount
+from bayeux.transports.provenance import Provenance
 
 log: logging.Logger = logging.getLogger(__name__)
 
 _HEADER_LINE = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+: [\t\x20-\x7e\x80-\xff]*\r\n")
-_HSTS = b"Strict-Transport-Security: max-age=31536000\r\n"  # SEC-34
 
 
 class Requester(Protocol):
@@ -30,6 +28,8 @@ class Requester(Protocol):
 
     occupant: Occupant | None
     """Told when the client has gone before it was answered (SES-8)."""
+    provenance: Provenance | None
+    """That of its last request, for the next one that begins alike."""
 
     @property
     def scope(self) -> Mapping[str, Any] | None:
@@ -59,50 +59,31 @@ class Requester(Protocol):
 
 
 class HttpExchange:
-    """What is known of a request before its body is looked at, and how it is answered."""
+    """A request before its body is looked at, and how it is answered."""
 
-    __slots__ = ("_headers", "_is_head", "_keep_alive", "_version", "context", "mount", "requester", "verdict")
+    __slots__ = ("context", "mount", "provenance", "requester")
 
-    def __init__(self, requester: Requester, mount: Mount, request: HttpRequest, transport: TransportName) -> None:
-        rules, headers = mount.rules(transport), request.headers
-        client = rules.proxies.client(requester.peer, requester.secure, headers)
-        cookies = cookies_of(headers)
+    def __init__(self, requester: Requester, provenance: Provenance) -> None:
         self.requester: Requester = requester
-        self.mount: Mount = mount
-        self.context: Context = Context(
-            transport=transport,
-            options=rules.options,
-            arrived_at=mount.server.clock(),
-            headers=headers,
-            cookies=cookies,
-            peer=client.peer,
-            path=request.path,
-            query=request.query,
-            secure=client.secure,
-            http2=client.http2 or request.version >= "2",
-            browser=browser_of(cookies, rules.options),
-            scope=requester.scope,
-        )
-        judge = rules.origins.judge_script if transport == "callback-polling" else rules.origins.judge
-        self.verdict: Verdict = judge(headers, client.own_origin)
-        self._is_head = request.method == "HEAD"
-        self._keep_alive = request.keep_alive
-        self._version = request.version
-        self._headers = _HSTS if client.secure else b""
-        if self.verdict is Verdict.ALLOWED and "origin" in headers:
-            self._headers += rules.origins.headers(headers["origin"], is_preflight=is_preflight(request))
+        self.provenance: Provenance = provenance
+        self.mount: Mount = provenance.mount
+        self.context: Context = provenance.new_context(requester.scope)
 
     def answer(self, status: int, body: bytes = b"", extra: bytes = b"", *, content_type: str = JSON) -> int:
         """Write the answer; its size in bytes. ``extra`` are further header lines."""
+        provenance = self.provenance
+        head = provenance.head
         # DSC-11: who comes back on a new connection may come to another node.
-        keep_alive = self._keep_alive and not self.mount.server.is_draining
-        lines = self._headers + connection_line(self._version, keep_alive) + self.further_headers() + extra
+        keep_alive = head.keep_alive and not self.mount.server.is_draining
+        lines = provenance.lines + connection_line(head.version, keep_alive) + self.further_headers() + extra
         return self.requester.answer(
-            status, body, lines, content_type=content_type, is_head=self._is_head, keep_alive=keep_alive
+            status, body, lines, content_type=content_type, is_head=head.method == "HEAD", keep_alive=keep_alive
         )
 
     def further_headers(self) -> bytes:
         """The header lines that whoever identified the user asked for; what would be none, or two, is left out."""
+        if not self.context.has_answer_headers:
+            return b""
         lines = [f"{name}: {value}\r\n" for name, value in self.context.answer_headers.items()]
         sendable = [line for line in lines if _HEADER_LINE.fullmatch(line)]
         if len(sendable) < len(lines):
@@ -124,8 +105,3 @@ class HttpExchange:
         number = secrets.token_hex(4)
         log.error("error %s: a request could not be answered", number, exc_info=error)
         self.refuse(500, f"Internal error {number}")
-
-
-def is_preflight(request: HttpRequest) -> bool:
-    """A browser asks whether it may ask (CORS-3)."""
-    return request.method == "OPTIONS" or "access-control-request-method" in request.headers

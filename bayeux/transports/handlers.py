@@ -19,7 +19,7 @@ from tornado.iostream import IOStream, SSLIOStream
 from tornado.web import Application, RequestHandler, stream_request_body
 
 from bayeux.transports.adopt import Door
-from bayeux.transports.adopted.carrier import Returned, buffered
+from bayeux.transports.adopted.carrier import Returned, buffered, peer_of
 from bayeux.transports.adopted.connection import GiveBack
 from bayeux.transports.mount import Mount
 
@@ -59,8 +59,9 @@ class Entrance:
 
     def close(self) -> None:
         """Abort the connections that came in here."""
-        if self._door is not None:
-            self._door.close()
+        door, self._door = self._door, None
+        if door is not None:
+            door.close()
 
 
 @stream_request_body
@@ -98,8 +99,8 @@ class BayeuxHandler(RequestHandler):
         first_bytes = head + buffered(stream)
         stream.close()
         try:
-            await door.adopt(connected, give_back, first_bytes)
-        except OSError:  # it has gone meanwhile
+            door.adopt(connected, peer_of(connected.getpeername()), give_back, first_bytes)
+        except OSError:  # it has gone meanwhile, or the door is closed
             connected.close()
 
 

@@ -79,14 +79,14 @@ class Listener:
         self._options = options or self._mounts[0].server.options
         self._give_back = None if http_server is None else http_server.handle_stream
         self._sockets: list[socket.socket] = []
-        self._adopting: set[asyncio.Task[None]] = set()
+        self._shaking_hands: set[asyncio.Task[None]] = set()
         self._by_address: Counter[str] = Counter()
         self._connections = 0
         self._max_connections = _within_descriptor_limit(self._options.max_connections)
         self._door: Door | None = None
         self._reserve: int | None = None
         self._pause: asyncio.TimerHandle | None = None
-        self._bucket = TokenBucket(self._options.accept_rate, 0.0)
+        self._bucket = TokenBucket()
 
     @property
     def connections(self) -> int:
@@ -107,7 +107,7 @@ class Listener:
             self._door = Door(self._mounts, self._options, self._on_close)
             self._reserve = _reserve_descriptor()
         listening.setblocking(False)
-        with suppress(OSError):  # not TCP: asyncio sets it only on sockets that name their protocol
+        with suppress(OSError):  # not TCP; what is accepted from it inherits it
             listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._sockets.append(listening)
         asyncio.get_running_loop().add_reader(listening, self._accept, listening)
@@ -125,9 +125,8 @@ class Listener:
         if self._reserve is not None:
             os.close(self._reserve)
             self._reserve = None
-        for task in tuple(self._adopting):
-            if self._ssl is not None:
-                task.cancel()  # a client may take its time to shake hands
+        for task in tuple(self._shaking_hands):
+            task.cancel()  # a client may take its time to shake hands
             await asyncio.wait([task])
 
     async def close(self) -> None:
@@ -137,7 +136,7 @@ class Listener:
             await self._to_stop.stop()
         if self._door is not None:
             self._door.close()
-            await asyncio.sleep(0)  # the transports close their descriptors in the next turn
+            await asyncio.sleep(0)  # the carriers close their descriptors in the next turn
 
     async def __aenter__(self) -> Listener:
         return self
@@ -170,9 +169,12 @@ class Listener:
             return
         self._connections += 1
         self._by_address[peer] += 1
-        task = asyncio.get_running_loop().create_task(self._adopt(connected, peer))
-        self._adopting.add(task)
-        task.add_done_callback(self._adopting.discard)
+        if self._ssl is None:
+            self._adopt(connected, peer)
+        else:
+            task = asyncio.get_running_loop().create_task(self._adopt_securely(connected, peer, self._ssl))
+            self._shaking_hands.add(task)
+            task.add_done_callback(self._shaking_hands.discard)
 
     def _refusal(self, peer: str) -> str | None:
         """The id of the limit that this connection would exceed."""
@@ -186,20 +188,27 @@ class Listener:
             return "SEC-L3"
         return None
 
-    async def _adopt(self, connected: socket.socket, peer: str) -> None:
+    def _adopt(self, connected: socket.socket, peer: str) -> None:
         try:
-            if self._door is None:
-                return
+            if self._door is not None:
+                self._door.adopt(connected, peer, self._give_back)
+        except Exception as error:  # noqa: BLE001 - logged by _give_up
+            self._give_up(connected, peer, error)
+
+    async def _adopt_securely(self, connected: socket.socket, peer: str, ssl: SSLContext) -> None:
+        try:
             connected.setblocking(False)
-            if self._ssl is None:
-                await self._door.adopt(connected, self._give_back)
-            else:
-                self._door.adopt_stream(await self._shake_hands(connected, self._ssl), self._give_back)
-        except BaseException as error:
-            connected.close()
-            self._on_close(peer)
-            if not isinstance(error, (OSError, asyncio.CancelledError)):  # it has gone already, or we have
-                log.exception("a connection could not be taken")
+            stream = await self._shake_hands(connected, ssl)
+            if self._door is not None:
+                self._door.adopt_stream(stream, self._give_back)
+        except BaseException as error:  # noqa: BLE001 - logged by _give_up
+            self._give_up(connected, peer, error)
+
+    def _give_up(self, connected: socket.socket, peer: str, error: BaseException) -> None:
+        connected.close()
+        self._on_close(peer)
+        if not isinstance(error, (OSError, asyncio.CancelledError)):  # it has gone already, or we have
+            log.error("a connection could not be taken", exc_info=error)
 
     async def _shake_hands(self, connected: socket.socket, ssl: SSLContext) -> SSLIOStream:
         """Begin TLS. Raises OSError if that fails, or takes longer than a head may (SEC-L4)."""

@@ -132,5 +132,8 @@ def mounts_of(served: Iterable[Mount | BayeuxServer], mounting: Mounting) -> tup
 
 def mount_of(mounts: Iterable[Mount], target: str) -> Mount | None:
     """The mount that a request target leads to; the longest path wins."""
-    covering = [mount for mount in mounts if mount.covers(target)]
-    return max(covering, key=lambda mount: len(mount.path), default=None)
+    longest = None
+    for mount in mounts:
+        if mount.covers(target) and (longest is None or len(mount.path) > len(longest.path)):
+            longest = mount
+    return longest

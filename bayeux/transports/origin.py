@@ -61,6 +61,8 @@ class Origins:
     def __init__(
         self, allowed: Iterable[str] = (), allowed_headers: Iterable[str] = (), is_allowed: IsAllowed | None = None
     ) -> None:
+        self.is_fixed: bool = is_allowed is None
+        """The same origin is always judged alike."""
         self._is_any = False
         self._exact: set[str] = set()
         self._suffixes: set[tuple[str, str]] = set()  # what stands before the labels, and behind

@@ -47,7 +47,7 @@ class WebSocket(ABC):
     __slots__ = (
         "_active_at",
         "_clock",
-        "_exchange",
+        "_context",
         "_has_spoken",
         "_malformed",
         "_opened_at",
@@ -65,7 +65,7 @@ class WebSocket(ABC):
         self.closed: bool = False
         self.writable: bool = True
         self.session: ServerSession | None = None
-        self._exchange = exchange
+        self._context = exchange.context
         self._server = exchange.mount.server
         self._clock = clock
         self._opened_at = self._active_at = clock()
@@ -121,7 +121,7 @@ class WebSocket(ABC):
 
     def look(self, now: float) -> float:
         """Close a socket that is idle or silent; when to look again, 0.0 for never."""
-        options = self._exchange.context.options
+        options = self._context.options
         if self.closed:
             return 0.0
         if self._is_expected_to_speak and self._opened_at + options.handshake_timeout <= now:
@@ -135,10 +135,10 @@ class WebSocket(ABC):
 
     @property
     def _is_expected_to_speak(self) -> bool:
-        return not self._has_spoken and self._exchange.context.options.handshake_timeout > 0
+        return not self._has_spoken and self._context.options.handshake_timeout > 0
 
     def _next_look(self) -> float:
-        options = self._exchange.context.options
+        options = self._context.options
         idle = self._active_at + options.ws_idle_timeout
         return min(idle, self._opened_at + options.handshake_timeout) if self._is_expected_to_speak else idle
 
@@ -148,11 +148,11 @@ class WebSocket(ABC):
         """Have a text message handled; the task that must be done before the next one is taken (WS-9)."""
         self._has_spoken = True
         try:
-            messages = parse_envelope(text, self._exchange.context.options)
+            messages = parse_envelope(text, self._context.options)
             if not messages:
                 self.say(NOTHING)  # WS-8
                 return None
-            return self._server.handle(messages, self, self._exchange.context)
+            return self._server.handle(messages, self, self._context)
         except MalformedBody:
             self._malformed += 1
             self.say(MALFORMED)
@@ -186,7 +186,7 @@ def agreed_headers(exchange: HttpExchange, request: HttpRequest) -> bytes | None
     """
     context = exchange.context
     options, lines = context.options, b""
-    offered = [each.strip() for each in request.headers.get("sec-websocket-protocol", "").split(",")]
+    offered = [each.strip() for each in request.head.headers.get("sec-websocket-protocol", "").split(",")]
     if options.ws_protocol and options.ws_protocol not in offered:
         exchange.refuse(400, "Unknown subprotocol")
         return None

@@ -96,9 +96,12 @@ class Agents:
 
         What it gives or awaits raises Unavailable when too many passwords are being checked.
         """
+        authorization, cookie = context.headers.get("authorization", ""), context.cookies.get(COOKIE, "")
+        if not authorization and not cookie:
+            return None  # nothing was shown
         shown = Credentials(
-            authorization=context.headers.get("authorization", ""),
-            cookie=context.cookies.get(COOKIE, ""),
+            authorization=authorization,
+            cookie=cookie,
             peer=context.peer,
             is_secure=context.secure,
         )

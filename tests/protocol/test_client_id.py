@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 
 import pytest
 
@@ -18,5 +19,18 @@ def test_a_million_ids_differ_and_are_alphanumeric() -> None:
 
 @pytest.mark.spec("SES-2")
 def test_an_id_keeps_all_its_random_bits() -> None:
-    assert new_client_id(lambda size: b"\xff" * size) != new_client_id(lambda size: b"\x7f" + b"\xff" * (size - 1))
+    rest = bytes(range(100))
+    firsts = {new_client_id(lambda size, first=first: bytes([first]) + rest[: size - 1])[0] for first in range(36)}
+    assert firsts == set(ALPHABET)
     assert 36**27 > 2**136
+
+
+@pytest.mark.spec("SES-2")
+def test_every_character_of_an_id_is_as_likely_as_any_other() -> None:
+    """256 bytes do not divide by 36: those that would favour some characters stand for none."""
+    drawn = Counter(new_client_id(lambda size, byte=byte: bytes([byte]) + bytes(size))[0] for byte in range(252))
+    assert drawn == dict.fromkeys(ALPHABET, 7)
+    left_out = {
+        new_client_id(lambda size, byte=byte: bytes([byte]) * 8 + b"\x05" * (size - 8)) for byte in range(252, 256)
+    }
+    assert left_out == {"5" * 27}

@@ -10,14 +10,22 @@ from bayeux.server.rates import RateByKey, TokenBucket
 
 @pytest.mark.spec("SEC-L19")
 def test_a_bucket_gives_its_burst_and_then_its_rate() -> None:
-    bucket = TokenBucket(3, now=0.0)
+    bucket = TokenBucket()
     assert [bucket.take(2, 3, 0.0) for _ in range(4)] == [True, True, True, False]
     assert [bucket.take(2, 3, 0.5) for _ in range(2)] == [True, False]
     assert [bucket.take(2, 3, 99.0) for _ in range(4)] == [True, True, True, False]
 
 
+@pytest.mark.spec("SEC-L19")
+@pytest.mark.parametrize("now", [0.0, 1.5, 98765.4321, 4e6])
+@pytest.mark.parametrize(("rate", "burst"), [(50, 100), (0.3, 7), (500, 2000)])
+def test_a_bucket_gives_just_its_burst_whatever_the_clock_says(rate: float, burst: int, now: float) -> None:
+    bucket = TokenBucket()
+    assert sum(bucket.take(rate, burst, now) for _ in range(2 * burst)) == burst
+
+
 def test_no_rate_never_refuses() -> None:
-    bucket = TokenBucket(0, now=0.0)
+    bucket = TokenBucket()
     assert all(bucket.take(0, 0, 0.0) for _ in range(1000))
 
 

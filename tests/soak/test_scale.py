@@ -20,7 +20,7 @@ EACH = 5000
 WARM_UP = 200
 STAND = 35.0
 """Seconds for which all have to stay: long enough for a ping to every socket and the end of every poll."""
-MOST_KIB = 20.0
+MOST_KIB = 5.0
 """Memory a session may cost: Faye's cost 20 KiB, CometD's 36 over a socket and 53 over polls."""
 SLOWEST = 10.0
 """Seconds in which an event has to reach everybody."""

@@ -22,7 +22,7 @@ from bayeux.protocol.options import Options
 from bayeux.server.server import BayeuxServer
 from bayeux.server.transport import Context
 from bayeux.transports.asgi import BayeuxASGI
-from bayeux.transports.asgi_request import request_of, target_below_root
+from bayeux.transports.asgi_request import head_of, target_below_root
 from bayeux.transports.mount import Mount
 from tests.support.asgi_server import AsgiServer
 from tests.support.wire import HttpConnection, UpgradeRefused, WebSocket
@@ -318,7 +318,7 @@ async def test_client_that_hangs_up_is_noticed() -> None:
         connection.request("POST", "/cometd", {"Cookie": cookie}, orjson.dumps(connect))
         await until(lambda: house.server.sessions.held_by_browser)
         connection.abort()
-        await until(lambda: not +house.server.sessions.held_by_browser)
+        await until(lambda: not house.server.sessions.held_by_browser)
         assert len(house.server.sessions) == 1
 
         socket = await WebSocket.open(house.url)
@@ -457,7 +457,7 @@ async def test_http_2_is_known_and_its_answers_have_no_connection_header() -> No
 
 async def test_socket_over_http_2_is_an_upgrade_as_well() -> None:
     scope = {"type": "websocket", "http_version": "2", "path": "/", "headers": [], "scheme": "wss"}
-    assert request_of(scope).headers == {"upgrade": "websocket"}
+    assert head_of(scope).headers == {"upgrade": "websocket"}
     async with BayeuxServer() as server, on_socket(server, http_version="2", scheme="wss") as (call, _):
         (session,) = server.sessions
         assert session.transport is not None

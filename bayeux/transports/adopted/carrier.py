@@ -1,4 +1,4 @@
-"""What carries a connection's bytes: an asyncio transport, or a detached Tornado stream (TLS).
+"""What carries a connection's bytes: its socket, or a detached Tornado stream (TLS).
 
 Both tell the connection what they received, when the peer stops reading and when it goes on,
 and once that the connection has gone. Both can be turned into a Tornado stream that begins
@@ -12,18 +12,18 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from asyncio.trsock import TransportSocket
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
+
+from bayeux.transports.adopted.readiness import READ, READ_SIZE, WRITE, Readiness
+from bayeux.transports.shared import shared
 
 if TYPE_CHECKING:
     from bayeux.transports.adopt import Door
     from bayeux.transports.adopted.connection import GiveBack
-
-READ_SIZE = 64 * 1024  # asyncio's own 256 KiB cost 16 microseconds of memory mapping a read
 
 
 class Receiver(Protocol):
@@ -47,10 +47,12 @@ class Carrier(Protocol):
 
     peer: str
     """Its address, without the port."""
-    address: Any
-    """Its address as the socket tells it."""
     secure: bool
     """Whether TLS is ours, in this process."""
+
+    @property
+    def address(self) -> Any:
+        """Its address as the socket tells it."""
 
     @property
     def unsent(self) -> int:
@@ -80,89 +82,141 @@ class Carrier(Protocol):
         """
 
 
-class AsyncioCarrier(asyncio.BufferedProtocol):
-    """A plain TCP connection on an asyncio transport."""
+class SocketCarrier:
+    """A plain connection on a socket that does not block.
 
-    __slots__ = ("_buffer", "_connect", "_receiver", "_transport", "address", "peer")
+    Raises OSError where the connection cannot be watched.
+    """
+
+    __slots__ = ("_is_closing", "_is_finished", "_readiness", "_receiver", "_socket", "_unsent", "_watched", "peer")
 
     secure = False
 
-    def __init__(self, buffer: memoryview, connect: Callable[[AsyncioCarrier], Receiver]) -> None:
-        """``buffer`` is shared: what is read is copied out of it before anything else is read."""
-        self._buffer = buffer
-        self._connect = connect
+    def __init__(self, connected: socket.socket, peer: str, readiness: Readiness) -> None:
+        self.peer: str = peer
+        self._socket = connected
+        self._readiness = readiness
         self._receiver: Receiver | None = None
+        self._unsent: bytearray | None = None
+        self._watched = 0
+        self._is_closing = False
+        self._is_finished = False
+        self._watch(READ)
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """asyncio: the transport is ready."""
-        self._transport = cast(asyncio.Transport, transport)
-        # Then `pause_writing` means that something is unsent, `resume_writing` that nothing is.
-        self._transport.set_write_buffer_limits(0)
-        self.address: Any = transport.get_extra_info("peername")
-        self.peer: str = peer_of(self.address)
-        self._receiver = self._connect(self)
+    def start(self, receiver: Receiver) -> None:
+        """Tell ``receiver`` from now on."""
+        self._receiver = receiver
 
-    def get_buffer(self, sizehint: int) -> memoryview:
-        """asyncio: where to read into."""
-        return self._buffer
-
-    def buffer_updated(self, nbytes: int) -> None:
-        """asyncio: so much was read."""
-        if self._receiver is not None:
-            self._receiver.received(bytes(self._buffer[:nbytes]))
-
-    def pause_writing(self) -> None:
-        """asyncio: something is unsent."""
-        if self._receiver is not None:
-            self._receiver.write_paused()
-
-    def resume_writing(self) -> None:
-        """asyncio: nothing is unsent."""
-        if self._receiver is not None:
-            self._receiver.write_resumed()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """asyncio: the connection has gone."""
-        receiver, self._receiver = self._receiver, None
-        if receiver is not None:
-            receiver.lost()
+    @property
+    def address(self) -> Any:
+        """See Carrier; None when the peer has gone."""
+        return _address_of(self._socket)
 
     @property
     def unsent(self) -> int:
         """See Carrier."""
-        return self._transport.get_write_buffer_size()
+        return 0 if self._unsent is None else len(self._unsent)
 
     def write(self, data: bytes) -> None:
         """See Carrier."""
-        self._transport.write(data)
+        if self._receiver is None or self._is_closing or self._is_finished:
+            return
+        if self._unsent is not None:
+            self._unsent += data
+            return
+        sent = self._send(data)
+        if sent < len(data):
+            self._unsent = bytearray(data[sent:])
+            self._watch(self._watched | WRITE)
+            self._receiver.write_paused()
 
     def read_on(self, is_wanted: bool) -> None:
         """See Carrier."""
-        if is_wanted:
-            self._transport.resume_reading()
-        else:
-            self._transport.pause_reading()
+        if self._receiver is not None and not self._is_closing:
+            self._watch(self._watched & WRITE | (READ if is_wanted else 0))
 
     def finish(self) -> None:
         """See Carrier."""
-        with suppress(OSError):  # the peer has just gone, which is told by its own event
-            self._transport.write_eof()
+        self._is_finished = True
+        if self._unsent is None:
+            with suppress(OSError):  # the peer has just gone, which is told by its own event
+                self._socket.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
         """See Carrier."""
-        self._transport.close()
+        self._is_closing = True
+        if self._unsent is None:
+            self.abort()
+        else:
+            self._watch(WRITE)
 
     def abort(self) -> None:
-        """See Carrier."""
-        self._transport.abort()
+        """See Carrier. The end is told in a turn of its own: who asks for it is still at work."""
+        receiver, self._receiver = self._receiver, None
+        if receiver is not None:
+            self._watch(0)
+            self._unsent = None
+            self._readiness.call_soon(self._end, receiver)
 
     def release(self, first_bytes: bytes, on_close: Callable[[], None]) -> Returned:
-        """See Carrier. The transport keeps its own descriptor and closes that; the connection lives on in ours."""
+        """See Carrier."""
         self._receiver = None
-        shared: TransportSocket = self._transport.get_extra_info("socket")
-        stream = ReturnedStream(shared.dup(), first_bytes, on_close)
-        self._transport.abort()
-        return stream
+        self._watch(0)
+        return ReturnedStream(self._socket, first_bytes, on_close)
+
+    def ready(self, events: int) -> None:
+        """See Watcher."""
+        if events & ~READ and self._unsent is not None:
+            self._send_unsent(self._unsent)
+        if events & ~WRITE and self._watched & READ:
+            self._read()
+
+    def _read(self) -> None:
+        buffer = self._readiness.buffer
+        try:
+            size = self._socket.recv_into(buffer)
+        except BlockingIOError:
+            return
+        except OSError:
+            self.abort()
+            return
+        if not size:
+            self.close()
+        elif self._receiver is not None:
+            self._receiver.received(bytes(buffer[:size]))
+
+    def _send(self, data: bytes | bytearray) -> int:
+        """Write what the socket takes of it; how much that was."""
+        try:
+            return self._socket.send(data)
+        except BlockingIOError:
+            return 0
+        except OSError:
+            self.abort()
+            return len(data)
+
+    def _send_unsent(self, unsent: bytearray) -> None:
+        del unsent[: self._send(unsent)]
+        if unsent or self._receiver is None:
+            return
+        self._unsent = None
+        self._watch(self._watched & READ)
+        self._receiver.write_resumed()
+        if self._unsent is None and self._is_closing:
+            self.abort()
+        elif self._unsent is None and self._is_finished:
+            self.finish()
+
+    def _watch(self, events: int) -> None:
+        if events != self._watched:
+            self._readiness.watch(self._socket.fileno(), self, events)
+            self._watched = events
+
+    def _end(self, receiver: Receiver) -> None:
+        try:
+            receiver.lost()
+        finally:
+            self._socket.close()
 
 
 class StreamCarrier:
@@ -191,7 +245,7 @@ class StreamCarrier:
         self._reading: asyncio.Future[bytes] | None = None
         self._kept = b""
         self.unsent: int = 0
-        self.address: Any = _peer_name(stream)
+        self.address: Any = _address_of(stream.socket)
         self.peer: str = peer_of(self.address)
 
     def start(self, receiver: Receiver) -> None:
@@ -345,13 +399,13 @@ class ReturnedTlsStream(Returned, SSLIOStream):
     """A TLS connection given back to Tornado."""
 
 
-def _peer_name(stream: IOStream) -> Any:
+def _address_of(connected: socket.socket) -> Any:
     try:
-        return stream.socket.getpeername()
+        return connected.getpeername()
     except OSError:  # it has gone already; reading will tell
         return None
 
 
 def peer_of(address: Any) -> str:
     """The host of a socket address; empty for other than internet sockets."""
-    return str(address[0]) if isinstance(address, tuple) else ""
+    return shared(str(address[0])) if isinstance(address, tuple) else ""

@@ -26,6 +26,7 @@ from bayeux.transports.adopted.http import CONTINUE, HttpRefused, HttpRequest, R
 if TYPE_CHECKING:
     from bayeux.transports.adopt import Door
     from bayeux.transports.mount import Mount
+    from bayeux.transports.provenance import Provenance
 
 GiveBack = Callable[[IOStream, Any], None]
 """Takes a stream and the peer's address, as ``HTTPServer.handle_stream`` does."""
@@ -99,6 +100,7 @@ class Connection:
         "next_look",
         "occupant",
         "options",
+        "provenance",
         "socket",
         "stage",
     )
@@ -112,6 +114,7 @@ class Connection:
         self.stage: Stage = Stage.IDLE
         self.occupant: Occupant | None = None
         self.socket: Socket | None = None
+        self.provenance: Provenance | None = None
         self.next_look: float = 0.0
         self._give_back = give_back
         self._reader = RequestReader()
@@ -171,7 +174,8 @@ class Connection:
         """Serve the next request, if it is whole and nothing is in its way."""
         if self.stage in _BETWEEN_REQUESTS and not self._progress_at:
             self._serve_next()
-        self._adjust_reading()
+        if self._reader.waiting or not self._is_reading:
+            self._adjust_reading()
 
     def _serve_next(self) -> None:
         try:
@@ -187,23 +191,37 @@ class Connection:
     def _next_request(self) -> HttpRequest | None:
         reader = self._reader
         if self._mount is None:
-            if not reader.waiting:
-                return None
-            target = reader.target(self.options.header_bytes)
-            if target is None:
-                if reader.waiting:
-                    self._progress(Stage.HEAD)
-                return None
-            self._mount = self.door.mount_of(target)
+            self._mount = self._next_mount()
             if self._mount is None:
-                self._part()
                 return None
             self.options = self._mount.options("long-polling")
-        options = self.options
-        request = reader.read(options.header_bytes, options.max_message_size, accepts_gzip=options.accept_gzip_requests)
+        options, known = self.options, None if self.provenance is None else self.provenance.head
+        request = reader.read(
+            options.header_bytes,
+            options.max_message_size,
+            accepts_gzip=options.accept_gzip_requests,
+            known=known,
+        )
         if request is None:
             self._progress(Stage.HEAD if reader.head is None else Stage.BODY)
         return request
+
+    def _next_mount(self) -> Mount | None:
+        """Whom the request is for that begins; None if that cannot be seen yet, or it is somebody else's."""
+        reader, provenance = self._reader, self.provenance
+        if not reader.waiting:
+            return None
+        if provenance is not None and reader.repeats(provenance.head):
+            return provenance.mount
+        target = reader.target(self.options.header_bytes)
+        if target is None:
+            if reader.waiting:
+                self._progress(Stage.HEAD)
+            return None
+        mount = self.door.mount_of(target)
+        if mount is None:
+            self._part()
+        return mount
 
     def _progress(self, stage: Stage) -> None:
         """Part of a request is there: the clock of its stage runs from the stage's first byte."""
@@ -218,10 +236,7 @@ class Connection:
         """A request for somebody else: it and what follows is theirs."""
         if self._give_back is None:
             raise HttpRefused(404, "Not found")
-        try:
-            self.door.give_back(self, self._reader.waiting, self._give_back)
-        except OSError as error:  # SEC-90: it takes a descriptor
-            raise HttpRefused(503, "Too many connections", limit="SEC-L1") from error
+        self.door.give_back(self, self._reader.waiting, self._give_back)
         self._enter(Stage.GONE)
 
     def _refuse(self, refusal: HttpRefused) -> None:
@@ -273,12 +288,13 @@ class Connection:
         self.expect(self.options.keepalive_idle)
         if self._reader.waiting:
             self.door.call_soon(self._advance)
-        self._adjust_reading()
+        if not self._is_reading:
+            self._adjust_reading()
 
     def upgrade(self, response: bytes, socket: Socket, options: Options) -> None:
         """Answer with ``response`` and belong to ``socket`` from now on."""
         self.write(response)
-        rest, self._reader = self._reader.waiting, _UNUSED
+        rest, self._reader, self.provenance = self._reader.waiting, _UNUSED, None
         self.occupant = self.socket = socket
         self.options = options
         if rest:
@@ -308,7 +324,7 @@ class Connection:
     def _leave(self) -> None:
         self._enter(Stage.LEAVING)
         self.occupant = self.socket = None
-        self._reader = _UNUSED
+        self._reader, self.provenance = _UNUSED, None
 
     def abort(self) -> None:
         """Close at once."""

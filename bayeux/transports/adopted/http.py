@@ -5,6 +5,9 @@ checked against one pattern beforehand, framing and ``Host`` by name (SEC-19). T
 here, because httptools takes a request with ``Upgrade: h2c`` (Java's client) for over at its head, and
 tells no offsets: this way a request takes exactly its own bytes, and what follows can be given back.
 
+Cost model: a head that comes again byte for byte, as those of a polling client do, is one comparison; another is
+parsed. A body that came whole is one slice (benchmarks/quick).
+
 Rules: SEC-18, SEC-19, SEC-34, SEC-L4, SEC-L7, LP-4, LP-13, HTTP-3, ENC-1, ENC-3.
 """
 
@@ -20,6 +23,7 @@ from http import HTTPStatus
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from bayeux.protocol.inflating import GZIP, Inflater, NoRoom, NotInflatable
+from bayeux.transports.shared import shared
 
 _END_OF_HEAD = b"\r\n\r\n"
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
@@ -36,6 +40,9 @@ _LENGTH = re.compile(r"[0-9]{1,15}")
 _CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}")
 _LONGEST_CHUNK_LINE = 64
 
+_OF_ONE_CLIENT = frozenset(("authorization", "cookie", "sec-websocket-key", "x-forwarded-for"))
+"""Headers whose values are hardly ever those of another connection."""
+
 _PLAINLY = "identity"
 _GZIPPED = ("gzip", "x-gzip")
 
@@ -49,15 +56,15 @@ class HttpRefused(Exception):
     """A request that is answered by ``status`` and a close.
 
     Args:
-        request: its head, if that was understood.
+        head: of the request, if it was understood.
         limit: the id of the limit it is above.
     """
 
-    def __init__(self, status: int, reason: str, request: HttpRequest | None = None, limit: str | None = None) -> None:
+    def __init__(self, status: int, reason: str, head: Head | None = None, limit: str | None = None) -> None:
         super().__init__(reason)
         self.status = status
         self.reason = reason
-        self.request = request
+        self.head = head
         self.limit = limit
 
 
@@ -69,9 +76,9 @@ def _too_large() -> HttpRefused:
     return HttpRefused(431, "Request headers too large", limit="SEC-L4")
 
 
-@dataclass(slots=True)
-class HttpRequest:
-    """One request, whole."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Head:
+    """What stands before a request's body; shared by all requests of a connection that begin with the same bytes."""
 
     method: str
     target: str
@@ -81,7 +88,10 @@ class HttpRequest:
     headers: Mapping[str, str]
     """Names in lower case; values of a repeated name joined by ``, `` (cookies by ``; ``)."""
     keep_alive: bool
-    body: bytes = field(default=b"", repr=False)
+    raw: bytes = field(default=b"", repr=False)
+    """Its bytes; empty where somebody else has read them."""
+    length: int = 0
+    """Bytes of the body, if it does not come in chunks."""
 
     @property
     def path(self) -> str:
@@ -99,6 +109,14 @@ class HttpRequest:
         return {each.strip() for each in value.lower().split(",")} if value else set()
 
 
+@dataclass(slots=True)
+class HttpRequest:
+    """One request, whole."""
+
+    head: Head
+    body: bytes = field(default=b"", repr=False)
+
+
 def check_host(host: str | None, version: str) -> None:
     """Raises HttpRefused for a ``Host`` that is none, or more than one."""
     if host is None:
@@ -108,14 +126,14 @@ def check_host(host: str | None, version: str) -> None:
         raise _malformed("Malformed Host")
 
 
-def check_encoding(request: HttpRequest, accepts_gzip: bool) -> None:
+def check_encoding(head: Head, accepts_gzip: bool) -> None:
     """Raises HttpRefused for a body that is compressed, or in another way than by gzip (ENC-3)."""
-    encoding = _encoding_of(request)
+    encoding = _encoding_of(head)
     if encoding != _PLAINLY and not (accepts_gzip and encoding in _GZIPPED):
-        raise HttpRefused(415, "Encoded request body", request)
+        raise HttpRefused(415, "Encoded request body", head)
 
 
-def inflated(request: HttpRequest, body: bytes, max_body: int) -> bytes:
+def inflated(head: Head, body: bytes, max_body: int) -> bytes:
     """The body as it was before it was compressed, if it was (ENC-3).
 
     Args:
@@ -123,27 +141,27 @@ def inflated(request: HttpRequest, body: bytes, max_body: int) -> bytes:
 
     Raises HttpRefused.
     """
-    if not body or _encoding_of(request) not in _GZIPPED:
+    if not body or _encoding_of(head) not in _GZIPPED:
         return body
     inflater = Inflater(GZIP)
     try:
         body = inflater.inflate(body, max_body or sys.maxsize)
     except NoRoom:
-        raise too_long(request) from None
+        raise too_long(head) from None
     except NotInflatable:
-        raise HttpRefused(400, "Malformed gzip", request) from None
+        raise HttpRefused(400, "Malformed gzip", head) from None
     if not inflater.has_ended:
-        raise HttpRefused(400, "Incomplete gzip", request)
+        raise HttpRefused(400, "Incomplete gzip", head)
     return body
 
 
-def _encoding_of(request: HttpRequest) -> str:
-    return request.headers.get("content-encoding", _PLAINLY).lower()
+def _encoding_of(head: Head) -> str:
+    return head.headers.get("content-encoding", _PLAINLY).lower()
 
 
-def too_long(request: HttpRequest | None) -> HttpRefused:
+def too_long(head: Head | None) -> HttpRefused:
     """The refusal of a body above ``max_message_size`` (SEC-L7)."""
-    return HttpRefused(413, "Request body too large", request, "SEC-L7")
+    return HttpRefused(413, "Request body too large", head, "SEC-L7")
 
 
 def origin_form(target: str) -> str:
@@ -165,18 +183,24 @@ class RequestReader:
     request when it is whole. What comes behind it stays in ``waiting``.
     """
 
-    __slots__ = ("_body", "_headers", "_is_last_chunk", "_remaining", "_url", "head", "waiting")
+    __slots__ = ("_body", "_is_last_chunk", "_remaining", "head", "waiting")
 
     def __init__(self) -> None:
         self.waiting: bytes = b""
         """Received and not yet part of a request."""
-        self.head: HttpRequest | None = None
-        """The request whose body is still being read."""
-        self._begin()
+        self.head: Head | None = None
+        """Of the request whose body is still being read."""
+        self._body: bytearray | None = None  # of a body that comes in parts
+        self._remaining = 0  # bytes of it, or of its chunk
+        self._is_last_chunk = False
 
     def feed(self, data: bytes) -> None:
         """Take what was received."""
         self.waiting = self.waiting + data if self.waiting else data
+
+    def repeats(self, known: Head) -> bool:
+        """Whether the next request begins with these very bytes, and thus means the same up to its body."""
+        return self.waiting.startswith(known.raw)
 
     def target(self, header_bytes: int) -> str | None:
         """Path and query of the request that begins; None while its line is incomplete.
@@ -193,7 +217,9 @@ class RequestReader:
         self._take(start.end())
         return origin_form(start[1].decode("latin-1"))
 
-    def read(self, header_bytes: int, max_body: int, *, accepts_gzip: bool = False) -> HttpRequest | None:
+    def read(
+        self, header_bytes: int, max_body: int, *, accepts_gzip: bool = False, known: Head | None = None
+    ) -> HttpRequest | None:
         """The request, once it is whole.
 
         Args:
@@ -201,78 +227,37 @@ class RequestReader:
             max_body: bytes, also of what is made of them; 0 = unlimited (SEC-L7). Refused as soon as it shows,
                 not after.
             accepts_gzip: a body may be compressed (ENC-3).
+            known: a head that was read before, not to be parsed again.
 
         Raises HttpRefused.
         """
-        if self.head is None:
-            self.head = self._read_head(header_bytes, accepts_gzip)
-        request = self.head
-        if request is None or not self._read_body(max_body):
+        head = self.head
+        if head is None:
+            head = self._read_head(header_bytes, known)
+            if head is None:
+                return None
+            if "content-encoding" in head.headers:
+                check_encoding(head, accepts_gzip)
+            self._remaining = head.length
+            self.head = head
+        body = self._read_chunks(max_body) if "transfer-encoding" in head.headers else self._read_body(max_body)
+        if body is None:
             return None
-        request.body = inflated(request, bytes(self._body), max_body)
-        self._begin()
-        return request
-
-    def _begin(self) -> None:
-        """Hold nothing of a request: connections are idle most of their time."""
         self.head = None
-        self._url = b""
-        self._headers: dict[str, str] = {}
-        self._body = bytearray()
-        self._remaining = 0
-        self._is_last_chunk = False
+        if "content-encoding" in head.headers:
+            body = inflated(head, body, max_body)
+        return HttpRequest(head, body)
 
-    # -- the head --------------------------------------------------------------------------
-
-    def _read_head(self, header_bytes: int, accepts_gzip: bool) -> HttpRequest | None:
+    def _read_head(self, header_bytes: int, known: Head | None) -> Head | None:
+        if known is not None and len(known.raw) <= header_bytes and self.repeats(known):
+            self._take(len(known.raw))
+            return known
         end = self.waiting.find(_END_OF_HEAD, 0, header_bytes)
         if end < 0:
             if len(self.waiting) >= header_bytes:
                 raise _too_large()
             return None
-        head = self._take(end + len(_END_OF_HEAD))
-        if not _HEAD.fullmatch(head):
-            raise _malformed("Malformed head")
-        parser = HttpRequestParser(self)
-        try:
-            parser.feed_data(head)
-        except HttpParserUpgrade:
-            pass  # whether to upgrade is for others to decide
-        except HttpParserError as error:
-            raise _malformed("Malformed head") from error
-        request = self._understand(parser)
-        check_encoding(request, accepts_gzip)
-        return request
-
-    def _understand(self, parser: HttpRequestParser) -> HttpRequest:
-        """What the head says, unless it contradicts itself."""
-        headers = self._headers
-        version = parser.get_http_version()
-        target = self._url.decode("latin-1")
-        host = headers.get("host")
-        check_host(host, version)
-        if absolute := _ABSOLUTE.fullmatch(target):
-            if host is None or absolute[1].lower() != host.lower():
-                raise _malformed("Target of another host")
-            target = absolute[2] or "/"
-        elif not target.startswith("/"):
-            raise _malformed("Malformed target")
-        connection = {each.strip() for each in headers.get("connection", "").lower().split(",")}
-        keep_alive = "close" not in connection and (version != "1.0" or "keep-alive" in connection)
-        request = HttpRequest(parser.get_method().decode(), target, version, headers, keep_alive)
-        self._frame_body(request)
-        return request
-
-    def _frame_body(self, request: HttpRequest) -> None:
-        headers = request.headers
-        length, encoding = headers.get("content-length"), headers.get("transfer-encoding")
-        if encoding is not None:
-            if length is not None or request.version == "1.0" or encoding.lower() != "chunked":
-                raise _malformed("Malformed Transfer-Encoding")
-        elif length is not None:
-            if not _LENGTH.fullmatch(length):
-                raise _malformed("Malformed Content-Length")
-            self._remaining = int(length)
+        return parse_head(self._take(end + len(_END_OF_HEAD)))
 
     # -- the body --------------------------------------------------------------------------
 
@@ -287,20 +272,20 @@ class RequestReader:
             and self.head.headers.get("expect", "").lower() == "100-continue"
         )
 
-    def _read_body(self, max_body: int) -> bool:
-        """Take what there is of the body; whether that was all of it."""
-        if "transfer-encoding" in self._headers:
-            return self._read_chunks(max_body)
+    def _read_body(self, max_body: int) -> bytes | None:
+        """Take what there is of a body of known length; all of it, once that is there."""
         self._bound(self._remaining, max_body)
         part = self._take(self._remaining)
-        self._body += part
         self._remaining -= len(part)
-        return not self._remaining
+        if self._body is None and not self._remaining:
+            return part
+        return self._gather(part, is_whole=not self._remaining)
 
-    def _read_chunks(self, max_body: int) -> bool:
+    def _read_chunks(self, max_body: int) -> bytes | None:
         # By position: cutting each chunk off the front would copy the rest each time, and a read full of
         # one-byte chunks must not stop the loop for longer than about 10 ms (SEC-92).
         data, at = self.waiting, 0
+        body = self._body = bytearray() if self._body is None else self._body
         while self._remaining or not self._is_last_chunk:
             if not self._remaining:
                 end_of_line = data.find(b"\r\n", at, at + _LONGEST_CHUNK_LINE)
@@ -317,38 +302,115 @@ class RequestReader:
                 self._is_last_chunk = not size
                 at = end_of_line + 2
             part = data[at : at + self._remaining]
-            self._body += part
+            body += part
             at += len(part)
             self._remaining -= len(part)
             if self._remaining:
                 break
-            if not self._body.endswith(b"\r\n"):  # also where trailers begin, which Tornado refuses as well
+            if not body.endswith(b"\r\n"):  # also where trailers begin, which Tornado refuses as well
                 raise _malformed("Malformed chunk")
-            del self._body[-2:]
+            del body[-2:]
         self.waiting = data[at:]
-        return self._is_last_chunk and not self._remaining
+        return self._gather(b"", is_whole=self._is_last_chunk and not self._remaining)
+
+    def _gather(self, part: bytes, *, is_whole: bool) -> bytes | None:
+        """Add a part of the body; all of it, if that was the last. Nothing of it is kept then."""
+        body = bytearray() if self._body is None else self._body
+        body += part
+        self._body = None if is_whole else body
+        self._is_last_chunk = self._is_last_chunk and not is_whole
+        return bytes(body) if is_whole else None
 
     def _bound(self, coming: int, max_body: int) -> None:
-        if max_body and len(self._body) + coming > max_body:
+        so_far = 0 if self._body is None else len(self._body)
+        if max_body and so_far + coming > max_body:
             raise too_long(self.head)
 
     def _take(self, size: int) -> bytes:
         taken, self.waiting = self.waiting[:size], self.waiting[size:]
         return taken
 
-    # -- what httptools calls --------------------------------------------------------------
+
+# -- the head ------------------------------------------------------------------------------
+
+
+def parse_head(raw: bytes) -> Head:
+    """What a whole head says, unless it contradicts itself.
+
+    Raises HttpRefused.
+    """
+    if not _HEAD.fullmatch(raw):
+        raise _malformed("Malformed head")
+    lines = _Lines()
+    parser = HttpRequestParser(lines)
+    try:
+        parser.feed_data(raw)
+    except HttpParserUpgrade:
+        pass  # whether to upgrade is for others to decide
+    except HttpParserError as error:
+        raise _malformed("Malformed head") from error
+    headers, version, target = lines.headers, parser.get_http_version(), lines.url.decode("latin-1")
+    host = headers.get("host")
+    check_host(host, version)
+    if absolute := _ABSOLUTE.fullmatch(target):
+        if host is None or absolute[1].lower() != host.lower():
+            raise _malformed("Target of another host")
+        target = absolute[2] or "/"
+    elif not target.startswith("/"):
+        raise _malformed("Malformed target")
+    return Head(
+        shared(parser.get_method().decode()),
+        shared(target),
+        version,
+        headers,
+        _keeps_alive(headers.get("connection"), version),
+        raw,
+        _length_of_body(headers, version),
+    )
+
+
+def _keeps_alive(connection: str | None, version: str) -> bool:
+    if connection is None:
+        return version != "1.0"
+    tokens = {each.strip() for each in connection.lower().split(",")}
+    return "close" not in tokens and (version != "1.0" or "keep-alive" in tokens)
+
+
+def _length_of_body(headers: Mapping[str, str], version: str) -> int:
+    """0 where it comes in chunks."""
+    length, encoding = headers.get("content-length"), headers.get("transfer-encoding")
+    if encoding is not None:
+        if length is not None or version == "1.0" or encoding.lower() != "chunked":
+            raise _malformed("Malformed Transfer-Encoding")
+    elif length is not None:
+        if not _LENGTH.fullmatch(length):
+            raise _malformed("Malformed Content-Length")
+        return int(length)
+    return 0
+
+
+class _Lines:
+    """What httptools tells of a head."""
+
+    __slots__ = ("headers", "url")
+
+    def __init__(self) -> None:
+        self.url = b""
+        self.headers: dict[str, str] = {}
 
     def on_url(self, url: bytes) -> None:
         """The request target, or a part of it."""
-        self._url += url
+        self.url += url
 
     def on_header(self, raw: bytes, value: bytes) -> None:
         """One header line."""
         name, text = _header_name(raw), value.decode("latin-1").strip(" \t")
-        so_far = self._headers.get(name)
+        if name not in _OF_ONE_CLIENT:
+            text = shared(text)
+        so_far = self.headers.get(name)
         if so_far is not None:
             text = f"{so_far}; {text}" if name == "cookie" else f"{so_far}, {text}"
-        self._headers[name] = text
+        self.headers[name] = text
 
 
 # -- out -----------------------------------------------------------------------------------

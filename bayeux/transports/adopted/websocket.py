@@ -97,7 +97,7 @@ class FramedSocket(WebSocket):
 
     def look(self, now: float) -> float:
         """Close a socket that is idle, silent or dead; when to look again."""
-        options = self._exchange.context.options
+        options = self._context.options
         if not self.writable or self._waiting is not None:
             self._heard_at = now  # nothing is read from it meanwhile, no pong either (WS-9, WS-21)
         is_owed = self._pinged_at > self._heard_at  # a pong
@@ -149,9 +149,9 @@ class FramedSocket(WebSocket):
         return None
 
     def _take_control(self, event: Ping | Pong) -> None:
-        rate = self._exchange.context.options.ws_control_rate
+        rate = self._context.options.ws_control_rate
         if self._control is None:
-            self._control = TokenBucket(rate, self._active_at)
+            self._control = TokenBucket()
         if not self._control.take(rate, rate, self._active_at):
             self._server.reject("SEC-L22")
             self.close(frames.POLICY, "Too many control frames")
@@ -183,7 +183,7 @@ class FramedSocket(WebSocket):
 
 def upgrade(connection: Connection, exchange: HttpExchange, request: HttpRequest) -> None:
     """Make the connection a WebSocket, or say why not (WS-1…4, WS-32)."""
-    headers, options = request.headers, exchange.context.options
+    headers, options = request.head.headers, exchange.context.options
     if not _is_valid(request):
         exchange.refuse(400, "Malformed WebSocket upgrade")
         return
@@ -212,14 +212,15 @@ def upgrade(connection: Connection, exchange: HttpExchange, request: HttpRequest
 
 def _is_valid(request: HttpRequest) -> bool:
     """RFC 6455, 4.2.1; a body would be read as frames."""
+    head = request.head
     try:
-        key = base64.b64decode(request.headers.get("sec-websocket-key", ""), validate=True)
+        key = base64.b64decode(head.headers.get("sec-websocket-key", ""), validate=True)
     except binascii.Error:
         return False
     return (
-        request.method == "GET"
-        and request.version != "1.0"
-        and "upgrade" in request.tokens("connection")
+        head.method == "GET"
+        and head.version != "1.0"
+        and "upgrade" in head.tokens("connection")
         and len(key) == 16
         and not request.body
     )
