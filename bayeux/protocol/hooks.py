@@ -15,6 +15,8 @@ Hook = TypeVar("Hook")
 
 
 class _Stop(Enum):
+    """The type of ``STOP``."""
+
     STOP = "stop"
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 
 class _Discard(Enum):
+    """The type of ``DISCARD``."""
+
     DISCARD = "discard"
 
 

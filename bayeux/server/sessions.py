@@ -308,7 +308,7 @@ class Sessions:
         self._kicked: dict[str, ServerSession] = {}
         self.by_address: Counter[str] = Counter()
         """How many sessions an address has (SEC-L2)."""
-        self.held_by_browser: Counter[str] = Counter()
+        self.held_by_browser: dict[str, int] = {}
         """How many connects of a browser are held (COOK-10)."""
 
     def __len__(self) -> int:
@@ -378,12 +378,12 @@ class Sessions:
         if bound < 0 or session.browser is None:
             return False
         own = session.held_by is not None and not session.held_by.streaming
-        return self.held_by_browser[session.browser] - own >= bound
+        return self.held_by_browser.get(session.browser, 0) - own >= bound
 
     def hold_slot(self, session: ServerSession) -> None:
         """A connect of this session's browser is held from here on (COOK-10)."""
         if session.browser is not None:
-            self.held_by_browser[session.browser] += 1
+            self.held_by_browser[session.browser] = self.held_by_browser.get(session.browser, 0) + 1
 
     def free_slot(self, session: ServerSession) -> None:
         """It no longer is."""
@@ -391,7 +391,7 @@ class Sessions:
             _decrement(self.held_by_browser, session.browser)
 
 
-def _decrement(counter: Counter[str], key: str) -> None:
-    counter[key] -= 1
-    if counter[key] <= 0:
-        del counter[key]
+def _decrement(counts: dict[str, int], key: str) -> None:
+    counts[key] -= 1
+    if counts[key] <= 0:
+        del counts[key]

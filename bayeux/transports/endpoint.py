@@ -9,17 +9,17 @@ Source: HTTP-2, HTTP-9, NEG-5, CORS-3, CORS-4, CORS-6, SEC-21, SEC-30, SEC-32, S
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
+from inspect import isawaitable
 
 from bayeux.server.steps import is_cancelled_itself
 from bayeux.transports import callback_polling, long_polling
 from bayeux.transports.adopted.http import PLAIN, HttpRefused, HttpRequest
 from bayeux.transports.exchange import HttpExchange, Requester
-from bayeux.transports.mount import Identify, Mount, TransportName
+from bayeux.transports.mount import Mount
 from bayeux.transports.origin import Verdict
 from bayeux.transports.provenance import Provenance
 
@@ -80,32 +80,26 @@ def _serve(requester: Requester, mount: Mount, request: HttpRequest, open_socket
         exchange.answer(200, content_type=PLAIN)
     elif transport not in options.transports or (transport == "long-polling" and request.head.method != "POST"):
         exchange.refuse(400, UNKNOWN_TRANSPORT)
-    elif mount.identify is not None:
-        _identify(exchange, mount.identify, partial(_starts(transport, open_socket), exchange, request))
+    elif transport == "websocket":
+        _begin(open_socket, exchange, request)
     else:
-        _starts(transport, open_socket)(exchange, request)
+        _begin(long_polling.start if transport == "long-polling" else callback_polling.start, exchange, request)
 
 
-def _starts(transport: TransportName, open_socket: Start) -> Start:
-    """How what is asked for begins."""
-    if transport == "websocket":
-        return open_socket
-    return long_polling.start if transport == "long-polling" else callback_polling.start
-
-
-def _identify(exchange: HttpExchange, identify: Identify, proceed: Callable[[], None]) -> None:
-    """Learn who asks, then go on; what the client sends meanwhile is left unread."""
-    context = exchange.context
-    try:
-        user = identify(context)
-    except Exception as error:  # noqa: BLE001 - logged by fail
-        exchange.fail(error)
-        return
-    if inspect.isawaitable(user):
-        exchange.requester.wait_for(_identify_later(exchange, user, proceed))
-        return
-    context.user = user
-    proceed()
+def _begin(start: Start, exchange: HttpExchange, request: HttpRequest) -> None:
+    """Learn who asks, then begin; what the client sends meanwhile is left unread."""
+    identify = exchange.mount.identify
+    if identify is not None:
+        try:
+            user = identify(exchange.context)
+        except Exception as error:  # noqa: BLE001 - logged by fail
+            exchange.fail(error)
+            return
+        if user is not None and not isinstance(user, str) and isawaitable(user):
+            exchange.requester.wait_for(_identify_later(exchange, user, partial(start, exchange, request)))
+            return
+        exchange.context.user = user
+    start(exchange, request)
 
 
 async def _identify_later(exchange: HttpExchange, user: Awaitable[str | None], proceed: Callable[[], None]) -> None:

@@ -51,6 +51,7 @@ class GatewayPolicy(SecurityPolicy):
         self._users = users
         self._grants = [(grant, parse_channel(grant.channel).text) for grant in grants]
         self._guests = tuple(guests)
+        self._below_guests = tuple(f"{path}/" for path in self._guests)
         self._is_open = is_open
 
     def can_handshake(self, server: BayeuxServer, session: ServerSession, message: Message) -> MaybeAwaitable:
@@ -68,7 +69,7 @@ class GatewayPolicy(SecurityPolicy):
             user = claimed
         if user is not None:
             return Granted(user=user)
-        is_guest = any(context.path == path or context.path.startswith(f"{path}/") for path in self._guests)
+        is_guest = context.path in self._guests or context.path.startswith(self._below_guests)
         return is_guest or Denied()
 
     def can_subscribe(

@@ -318,7 +318,7 @@ async def test_client_that_hangs_up_is_noticed() -> None:
         connection.request("POST", "/cometd", {"Cookie": cookie}, orjson.dumps(connect))
         await until(lambda: house.server.sessions.held_by_browser)
         connection.abort()
-        await until(lambda: not +house.server.sessions.held_by_browser)
+        await until(lambda: not house.server.sessions.held_by_browser)
         assert len(house.server.sessions) == 1
 
         socket = await WebSocket.open(house.url)

@@ -219,7 +219,7 @@ async def test_page_that_goes_away_is_noticed() -> None:
         page.hold()
         await until(lambda: house.server.sessions.held_by_browser)
         page.poll.abort()
-        await until(lambda: not +house.server.sessions.held_by_browser)
+        await until(lambda: not house.server.sessions.held_by_browser)
         assert house.server.counters.connections["callback-polling"] == 0
 
 

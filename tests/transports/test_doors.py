@@ -234,7 +234,7 @@ async def test_closed_connection_of_a_held_poll_is_noticed_at_once(door: str) ->
         connection.request("POST", "/cometd", {"Cookie": cookie}, orjson.dumps(connect))
         await until(lambda: house.server.sessions.held_by_browser)
         connection.abort()
-        await until(lambda: not +house.server.sessions.held_by_browser)
+        await until(lambda: not house.server.sessions.held_by_browser)
         await connection.close()
 
 

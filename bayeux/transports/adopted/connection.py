@@ -174,7 +174,8 @@ class Connection:
         """Serve the next request, if it is whole and nothing is in its way."""
         if self.stage in _BETWEEN_REQUESTS and not self._progress_at:
             self._serve_next()
-        self._adjust_reading()
+        if self._reader.waiting or not self._is_reading:
+            self._adjust_reading()
 
     def _serve_next(self) -> None:
         try:
@@ -287,7 +288,8 @@ class Connection:
         self.expect(self.options.keepalive_idle)
         if self._reader.waiting:
             self.door.call_soon(self._advance)
-        self._adjust_reading()
+        if not self._is_reading:
+            self._adjust_reading()
 
     def upgrade(self, response: bytes, socket: Socket, options: Options) -> None:
         """Answer with ``response`` and belong to ``socket`` from now on."""

@@ -236,14 +236,17 @@ class RequestReader:
             head = self._read_head(header_bytes, known)
             if head is None:
                 return None
-            check_encoding(head, accepts_gzip)
+            if "content-encoding" in head.headers:
+                check_encoding(head, accepts_gzip)
             self._remaining = head.length
             self.head = head
         body = self._read_chunks(max_body) if "transfer-encoding" in head.headers else self._read_body(max_body)
         if body is None:
             return None
         self.head = None
-        return HttpRequest(head, inflated(head, body, max_body))
+        if "content-encoding" in head.headers:
+            body = inflated(head, body, max_body)
+        return HttpRequest(head, body)
 
     def _read_head(self, header_bytes: int, known: Head | None) -> Head | None:
         if known is not None and len(known.raw) <= header_bytes and self.repeats(known):

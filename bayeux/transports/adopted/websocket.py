@@ -39,7 +39,7 @@ _NOTHING = frames.text_frame(NOTHING)
 class FramedSocket(WebSocket):
     """A socket whose frames are ours to read and write."""
 
-    __slots__ = ("_connection", "_control", "_deflate", "_pinged_at", "_reader", "_waiting")
+    __slots__ = ("_connection", "_control", "_deflate", "_heard_at", "_pinged_at", "_reader", "_waiting")
 
     def __init__(self, exchange: HttpExchange, connection: Connection, agreed: Deflate | None) -> None:
         super().__init__(exchange, connection.door.clock)
@@ -55,7 +55,8 @@ class FramedSocket(WebSocket):
         )
         self._waiting: list[Event] | None = None  # what came behind a frame whose hooks are awaited
         self._control: TokenBucket | None = None
-        self._pinged_at = 0.0  # when a ping went out that nothing has come after
+        self._heard_at = self._active_at  # when something came; what we write proves no peer
+        self._pinged_at = 0.0  # when the last ping went out
 
     # -- the server tells ----------------------------------------------------------------------
 
@@ -86,7 +87,7 @@ class FramedSocket(WebSocket):
     def received(self, data: bytes) -> None:
         """Bytes from the client."""
         self.touch()
-        self._pinged_at = 0.0
+        self._heard_at = self._active_at
         self._server.counters.bytes_received[self.name] += len(data)
         events = self._reader.feed(data)
         if self._waiting is None:
@@ -97,18 +98,21 @@ class FramedSocket(WebSocket):
     def look(self, now: float) -> float:
         """Close a socket that is idle, silent or dead; when to look again."""
         options = self._context.options
-        if not self.closed and self._pinged_at and self._pinged_at + options.ws_ping_timeout <= now:
+        if not self.writable or self._waiting is not None:
+            self._heard_at = now  # nothing is read from it meanwhile, no pong either (WS-9, WS-21)
+        is_owed = self._pinged_at > self._heard_at  # a pong
+        if is_owed and not self.closed and self._pinged_at + options.ws_ping_timeout <= now:
             self._connection.abort()  # WS-18: a close would not arrive either
             return 0.0
         again = super().look(now)
         if not again or not options.ws_ping_interval:
             return again
-        if not self._pinged_at and self._active_at + options.ws_ping_interval <= now:
+        if not is_owed and self._heard_at + options.ws_ping_interval <= now:
             self._connection.write(frames.ping_frame())
-            self._pinged_at = now
-        if self._pinged_at:
+            self._pinged_at, is_owed = now, True
+        if is_owed:
             return min(again, self._pinged_at + options.ws_ping_timeout)
-        return min(again, self._active_at + options.ws_ping_interval)
+        return min(again, self._heard_at + options.ws_ping_interval)
 
     # -- frames in -----------------------------------------------------------------------------
 
