@@ -90,6 +90,11 @@ class HttpExchange:
             log.error("%s: context.answer_headers has what cannot be a header", self.mount.path or "/")
         return "".join(sendable).encode("latin-1")
 
+    def rest(self) -> None:
+        """Its answer is waited for: keep how that will look, which others have in common, and let go of all else."""
+        if not self.context.has_answer_headers:
+            self.provenance, self.context = self.provenance.at_rest()
+
     def refuse(self, status: int, text: str, extra: bytes = b"") -> None:
         """Answer with a short text of ours; nothing of the request is repeated in it (SEC-22)."""
         self.answer(status, text.encode(), extra, content_type=PLAIN)

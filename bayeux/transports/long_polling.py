@@ -97,6 +97,11 @@ class LongPoll:
             self._end()
             self._exchange.mount.server.connection_lost(self)
 
+    def rest(self) -> None:
+        """See Occupant: only while it is held is nobody at work with it."""
+        if self.session is not None and self.session.held_by is self:
+            self._exchange.rest()
+
     def write_paused(self) -> None:
         """Does not matter before the answer."""
 

@@ -7,15 +7,18 @@ of its transports, and the most specific one wins.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, TypedDict
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from bayeux.protocol.options import Options
 from bayeux.server.server import BayeuxServer
 from bayeux.server.transport import Context
 from bayeux.transports.origin import IsAllowed, Origins
 from bayeux.transports.proxy import Proxies
+
+if TYPE_CHECKING:
+    from bayeux.transports.provenance import Provenance
 
 log: logging.Logger = logging.getLogger(__name__)
 
@@ -34,6 +37,8 @@ class Rules:
     options: Options
     origins: Origins
     proxies: Proxies
+    resting: dict[Hashable, tuple[Provenance, Context]] = field(default_factory=dict, compare=False, repr=False)
+    """See ``Provenance.at_rest``."""
 
 
 class Mounting(TypedDict, total=False):

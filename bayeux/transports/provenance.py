@@ -18,6 +18,9 @@ from bayeux.transports.browser import browser_of, cookies_of
 from bayeux.transports.mount import Mount, TransportName
 from bayeux.transports.origin import Verdict
 
+MAX_LOOKS = 64
+"""So many ways of how answers look are remembered of a transport; clients have few different ones."""
+
 _HSTS = b"Strict-Transport-Security: max-age=31536000\r\n"  # SEC-34
 
 
@@ -33,6 +36,7 @@ class Provenance:
         "_browser",
         "_cookies",
         "_http2",
+        "_is_used",
         "_path",
         "_peer",
         "_query",
@@ -61,6 +65,7 @@ class Provenance:
         self._http2 = client.http2 or head.version >= "2"
         self._cookies = cookies_of(headers)
         self._browser = browser_of(self._cookies, rules.options)
+        self._is_used = True
         self._path, _, self._query = head.target.partition("?")
         judge = rules.origins.judge_script if self.transport == "callback-polling" else rules.origins.judge
         self.verdict: Verdict = judge(headers, client.own_origin)
@@ -69,14 +74,34 @@ class Provenance:
         if self.verdict is Verdict.ALLOWED and "origin" in headers:
             self.lines += rules.origins.headers(headers["origin"], is_preflight=self.is_preflight)
 
+    def was_used(self) -> bool:
+        """Whether a request came with it since this was last asked."""
+        was_used, self._is_used = self._is_used, False
+        return was_used
+
     @property
     def holds(self) -> bool:
         """Whether it is still true: the options are the same, and no application is to be asked about origins."""
         rules = self._rules
         return rules is self.mount.rules(self.transport) and rules.origins.is_fixed
 
+    def at_rest(self) -> tuple[Provenance, Context]:
+        """What an answer will need of it and of a context; the same two for all whose answers will look alike."""
+        head, resting = self.head, self._rules.resting
+        accepted = head.headers.get("accept-encoding", "")
+        look = (head.method, head.version, head.keep_alive, accepted, self.lines)
+        if look not in resting:
+            if len(resting) >= MAX_LOOKS:
+                resting.clear()
+            plain = Head(head.method, self.mount.path, head.version, {"accept-encoding": accepted}, head.keep_alive)
+            provenance = Provenance(self.mount, plain, "", secure=False, transport=self.transport)
+            provenance.lines = self.lines
+            resting[look] = provenance, provenance.new_context(None)
+        return resting[look]
+
     def new_context(self, scope: Mapping[str, Any] | None) -> Context:
         """What hooks are told of one request; ``scope`` see there."""
+        self._is_used = True
         return Context(
             transport=self.transport,
             options=self._rules.options,

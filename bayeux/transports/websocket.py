@@ -96,6 +96,9 @@ class WebSocket(ABC):
         """The connection has gone; the session waits for the client to come back (WS-16)."""
         self.end()
 
+    def rest(self) -> None:  # noqa: B027 - every socket needs all it has
+        """See Occupant."""
+
     def write_paused(self) -> None:
         """The client reads too slowly: events wait in its queue, where they are counted (SEC-L16)."""
         self.writable = False

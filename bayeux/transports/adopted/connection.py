@@ -4,7 +4,8 @@ Owns the order of its requests, its time-outs and its backpressure. What a reque
 door's affair; what carries the bytes, the carrier's. One request is served at a time: what is
 pipelined behind it waits, and is not read beyond ``header_bytes``.
 
-Cost model: at rest a connection is this object, its carrier and an entry in a set. A WebSocket
+Cost model: at rest a connection is this object, its carrier and two entries in dictionaries: what a request
+in a moment would make use of is let go half a second after the last one. A WebSocket
 frame out is one ``carrier.write``; a frame in passes one method of this class.
 
 Rules: SES-8, WS-9, WS-21, LP-11…LP-13, ENC-4, SEC-19, SEC-L4…L7, SEC-L17, SEC-91.
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 GiveBack = Callable[[IOStream, Any], None]
 """Takes a stream and the peer's address, as ``HTTPServer.handle_stream`` does."""
 
+REST = 0.5  # seconds without a request after which a connection lets go of what it could learn again
 LINGER = 1.0  # seconds for a refused peer to read the answer before the close resets the connection
 
 
@@ -50,11 +52,15 @@ class Stage(Enum):
 
 
 _BETWEEN_REQUESTS = frozenset((Stage.IDLE, Stage.HEAD, Stage.BODY))
-_UNUSED = RequestReader()  # of connections that read no request any more: nothing is ever fed to it
+_AT_REST = frozenset((Stage.IDLE, Stage.SERVING))
+_UNUSED = RequestReader()  # of connections that read no request at the moment: nothing is ever fed to it
 
 
 class Occupant(Protocol):
     """What is being served: a long poll or a WebSocket."""
+
+    def rest(self) -> None:
+        """Nothing happens for a while: hold only what is still needed."""
 
     def lost(self) -> None:
         """The connection has gone."""
@@ -117,7 +123,7 @@ class Connection:
         self.provenance: Provenance | None = None
         self.next_look: float = 0.0
         self._give_back = give_back
-        self._reader = RequestReader()
+        self._reader = _UNUSED
         self._mount: Mount | None = None  # of the request that is being read
         self._task: asyncio.Future[Any] | None = None
         self._is_busy = False  # something awaitable has to end before more is read
@@ -135,6 +141,8 @@ class Connection:
         if self.socket is not None:
             self.socket.received(data)
         elif self.stage is not Stage.LEAVING:
+            if self._reader is _UNUSED:
+                self._reader = RequestReader()
             self._reader.feed(data)
             self._advance()
 
@@ -186,6 +194,8 @@ class Connection:
         if request is not None and self._mount is not None:
             mount, self._mount = self._mount, None
             self._enter(Stage.SERVING)
+            if self.provenance is None:  # or it is looked at already
+                self.look_at(self.door.clock() + REST)
             self.door.serve(self, mount, request)
 
     def _next_request(self) -> HttpRequest | None:
@@ -367,7 +377,7 @@ class Connection:
             self.door.deadlines.watch(self, self._deadline)
 
     def look_at(self, when: float) -> None:
-        """Have the socket looked at; it tells by itself when next."""
+        """Have it looked at by then; its socket tells by itself when next."""
         self.door.deadlines.watch(self, when)
 
     def look(self, now: float) -> float:
@@ -383,10 +393,26 @@ class Connection:
             elif self.stage is Stage.BODY:
                 self.door.rejected("SEC-L5")
             self.abort()
-        due = [self.socket.look(now) if self.socket is not None else 0.0, self._deadline]
+        due = [self.socket.look(now) if self.socket is not None else self._rest(now), self._deadline]
         if self._progress_at:
             due.append(self._progress_at + self.options.ws_write_timeout)
         return 0.0 if self.stage is Stage.GONE else min(filter(None, due), default=0.0)
+
+    def _rest(self, now: float) -> float:
+        """Let go of what a request in a moment would make use of: idle connections are many, and it is most of each.
+
+        Returns when to look again whether there is time for it; 0.0 for never.
+        """
+        if self.stage not in _AT_REST:
+            return 0.0
+        if self.provenance is not None and self.provenance.was_used():
+            return now + REST
+        self.provenance = None
+        if not self._reader.waiting:
+            self._reader = _UNUSED
+        if self.occupant is not None:
+            self.occupant.rest()
+        return 0.0
 
     def _cut_off(self) -> None:
         self.door.rejected("SEC-L17")
