@@ -122,15 +122,22 @@ def _invalid(text: str, why: str) -> ChannelInvalid:
 
 def _patterns(text: str) -> tuple[str, ...]:
     """Widest first: ``/**``, ``/x/**``, then ``/x/*`` of the last parent, then the name (CH-21)."""
-    segments = text[1:].split("/")
-    wider = ["/" + "/".join([*segments[:depth], "**"]) for depth in range(len(segments))]
-    parent_star = "/" + "/".join([*segments[:-1], "*"])
-    if segments[-1] == "**":
+    above, _, last = text.rpartition("/")
+    wider = _cached_wider(above) if len(text) <= _CACHED_LENGTH else _wider(above)
+    if last == "**":
+        return (*wider[:-2], text)
+    if last == "*":
         return (*wider[:-1], text)
-    if segments[-1] == "*":
-        return (*wider, text)
-    return (*wider, parent_star, text)
+    return (*wider, text)
 
 
+def _wider(above: str) -> tuple[str, ...]:
+    """The patterns that see every channel just below ``above``; its thousands of channels share these strings."""
+    segments = above.split("/")
+    deep = ["/".join([*segments[:depth], "**"]) for depth in range(1, len(segments) + 1)]
+    return (*deep, f"{above}/*")
+
+
+_cached_wider = lru_cache(maxsize=1024)(_wider)
 _cached_parse = lru_cache(maxsize=4096)(_parse)
 _cached_patterns = lru_cache(maxsize=4096)(_patterns)

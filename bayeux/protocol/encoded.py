@@ -4,7 +4,7 @@ Cost model: encoding, framing and compressing happen once a message and once a d
 costs a reference. ``EncodedMessage`` compares by identity, so two sessions with the same
 waiting messages compare equal at C speed and share one ``Batch`` (benchmarks/fanout).
 
-Rules: DEL-8, WS-4, WS-11, WS-15.
+Rules: DEL-8, ENC-2, WS-4, WS-11, WS-15.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 
 from bayeux.protocol.deflate import MOST_AT_ONCE, Deflate
 from bayeux.protocol.frames import deflated_text_frame, text_frame
+from bayeux.protocol.gzipped import MOST_OF_ONES_OWN, Shared, gzipped, share
 
 MAX_FRAME_BYTES = 64 * 1024  # WS-11: the limit several clients have
 
@@ -50,7 +51,16 @@ class Batch:
         max_frame_messages: likewise in messages; 0 = unlimited.
     """
 
-    __slots__ = ("_arrays", "_deflated", "_frames", "_json", "max_frame_bytes", "max_frame_messages", "messages")
+    __slots__ = (
+        "_arrays",
+        "_deflated",
+        "_frames",
+        "_gzipped",
+        "_json",
+        "max_frame_bytes",
+        "max_frame_messages",
+        "messages",
+    )
 
     def __init__(
         self,
@@ -65,6 +75,7 @@ class Batch:
         self._arrays: list[bytes] | None = None
         self._frames: bytes | None = None
         self._deflated: dict[Deflate, bytes] | None = None
+        self._gzipped: Shared | None = None
 
     def __len__(self) -> int:
         return len(self.messages)
@@ -75,6 +86,20 @@ class Batch:
         if self._json is None:
             self._json = b",".join([message.json for message in self.messages])
         return self._json
+
+    def body(self, replies: Sequence[bytes]) -> bytes:
+        """The events and these replies behind them as one JSON array, for an HTTP body."""
+        parts = (self.json, *replies) if self.messages else replies
+        return b"[" + b",".join(parts) + b"]"
+
+    def gzipped_body(self, replies: Sequence[bytes]) -> bytes:
+        """The same by gzip; the events are compressed once, the replies only where they are long (ENC-2)."""
+        own = b",".join((b"", *replies)) + b"]"
+        if not self.messages or len(own) > MOST_OF_ONES_OWN:
+            return gzipped(self.body(replies))
+        if self._gzipped is None:
+            self._gzipped = share(b"[" + self.json)
+        return self._gzipped.followed_by(own)
 
     @property
     def arrays(self) -> list[bytes]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from bayeux.backplane.interface import Retention
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 log: logging.Logger = logging.getLogger(__name__)
 
 SWEEPS_BEFORE_REMOVAL = 3  # CH-31
+FEW = 8  # subscribers that are searched one by one as fast as by their hashes
 
 Initializer: TypeAlias = "Callable[[ServerChannel], object]"
 """Configures a new channel before anyone else can see it; a plain function."""
@@ -41,20 +43,20 @@ class ServerChannel:
 
     __slots__ = (
         "_attributes",
+        "_authorizers",
         "_is_lazy",
+        "_listeners",
         "_server",
-        "authorizers",
+        "_subscribed",
+        "_unsubscribed",
         "broadcast_to_publisher",
         "flow",
         "idle_sweeps",
         "lazy_timeout",
-        "listeners",
         "name",
         "persistent",
         "retention",
-        "subscribed",
         "subscribers",
-        "unsubscribed",
         "weak_listeners",
     )
 
@@ -71,15 +73,15 @@ class ServerChannel:
         self._is_lazy = False
         self.lazy_timeout: float = 0.0
         """Seconds its lazy events may wait; more than 0 makes the channel lazy, 0 = ``max_lazy_timeout`` (Q-11)."""
-        self.subscribers: dict[ServerSession, None] = {}
-        """An ordered set, first subscribed first."""
-        self.listeners: Registry[MessageListener] = Registry()
-        """Asked for each message here, in order, before its subscribers see it (LST-8)."""
+        self.subscribers: Collection[ServerSession] = ()
+        """First subscribed first; ``admit`` and ``dismiss`` change them. A tuple while they are few: most channels of
+        most applications are somebody's own, and a dictionary of one takes 232 bytes."""
         self.weak_listeners: int = 0
         """How many of the listeners do not keep the channel from being swept (CHN-6)."""
-        self.subscribed: Registry[Subscribed] = Registry()
-        self.unsubscribed: Registry[Subscribed] = Registry()
-        self.authorizers: Registry[Authorizer] = Registry()
+        self._listeners: Registry[MessageListener] | None = None
+        self._subscribed: Registry[Subscribed] | None = None
+        self._unsubscribed: Registry[Subscribed] | None = None
+        self._authorizers: Registry[Authorizer] | None = None
         self.idle_sweeps: int = 0
         self._attributes: dict[str, Any] | None = None
         self._server = server
@@ -110,6 +112,34 @@ class ServerChannel:
         return self._attributes
 
     @property
+    def listeners(self) -> Registry[MessageListener]:
+        """Asked for each message here, in order, before its subscribers see it (LST-8)."""
+        if self._listeners is None:
+            self._listeners = Registry()
+        return self._listeners
+
+    @property
+    def authorizers(self) -> Registry[Authorizer]:
+        """Asked about what clients want to do here (AUZ-4)."""
+        if self._authorizers is None:
+            self._authorizers = Registry()
+        return self._authorizers
+
+    @property
+    def subscribed(self) -> Registry[Subscribed]:
+        """Told of each new subscriber (LST-4)."""
+        if self._subscribed is None:
+            self._subscribed = Registry()
+        return self._subscribed
+
+    @property
+    def unsubscribed(self) -> Registry[Subscribed]:
+        """Told of each subscriber that has left (LST-4)."""
+        if self._unsubscribed is None:
+            self._unsubscribed = Registry()
+        return self._unsubscribed
+
+    @property
     def lazy(self) -> bool:
         """Its events, and those below a pattern, wait for company: it was made lazy, or given a time to wait (Q-10).
 
@@ -129,11 +159,11 @@ class ServerChannel:
         return not (
             self.persistent
             or self.subscribers
-            or self.authorizers
+            or self._authorizers
             or self.flow is not None
-            or self.subscribed
-            or self.unsubscribed
-            or len(self.listeners) > self.weak_listeners
+            or self._subscribed
+            or self._unsubscribed
+            or len(self._listeners or ()) > self.weak_listeners
         )
 
     def add_listener(self, listener: MessageListener, *, weak: bool = False) -> Callable[[], None]:
@@ -184,6 +214,25 @@ class ServerChannel:
             return False
         session.leave(self.name.text)
         self._server.go(self._server.channels.leave(session, self.name, None))
+        return True
+
+    def admit(self, session: ServerSession) -> None:
+        """Enter a session among the subscribers; it must not be one of them."""
+        if isinstance(self.subscribers, dict):
+            self.subscribers[session] = None
+        elif len(self.subscribers) < FEW:
+            self.subscribers = (*self.subscribers, session)
+        else:
+            self.subscribers = dict.fromkeys((*self.subscribers, session))
+
+    def dismiss(self, session: ServerSession) -> bool:
+        """Take a session out of the subscribers; False if it is none."""
+        if session not in self.subscribers:
+            return False
+        if isinstance(self.subscribers, dict):
+            del self.subscribers[session]
+        else:
+            self.subscribers = tuple(each for each in self.subscribers if each is not session)
         return True
 
     def publish(self, data: Any, sender: Sender | None = None) -> asyncio.Task[Any] | None:
@@ -271,10 +320,7 @@ class Channels:
         groups = [channel.subscribers for channel in channels if channel.subscribers]
         if len(groups) == 1:
             return list(groups[0])
-        everyone: dict[ServerSession, None] = {}
-        for group in groups:
-            everyone.update(group)
-        return list(everyone)
+        return list(dict.fromkeys(chain.from_iterable(groups)))
 
     def enter(self, session: ServerSession, name: ChannelName, message: Any) -> Steps[None]:
         """Enter a session that was recorded as subscribed, and tell of it: the channel's listeners first (LST-4)."""
@@ -283,8 +329,10 @@ class Channels:
         channel = self.create_if_absent(name)
         if session.is_over or not session.is_in(name.text):
             return  # it ended or left while listeners were told: nobody would ever take it out again
-        channel.subscribers[session] = None
-        for listeners in (channel.subscribed, self._server.listeners.subscribed):
+        if session not in channel.subscribers:
+            channel.admit(session)
+        told: list[list[Subscribed]] = [channel._subscribed or [], self._server.listeners.subscribed]
+        for listeners in told:
             yield from tell_while(lambda: session in channel.subscribers, listeners, session, channel, message)
 
     def leave(self, session: ServerSession, name: ChannelName, message: Any) -> Steps[None]:
@@ -292,13 +340,12 @@ class Channels:
         if session.recovering and self._server.recovery is not None:
             self._server.recovery.give_up(session)
         channel = self._by_name.get(name.text)
-        if channel is not None and session in channel.subscribers:
-            del channel.subscribers[session]
+        if channel is not None and channel.dismiss(session):
             yield from self.tell_left(session, channel, message)
 
     def tell_left(self, session: ServerSession, channel: ServerChannel, message: Any) -> Steps[None]:
         """Tell that a session is no subscriber any more."""
-        yield from tell(channel.unsubscribed, session, channel, message)
+        yield from tell(channel._unsubscribed or [], session, channel, message)
         yield from tell(self._server.listeners.unsubscribed, session, channel, message)
 
     def remove(self, channel: ServerChannel) -> None:

@@ -111,8 +111,7 @@ def _remove(server: BayeuxServer, session: ServerSession, reason: EndReason) -> 
     left = []
     for name in session.subscriptions:
         channel = server.channels.get(name)
-        if channel is not None and session in channel.subscribers:
-            del channel.subscribers[session]
+        if channel is not None and channel.dismiss(session):
             left.append(channel)
     # A session that is over has no way to a socket that may soon be somebody else's.
     socket, session.transport = session.transport, None

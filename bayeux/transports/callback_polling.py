@@ -9,6 +9,9 @@ Source: section 13 of the Bayeux reference; DEL-3, ENC-2, SEC-32.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from bayeux.protocol.encoded import Batch
 from bayeux.protocol.errors import MalformedBody
 from bayeux.protocol.options import CALLBACK, Options
 from bayeux.transports.adopted.http import HttpRequest
@@ -38,8 +41,8 @@ class CallbackPoll(LongPoll):
         super().__init__(exchange)
         self._callback = callback.encode()
 
-    def _answer(self, messages: bytes, extra: bytes) -> int:
-        script = b"%b%b(%b);" % (_NO_PREFIX_OF_CALLERS_CHOICE, self._callback, escaped(messages))
+    def _answer(self, events: Batch, replies: Sequence[bytes], extra: bytes) -> int:
+        script = b"%b%b(%b);" % (_NO_PREFIX_OF_CALLERS_CHOICE, self._callback, escaped(events.body(replies)))
         return self._exchange.answer(200, script, extra + _AS_FILE, content_type=JAVASCRIPT)
 
 
