@@ -25,16 +25,19 @@ MISSING := $(strip $(if $(CHROMIUM),,chromium) $(if $(shell command -v npm),,npm
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run test check docs types soak conformance-peers vendor clean system-packages
+.PHONY: help run test check docs types soak conformance-peers bench bench-quick vendor clean system-packages
 
 help:
 	@echo "make run     install what is missing and serve on 127.0.0.1:8080 with development accounts"
 	@echo "make test    install what tests need and run them all but the long ones; ARGS='-k word' chooses"
-	@echo "make check   lint, format, types, layers of imports, ids of rules, documentation"
+	@echo "make check   lint, format, types, layers of imports, ids of rules, counts of a message's cost, documentation"
 	@echo "make docs    the documentation as HTML: build/docs/index.html"
 	@echo "make soak    the scenarios that need minutes"
 	@echo "make conformance-peers"
 	@echo "             the conformance cases against npm faye and npm cometd-nodejs-server"
+	@echo "make bench   measure our server beside others, in about half an hour; ARGS='--only memory --peers ours,faye'"
+	@echo "make bench-quick"
+	@echo "             what a message costs, counted and compared with benchmarks/quick/baseline.toml; ARGS=--update records it"
 	@echo "make vendor  fetch the page's third-party module; a wheel built afterwards contains it"
 	@echo "make clean   remove everything that was made here, the virtual environment included"
 	@echo
@@ -53,12 +56,19 @@ conformance-peers: system-packages $(INSTALLED_DEV) $(CLIENTS)
 	$(BIN)/python -m pytest tests/conformance --ignore tests/conformance/peers -n $(WORKERS) -r fE \
 	    --bayeux-peer faye --bayeux-peer cometd-nodejs-server $(ARGS)
 
+bench: $(INSTALLED)
+	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-quick: $(INSTALLED)
+	$(BIN)/python -m benchmarks.quick $(ARGS)
+
 check: $(INSTALLED_DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy bayeux channels gateway examples
 	$(BIN)/python -m pytest -q tests/test_layers.py
 	$(BIN)/python -m tests.spec_ids
+	$(BIN)/python -m benchmarks.quick --differences
 	@$(MAKE) --no-print-directory types docs
 
 docs: $(DOCS)
@@ -74,8 +84,9 @@ types: $(INSTALLED_DEV)
 
 clean:
 	rm -rf $(VENV) .cache build dist *.egg-info gateway/static/vendor tests/interop/node_modules
+	rm -rf benchmarks/peers/*/node_modules benchmarks/peers/*/target
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	find bayeux channels gateway tests -name __pycache__ -prune -exec rm -rf {} +
+	find bayeux channels gateway benchmarks tests -name __pycache__ -prune -exec rm -rf {} +
 
 # Python
 
@@ -89,7 +100,7 @@ $(VENV)/pyvenv.cfg:
 	$(PYTHON) -m venv $(VENV)
 
 $(INSTALLED): | $(VENV)/pyvenv.cfg
-	$(BIN)/python -m pip install --disable-pip-version-check -e '.[gateway]'
+	$(BIN)/python -m pip install --disable-pip-version-check -e '.[bench,gateway]'
 	@rm -f $(VENV)/installed-* && touch $@
 
 $(INSTALLED_DEV): | $(VENV)/pyvenv.cfg

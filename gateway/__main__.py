@@ -17,6 +17,7 @@ from gateway import __version__
 INSTALL = "pip install 'bayeux-gateway[gateway]'"
 _EXTRAS = {
     "gateway": ("typer", "rich", "pydantic", "structlog", "prometheus_client", "jwt", "cryptography", "argon2"),
+    "bench": ("hdrh",),
     "speed": ("hiredis",),
 }
 

@@ -45,7 +45,7 @@ def make_client(
     config = loaded.config
     if transport is not None and transport not in TRANSPORTS:
         raise typer.BadParameter(f"choose from {', '.join(TRANSPORTS)}", param_hint="--transport")
-    token = _token(config, user, token_file)
+    token = token_of(config, user, token_file)
     return BayeuxClient(
         url or _origin(loaded) + config.mounts.cometd.path,
         transports=(transport,) if transport else TRANSPORTS,
@@ -75,7 +75,11 @@ def _origin(loaded: Loaded) -> str:
     return find_running(loaded, os.environ).public
 
 
-def _token(config: Config, user: str | None, token_file: Path | None) -> str | None:
+def token_of(config: Config, user: str | None, token_file: Path | None) -> str | None:
+    """What to sign in with: a token made for the user, or that of the file; None without either.
+
+    Raises Failure.
+    """
     if user is not None:
         try:
             return Tokens(config.auth.tokens).make(user, now=time.time(), lifetime=_LIFETIME)

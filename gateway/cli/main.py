@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import config, publish, serve, subscribe, token, user
+from gateway.cli import bench, config, publish, serve, subscribe, token, user
 from gateway.config import ConfigurationWrong
 from gateway.failure import ExitCode, Failure
 
@@ -28,6 +28,7 @@ app = typer.Typer(
 app.command()(serve.serve)
 app.command()(publish.publish)
 app.command()(subscribe.subscribe)
+app.add_typer(bench.app)
 app.add_typer(config.app)
 app.add_typer(token.app)
 app.add_typer(user.app)

@@ -1,16 +1,21 @@
-"""A gateway on free ports of this machine, in the test's own event loop."""
+"""A gateway on free ports of this machine, in the test's own event loop; and a shell to type commands in."""
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tornado.httpclient import AsyncHTTPClient, HTTPResponse
 
 from bayeux.client.client import BayeuxClient
+from gateway.__main__ import main
 from gateway.app import Gateway
 from gateway.config import Sources, load
 from gateway.lifecycle import Run, bound
@@ -78,3 +83,31 @@ async def serve() -> AsyncIterator[Serve]:
         await run.stop()
         gateway.agents.close()
     AsyncHTTPClient().close()
+
+
+class Shell:
+    """Types a command and keeps what it printed."""
+
+    def __init__(self, capture: pytest.CaptureFixture[str], patch: pytest.MonkeyPatch) -> None:
+        self._capture = capture
+        self._patch = patch
+        self.out = self.err = ""
+
+    def __call__(self, *arguments: str, typed: str = "") -> int:
+        stdin = io.TextIOWrapper(io.BytesIO(typed.encode()))
+        self._patch.setattr(sys, "stdin", stdin)
+        code = main(arguments)
+        self.out, self.err = self._capture.readouterr()
+        return code
+
+
+@pytest.fixture
+def shell(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Shell:
+    """A shell with an empty home, without a terminal."""
+    for name in [name for name in os.environ if name.startswith("GATEWAY_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.chdir(tmp_path)
+    return Shell(capsys, monkeypatch)

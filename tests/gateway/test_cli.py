@@ -1,6 +1,5 @@
 """The commands: what they print, where, and how they end."""
 
-import io
 import json
 import os
 import sys
@@ -10,41 +9,14 @@ import argon2
 import pytest
 
 import gateway
-from gateway.__main__ import main
+from gateway.bench.workload import KINDS
 from gateway.config.model import Config
 from gateway.failure import Failure
 from gateway.running import Running, announce
+from tests.gateway.conftest import Shell
 
 ROOT = Path(__file__).parent.parent.parent
 SECRET = "auth.tokens.secret=a secret that is long enough for it"
-
-
-class Shell:
-    """Types a command and keeps what it printed."""
-
-    def __init__(self, capture: pytest.CaptureFixture[str], patch: pytest.MonkeyPatch) -> None:
-        self._capture = capture
-        self._patch = patch
-        self.out = self.err = ""
-
-    def __call__(self, *arguments: str, typed: str = "") -> int:
-        stdin = io.TextIOWrapper(io.BytesIO(typed.encode()))
-        self._patch.setattr(sys, "stdin", stdin)
-        code = main(arguments)
-        self.out, self.err = self._capture.readouterr()
-        return code
-
-
-@pytest.fixture
-def shell(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Shell:
-    """A shell with an empty home, without a terminal."""
-    for name in [name for name in os.environ if name.startswith("GATEWAY_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
-    monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.setenv("NO_COLOR", "1")
-    monkeypatch.chdir(tmp_path)
-    return Shell(capsys, monkeypatch)
 
 
 @pytest.mark.spec("OPS-14")
@@ -64,7 +36,8 @@ def test_the_version_is_that_of_the_package() -> None:
 @pytest.mark.parametrize(
     "command",
     [[], ["serve"], ["publish"], ["subscribe"], ["config"], ["config", "check"], ["config", "show"], ["config", "docs"],
-     ["token"], ["token", "make"], ["token", "check"], ["user"], ["user", "hash"]],
+     ["token"], ["token", "make"], ["token", "check"], ["user"], ["user", "hash"],
+     ["bench"], *(["bench", kind] for kind in KINDS)],
 )  # fmt: skip
 def test_help_has_an_example_and_fits_a_narrow_terminal(shell: Shell, command: list[str]) -> None:
     assert shell(*command, "--help") == 0

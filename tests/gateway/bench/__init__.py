@@ -1,0 +1,1 @@
+"""The load generator, its figures and its pictures."""
