@@ -9,9 +9,8 @@ Source: section 2 of the Bayeux reference.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from functools import lru_cache
 
 from bayeux.protocol.errors import ChannelInvalid
@@ -36,7 +35,7 @@ _WILDCARDS = ("*", "**")
 _TEMPLATE_PARAMETER = re.compile(r"\{[^{}]+\}")
 
 
-class Kind(Enum):
+class Kind(StrEnum):
     """What a channel is for (CH-10)."""
 
     META = "meta"
@@ -60,9 +59,12 @@ class ChannelName:
         """What sees a message here: wider patterns first, the name itself last (CH-21, AUZ-7)."""
         return _cached_patterns(self.text) if len(self.text) <= _CACHED_LENGTH else _patterns(self.text)
 
-    def is_below(self, prefixes: Iterable[str]) -> bool:
+    def is_below(self, prefixes: tuple[str, ...]) -> bool:
         """Is it, or everything this pattern matches, one of these names or under one of them?"""
-        return any(self.text == prefix or self.text.startswith(f"{prefix}/") for prefix in prefixes)
+        text = self.text
+        if not text.startswith(prefixes):  # as nearly all do not; asked of each publish
+            return False
+        return any(text == prefix or text.startswith(f"{prefix}/") for prefix in prefixes)
 
     def covers(self, name: str) -> bool:
         """Does a subscription to this channel or pattern see messages to ``name``, a valid name or pattern (CH-21)?

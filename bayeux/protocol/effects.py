@@ -91,7 +91,7 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """Give the message being processed to listeners and subscribers."""
+    """Give the message being processed to listeners and subscribers; its reply says what came of that (PUB-13)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,14 +105,16 @@ class Batch:
     def arrays(self) -> list[bytes]:
         """The events as JSON arrays, each the text of one WebSocket message."""
         if self._arrays is None:
-            self._arrays = [b"[" + b",".join(part) + b"]" for part in self._parts()]
+            whole = b"[" + self.json + b"]"
+            is_one = self.messages and len(whole) < self.max_frame_bytes and self.max_frame_messages <= 0
+            self._arrays = [whole] if is_one else [b"[" + b",".join(part) + b"]" for part in self._parts()]
         return self._arrays
 
     @property
     def frames(self) -> bytes:
         """The same as complete WebSocket text frames."""
         if self._frames is None:
-            self._frames = b"".join([text_frame(array) for array in self.arrays])
+            self._frames = b"".join(map(text_frame, self.arrays))
         return self._frames
 
     def deflated_frames(self, how: Deflate) -> bytes:

@@ -33,7 +33,7 @@ def decode(text: bytes | str, max_depth: int) -> Json:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise MalformedBody("not JSON") from error
-    if _is_deeper_than(max_depth or DEEPEST, text.encode() if isinstance(text, str) else text):
+    if _is_deeper_than(max_depth or DEEPEST, text if isinstance(text, bytes) else text.encode()):
         raise MalformedBody(f"nested deeper than {max_depth}")
     return value
 

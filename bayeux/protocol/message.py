@@ -7,9 +7,9 @@ reply (MSG-10…17) and of a forwarded event (MSG-18, PUB-8, PUB-9).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from enum import Enum
-from types import MappingProxyType
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from types import MappingProxyType, NoneType
 from typing import Any, TypeAlias
 
 from bayeux.protocol import channel as names
@@ -54,7 +54,7 @@ _EXTENSION_KEYS = frozenset(("ack", "replay", "timesync"))
 _WITH_SUBSCRIPTION = (names.META_SUBSCRIBE, names.META_UNSUBSCRIBE)
 
 
-class Request(Enum):
+class Request(StrEnum):
     """What a client can ask for."""
 
     HANDSHAKE = names.META_HANDSHAKE
@@ -74,7 +74,7 @@ class Envelope(list[Fields]):
     __slots__ = ("size",)
 
     def __init__(self, messages: list[Fields], size: int) -> None:
-        super().__init__(messages)
+        self.extend(messages)
         self.size: int = size
 
 
@@ -85,20 +85,19 @@ def parse_envelope(body: bytes | str, options: Options) -> Envelope:
     """
     value = json.decode(body, options.max_json_depth)
     messages = [value] if isinstance(value, dict) else value
-    if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
+    if not isinstance(messages, list):
         raise MalformedBody("neither an object nor an array of objects")
+    for message in messages:
+        if not isinstance(message, dict):
+            raise MalformedBody("neither an object nor an array of objects")
     return Envelope(messages, len(body))
 
 
 class Reply(dict[str, Any]):
     """A reply on its way: a JSON object that remembers what it answers."""
 
-    __slots__ = ("request",)
-
-    def __init__(self, fields: Mapping[str, Any] | Iterable[tuple[str, Any]] = ()) -> None:
-        super().__init__(fields)
-        self.request: Message | None = None
-        """What it answers, for outgoing extensions; None once it is written."""
+    request: Message | None = None
+    """What it answers, for outgoing extensions; None once it is written."""
 
 
 class Message:
@@ -114,7 +113,9 @@ class Message:
     def __init__(self, fields: Fields, options: Options) -> None:
         self._start(fields)
         self.channel: ChannelName = _channel(fields, options)
-        self.id: MessageId | None = _id(fields)
+        self.id: MessageId | None = fields.get("id")
+        if self.id is not None and not is_valid_id(self.id):
+            raise MessageIdInvalid
         self.request: Request = _request(self.channel)
         _check_types(fields, self.request)
         if options.max_ext_size and "ext" in fields and len(json.encode(fields["ext"])) > options.max_ext_size:
@@ -195,18 +196,22 @@ class Message:
     @property
     def reply(self) -> Reply:
         """The reply being built (MSGX-1): ``id`` and ``channel`` at first; what hooks add to it is sent."""
+        return self._reply if self._reply is not None else self.begin_reply()
+
+    def begin_reply(self) -> Reply:
+        """Settle what the reply repeats of the message."""
         if self._reply is None:
-            self._reply = reply_to(self.fields)
+            self._reply = reply_to(self.fields, self.id)
         return self._reply
 
 
 def asks_for(request: Request, fields: Fields) -> bool:
     """Whether a message, valid or not, is meant as this meta request (HS-9)."""
     channel = fields.get("channel")
-    if not isinstance(channel, str) or not channel.startswith(request.value):
+    if not isinstance(channel, str) or not channel.startswith(request):
         return False
     try:
-        return parse_channel(channel).text == request.value
+        return parse_channel(channel).text == request
     except ProtocolError:
         return False
 
@@ -232,11 +237,15 @@ def too_large(options: Options) -> MessageTooLarge:
     return MessageTooLarge(str(options.max_bayeux_message_size))
 
 
-def reply_to(fields: Fields) -> Reply:
-    """The beginning of a reply: the request's ``id`` and ``channel`` where they are valid (MSG-10…12)."""
+def reply_to(fields: Fields, known_id: MessageId | None = None) -> Reply:
+    """The beginning of a reply: the request's ``id`` and ``channel`` where they are valid (MSG-10…12).
+
+    Args:
+        known_id: an id that was looked at already.
+    """
     reply = Reply()
     given = fields.get("id")
-    if is_valid_id(given):
+    if given is not None and (given is known_id or is_valid_id(given)):
         reply["id"] = given
     channel = fields.get("channel")
     if isinstance(channel, str) and len(channel) <= 2 * names.MAX_LENGTH:
@@ -267,19 +276,23 @@ def event_of(message: Message, options: Options) -> Fields:
     """What of a publish reaches subscribers (MSG-18, PUB-9, EXT-3)."""
     fields = message.fields
     event: Fields = {"channel": message.channel.text, "data": fields.get("data")}
-    ext = message.ext
-    if ext and options.forward_ext is not True:
+    if message.ext and (ext := _forwarded(message.ext, options)):
+        event["ext"] = ext
+    if "timestamp" in fields:
+        event["timestamp"] = fields["timestamp"]
+    if options.forward_unknown_fields and not fields.keys() <= PROTOCOL_FIELDS:
+        event.update((key, value) for key, value in fields.items() if key not in PROTOCOL_FIELDS)
+    return event
+
+
+def _forwarded(ext: Fields, options: Options) -> Fields:
+    """What of a publish's ``ext`` subscribers may see (EXT-3, XT-2)."""
+    if options.forward_ext is not True:
         allowed = options.forward_ext or ()
         ext = {key: value for key, value in ext.items() if key in allowed}
     if not _EXTENSION_KEYS.isdisjoint(ext):
         ext = {key: value for key, value in ext.items() if key not in _EXTENSION_KEYS}
-    if ext:
-        event["ext"] = ext
-    if "timestamp" in fields:
-        event["timestamp"] = fields["timestamp"]
-    if options.forward_unknown_fields:
-        event.update((key, value) for key, value in fields.items() if key not in PROTOCOL_FIELDS)
-    return event
+    return ext
 
 
 def subscriptions_of(message: Message, options: Options) -> list[ChannelName]:
@@ -323,16 +336,6 @@ def _channel(fields: Fields, options: Options) -> ChannelName:
     return _bounded(parse_channel(given), options)
 
 
-def _id(fields: Fields) -> MessageId | None:
-    given = fields.get("id")
-    if given is None:
-        return None
-    if not is_valid_id(given):
-        raise MessageIdInvalid
-    valid: MessageId = given
-    return valid
-
-
 def _request(channel: ChannelName) -> Request:
     if channel.kind is not Kind.META:
         return Request.PUBLISH
@@ -350,11 +353,7 @@ def _is_strings(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
 
-_TYPES: Mapping[str, Callable[[Any], bool]] = {
-    "clientId": lambda value: isinstance(value, str),
-    "ext": lambda value: isinstance(value, dict),
-    "advice": lambda value: isinstance(value, dict),
-}
+_STRING, _OBJECT = (str, NoneType), (dict, NoneType)
 _HANDSHAKE_TYPES: Mapping[str, Callable[[Any], bool]] = {
     "version": lambda value: isinstance(value, str),
     "minimumVersion": lambda value: isinstance(value, str),
@@ -364,9 +363,12 @@ _HANDSHAKE_TYPES: Mapping[str, Callable[[Any], bool]] = {
 
 def _check_types(fields: Fields, request: Request) -> None:
     """MSG-20, ADV-7; null counts as absent."""
-    for name, is_valid in _TYPES.items():
-        if (value := fields.get(name)) is not None and not is_valid(value):
-            raise FieldInvalid(name)
+    if not isinstance(fields.get("clientId"), _STRING):
+        raise FieldInvalid("clientId")
+    if not isinstance(fields.get("ext"), _OBJECT):
+        raise FieldInvalid("ext")
+    if not isinstance(fields.get("advice"), _OBJECT):
+        raise FieldInvalid("advice")
     if request is Request.HANDSHAKE:
         for name, is_valid in _HANDSHAKE_TYPES.items():
             if (value := fields.get(name)) is not None and not is_valid(value):

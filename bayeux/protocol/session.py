@@ -10,9 +10,9 @@ Source: sections 3…7 and 9 of the Bayeux reference.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from functools import lru_cache
+from typing import NamedTuple
 
 from bayeux.protocol import advice as advices
 from bayeux.protocol import subscriptions
@@ -51,7 +51,7 @@ NEVER = math.inf
 CROSS_ORIGIN_LONG_POLLING = "cross-origin-long-polling"
 
 
-class State(Enum):
+class State(StrEnum):
     """SES-1; a session that is over never comes back."""
 
     NEW = "new"
@@ -61,9 +61,11 @@ class State(Enum):
     EXPIRED = "expired"
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """How a message came.
+_ALIVE = (State.CONNECTED, State.HANDSHAKEN)
+
+
+class Arrival(NamedTuple):
+    """How a message came; a tuple because one is made for each.
 
     Args:
         now: seconds on the caller's monotonic clock.
@@ -143,7 +145,7 @@ class BayeuxSession:
     @property
     def is_over(self) -> bool:
         """It ended, or never began."""
-        return self.state not in (State.HANDSHAKEN, State.CONNECTED)
+        return self.state not in _ALIVE
 
     # Requests of the client ------------------------------------------------------------------
 
@@ -231,8 +233,8 @@ class BayeuxSession:
         return [Unsubscribe(leaving), Reply(_success(message))]
 
     def publish(self, message: Message, arrival: Arrival) -> list[Effect]:
-        """Pass a message on; the reply says only that it was taken (PUB-1, PUB-13)."""
-        return [Publish(), Reply(_success(message))]
+        """Pass a message on (PUB-1)."""
+        return [Publish()]
 
     def take_leave(self, message: Message, arrival: Arrival) -> list[Effect]:
         """End at the client's wish; the held connect is answered first (DSC-1…3)."""

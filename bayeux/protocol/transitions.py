@@ -75,13 +75,18 @@ def receive(session: BayeuxSession, message: Message, arrival: Arrival) -> list[
         SessionUnknown: the session has ended (CN-21).
         ProtocolError: the request is refused; neither the session nor its state changed.
     """
-    try:
-        action, following = TRANSITIONS[session.state, message.request]
-    except KeyError:
-        raise SessionUnknown from None
+    action, following = transition(session, message.request)
     effects = action(session, message, arrival)
     _enter(session, following)
     return effects
+
+
+def transition(session: BayeuxSession, request: Request) -> tuple[OnRequest, State]:
+    """What such a request does in the session's state. Raises SessionUnknown where it may not be made."""
+    try:
+        return TRANSITIONS[session.state, request]
+    except KeyError:
+        raise SessionUnknown from None
 
 
 def happen(session: BayeuxSession, happening: Happening, now: float) -> list[Effect]:

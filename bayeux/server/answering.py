@@ -24,7 +24,7 @@ from bayeux.protocol.message import Reply, failed, reply_to
 from bayeux.server import attachment, flow
 from bayeux.server.extension import is_stopped
 from bayeux.server.listeners import tell, tell_plainly
-from bayeux.server.steps import Steps
+from bayeux.server.steps import DONE, Rest, Steps
 from bayeux.server.trace import trace_sent
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ def encoded(replies: Iterable[Reply]) -> list[bytes]:
 
 
 def _encoded(reply: Reply) -> bytes:
-    reply.request = None  # it refers to the reply: a circle would wait for the garbage collector
+    if reply.request is not None:
+        reply.request = None  # it refers to the reply: a circle would wait for the garbage collector
     try:
         return json.encode(reply)
     except TypeError:
@@ -72,18 +73,20 @@ def _encoded(reply: Reply) -> bytes:
 def take(server: BayeuxServer, session: ServerSession, transport: Transport, replies: list[Reply]) -> Batch:
     """What the session has waiting, to be written to ``transport`` now beside these replies."""
     # A batch that is open at the end of its session is over, too: there is no later.
-    is_open = (not session.is_batching or session.is_over) and transport.writable
+    is_open = transport.writable and (not session.is_batching or session.is_over)
+    is_seen = session.hooks is not None or server.listeners.dequeue
     if session.acknowledgement is not None:
         batch = _take_numbered(server, session, session.acknowledgement, replies, is_open=is_open)
-    elif is_open:
+    elif is_open and (session.queue.messages or is_seen):
         if session.queue.controlled:
             drop_stale(server, session)
-        if session.hooks is not None or server.listeners.dequeue:
+        if is_seen:
             _ask_dequeue(server, session, replies)
         batch = server.flusher.take(session)
     else:
         batch = NOTHING
-    server.counters.messages_delivered[transport.name] += len(batch)
+    if batch.messages:
+        server.counters.messages_delivered[transport.name] += len(batch.messages)
     if session.recovering is not None and server.recovery is not None:
         server.call_later(0.0, partial(server.recovery.go_on, session))
     return batch
@@ -94,35 +97,49 @@ def drop_stale(server: BayeuxServer, session: ServerSession) -> None:
     server.counters.messages_dropped["stale"] += flow.drop_stale(session.queue, server.clock())
 
 
-def release(server: BayeuxServer, session: ServerSession, *, is_timeout: bool = False) -> Steps[None]:
+def release(server: BayeuxServer, session: ServerSession, *, is_timeout: bool = False) -> Rest:
     """Answer its held connect with whatever is waiting (CN-3)."""
-    for effect in session.release(server.clock(), server.leaving_interval()):
-        if isinstance(effect, Release):
-            server.watch(session)
-            yield from answer_held(server, session, effect.fields, is_timeout=is_timeout)
+    effects = session.release(server.clock(), server.leaving_interval() if server.is_draining else None)
+    if not effects:
+        return DONE
+    (effect,) = effects
+    assert isinstance(effect, Release)
+    server.watch(session)
+    return answer_held(server, session, effect.fields, is_timeout=is_timeout)
 
 
-def answer_held(server: BayeuxServer, session: ServerSession, reply: Reply, *, is_timeout: bool) -> Steps[None]:
+def answer_held(server: BayeuxServer, session: ServerSession, reply: Reply, *, is_timeout: bool) -> Rest:
     """Answer the held connect, with whatever is waiting (CN-3)."""
     held_by = attachment.let_go(server, session, is_timeout=is_timeout)
     if held_by is None or held_by.closed:
-        return
-    replies = [reply]
+        return DONE
     if has_extensions(server, session):
-        batch = next_batch(session)
-        try:
-            replies = yield from extended(server, session, replies)
-        except asyncio.CancelledError:
-            if not held_by.closed:
-                held_by.dismiss(503)  # the server stops while an extension is awaited
-            raise
-        if held_by.closed:
-            return  # its client left while an extension was awaited: nothing was taken
-        if is_overtaken(session, batch):
-            held_by.dismiss(session.options.duplicate_meta_connect_http_code)
-            return
-    events = take(server, session, held_by, replies)
-    send(session, held_by, events, encoded(replies))
+        return _answer_held_extended(server, session, held_by, reply)
+    _send_taken(server, session, held_by, [reply])
+    return DONE
+
+
+def _answer_held_extended(
+    server: BayeuxServer, session: ServerSession, held_by: Transport, reply: Reply
+) -> Steps[None]:
+    batch = next_batch(session)
+    try:
+        replies = yield from extended(server, session, [reply])
+    except asyncio.CancelledError:
+        if not held_by.closed:
+            held_by.dismiss(503)  # the server stops while an extension is awaited
+        raise
+    if held_by.closed:
+        return  # its client left while an extension was awaited: nothing was taken
+    if is_overtaken(session, batch):
+        held_by.dismiss(session.options.duplicate_meta_connect_http_code)
+        return
+    _send_taken(server, session, held_by, replies)
+
+
+def _send_taken(server: BayeuxServer, session: ServerSession, transport: Transport, replies: list[Reply]) -> None:
+    events = take(server, session, transport, replies)
+    send(session, transport, events, encoded(replies))
     tell_sent(server, session, events, replies)
 
 

@@ -31,14 +31,14 @@ def attach_new(server: BayeuxServer, session: ServerSession, transport: Transpor
     note_reachability(server, session)
 
 
-def attach(server: BayeuxServer, session: ServerSession, transport: Transport, *, is_connect: bool) -> None:
+def attach(server: BayeuxServer, session: ServerSession, transport: Transport, *, is_poll: bool) -> None:
     """A message of this session came by this transport, which counts from here on (SES-3)."""
     if session.is_over:  # kicked, and about to hear of it: it has no way to be reached by
         transport.session = session
         return
     if transport.streaming:
         _move_to_socket(server, session, transport)
-    elif session.transport is not None and is_connect:
+    elif session.transport is not None and is_poll:
         # A session that polls is not pushed to any more; its other requests by HTTP leave its socket alone.
         _leave_socket(server, session, session.transport)
     transport.session = session
@@ -127,6 +127,8 @@ def note_reachability(server: BayeuxServer, session: ServerSession) -> None:
     if not session.note_reachability(server.clock()):
         return
     listeners = server.listeners
+    if not (listeners.connection_opened or listeners.connection_closed):
+        return
     opened_or_closed = listeners.connection_opened if session.is_reachable else listeners.connection_closed
     if opened_or_closed:
         _tell_in_turn(server, session, tell(opened_or_closed, session))

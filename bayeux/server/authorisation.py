@@ -5,6 +5,7 @@ Source: SUB-4, PUB-6, AUZ-4…6, BER-2.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ from bayeux.server.channels import Channels
 from bayeux.server.security import (
     DENIED_BY_NOT_GRANTING,
     DENIED_BY_POLICY,
+    Authorizer,
     Decision,
     Denied,
     Granted,
@@ -32,7 +34,7 @@ from bayeux.server.security import (
     Verdict,
 )
 from bayeux.server.sessions import ServerSession
-from bayeux.server.steps import Steps, ask
+from bayeux.server.steps import DONE, Rest, Steps, ask, settle
 
 if TYPE_CHECKING:
     from bayeux.server.server import BayeuxServer
@@ -54,12 +56,12 @@ def authorise_subscribe(server: BayeuxServer, message: Message, session: ServerS
         if channel.kind is Kind.META:
             error = SubscribeDenied if channel.text in META_CHANNELS else CreateDenied
             raise error(DENIED_BY_POLICY, *about)
-        if not server.is_private(channel):
+        if server.channels.get(channel.text) is None and not server.is_private(channel):
             yield from _authorise_create(server, channel, session, message, CreateDenied, about)
         yield from authorise(server, Operation.SUBSCRIBE, channel, session, message, SubscribeDenied, about)
 
 
-def authorise_publish(server: BayeuxServer, message: Message, session: ServerSession | None) -> Steps[None]:
+def authorise_publish(server: BayeuxServer, message: Message, session: ServerSession | None) -> Rest:
     """PUB-5, PUB-6; private names are the application's to address, whatever the policy says (SEC-44).
 
     Raises ProtocolError.
@@ -69,6 +71,14 @@ def authorise_publish(server: BayeuxServer, message: Message, session: ServerSes
         raise ChannelInvalid
     if server.is_private(channel):
         raise PublishDenied(DENIED_BY_POLICY)
+    if server.channels.get(channel.text) is None:
+        return _authorise_first_publish(server, channel, session, message)
+    return authorise(server, Operation.PUBLISH, channel, session, message, PublishDenied, ())
+
+
+def _authorise_first_publish(
+    server: BayeuxServer, channel: ChannelName, session: ServerSession | None, message: Message
+) -> Steps[None]:
     yield from _authorise_create(server, channel, session, message, ChannelCreateDenied, ())
     yield from authorise(server, Operation.PUBLISH, channel, session, message, PublishDenied, ())
 
@@ -81,9 +91,7 @@ def _authorise_create(
     error: type[ProtocolError],
     about: tuple[str, ...],
 ) -> Steps[None]:
-    """CH-30: only a channel that does not exist needs it."""
-    if server.channels.get(channel.text) is not None:
-        return
+    """CH-30: a channel that does not exist needs it."""
     bound = server.options.max_channels
     if bound and len(server.channels) - len(META_CHANNELS) >= bound:
         raise error("limit", *about)
@@ -98,26 +106,55 @@ def authorise(
     message: Message,
     error: type[ProtocolError],
     about: tuple[str, ...],
-) -> Steps[None]:
+) -> Rest:
     """The policy first, then the authorizers; raises ``error`` with the words of whoever denies."""
-    policy = server.policy
-    questions = {
-        Operation.CREATE: policy.can_create,
-        Operation.SUBSCRIBE: policy.can_subscribe,
-        Operation.PUBLISH: policy.can_publish,
-    }
-    decision = yield from decide(questions[operation], server, session, channel, message)
+    answer = ask_policy(getattr(server.policy, f"can_{operation}"), server, session, channel, message)
+    if answer is True and not _guards(server.channels, channel):
+        return DONE
+    return _weigh(answer, server.channels, operation, channel, session, message, error, about)
+
+
+def _weigh(
+    answer: Any,
+    channels: Channels,
+    operation: Operation,
+    channel: ChannelName,
+    session: ServerSession | None,
+    message: Message,
+    error: type[ProtocolError],
+    about: tuple[str, ...],
+) -> Steps[None]:
+    """The same where the policy has not just granted it, or somebody guards the channel."""
+    decision = yield from judge(answer)
     denied = decision if isinstance(decision, Denied) else None
-    if denied is None:
-        denied = yield from _consult(server.channels, operation, channel, session, message)
+    if denied is None and (guards := _guards(channels, channel)):
+        denied = yield from _consult(guards, operation, channel, session, message)
     if denied is not None:
         raise refusal(error, denied, *about)
 
 
-def decide(question: Callable[..., Any], *arguments: Any) -> Steps[Granted | Denied]:
-    """Ask the policy one question; a policy that raises denies (BER-2)."""
+def _guards(channels: Channels, name: ChannelName) -> list[Authorizer]:
+    """The authorizers of all channels that match."""
+    guards: list[Authorizer] = []
+    for channel in channels.matching(name):
+        if channel.is_guarded:
+            guards += channel.authorizers
+    return guards
+
+
+def ask_policy(question: Callable[..., Any], *arguments: Any) -> Any:
+    """Ask the policy one question; a policy that raises denies (BER-2). ``judge`` tells what an answer means."""
     try:
-        decision: Decision = yield from ask(question, *arguments)
+        return question(*arguments)
+    except (Exception, asyncio.CancelledError):  # of something it asked for the result of: nobody cancelled us
+        log.exception("the security policy raised")
+        return Denied()
+
+
+def judge(answer: Any) -> Steps[Granted | Denied]:
+    """The decision that the policy's answer is, or comes to when it was awaited."""
+    try:
+        decision: Decision = yield from settle(answer)
     except Exception:
         log.exception("the security policy raised")
         return Denied()
@@ -140,11 +177,10 @@ def refusal(error: type[ProtocolError], denied: Denied, *about: str) -> Protocol
 
 
 def _consult(
-    channels: Channels, operation: Operation, name: ChannelName, session: ServerSession | None, message: Message
+    guards: list[Authorizer], operation: Operation, name: ChannelName, session: ServerSession | None, message: Message
 ) -> Steps[Denied | None]:
-    """Ask the authorizers of all channels that match; None if they let it pass (AUZ-5)."""
-    guards = [guard for channel in channels.matching(name) for guard in channel.authorizers]
-    is_granted = not guards
+    """Ask the authorizers, of which there is at least one; None if they let it pass (AUZ-5)."""
+    is_granted = False
     for guard in guards:
         try:
             verdict = yield from ask(guard.authorize, operation, name, session, message)

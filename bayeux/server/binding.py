@@ -32,9 +32,9 @@ class Binding:
 
     def find(self, client_id: str | None, transport: Transport, context: Context) -> ServerSession | None:
         """The session of that id, or None where it is unknown or somebody else's."""
-        session = self._sessions.find(client_id)
         if transport.streaming:
-            return self._on_socket(session, client_id, transport, context)
+            return self._on_socket(client_id, transport, context)
+        session = self._sessions.find(client_id)
         if session is None or self._is_foreign_user(session, context):
             return None
         if transport.name == CALLBACK_POLLING:
@@ -55,9 +55,7 @@ class Binding:
             )
         return None
 
-    def _on_socket(
-        self, session: ServerSession | None, client_id: str | None, transport: Transport, context: Context
-    ) -> ServerSession | None:
+    def _on_socket(self, client_id: str | None, transport: Transport, context: Context) -> ServerSession | None:
         """WS-30: the bound session, or another one only where the socket has none that lives."""
         bound = transport.session
         if bound is not None:
@@ -68,6 +66,7 @@ class Binding:
                 return None
             if not bound.is_over:
                 return None
+        session = self._sessions.find(client_id)
         if session is None or self._is_foreign_user(session, context):
             return None
         if context.options.ws_require_handshake_per_connection:

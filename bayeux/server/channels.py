@@ -1,7 +1,8 @@
 """The channels of a server: who subscribed, who listens, who guards them.
 
 Patterns are channels too. A name's matches are looked up one by one from its own list of patterns,
-so their cost does not depend on how many channels there are (CH-24).
+so their cost does not depend on how many channels there are (CH-24). A channel that exists remembers them
+until a pattern comes or goes: then a publish costs one look-up.
 
 Rules: CH-21, CH-22, CH-30…32, CHN-1…7.
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -46,6 +47,8 @@ class ServerChannel:
         "_authorizers",
         "_is_lazy",
         "_listeners",
+        "_matching",
+        "_matching_as_of",
         "_server",
         "_subscribed",
         "_unsubscribed",
@@ -84,6 +87,8 @@ class ServerChannel:
         self._authorizers: Registry[Authorizer] | None = None
         self.idle_sweeps: int = 0
         self._attributes: dict[str, Any] | None = None
+        self._matching: tuple[ServerChannel, ...] = ()
+        self._matching_as_of = -1
         self._server = server
 
     def __repr__(self) -> str:
@@ -126,6 +131,16 @@ class ServerChannel:
         return self._authorizers
 
     @property
+    def is_heard(self) -> bool:
+        """Somebody listens here; asked in the way of each message, so it makes nothing."""
+        return bool(self._listeners)
+
+    @property
+    def is_guarded(self) -> bool:
+        """Some authorizer is to be asked, likewise."""
+        return bool(self._authorizers)
+
+    @property
     def subscribed(self) -> Registry[Subscribed]:
         """Told of each new subscriber (LST-4)."""
         if self._subscribed is None:
@@ -152,6 +167,17 @@ class ServerChannel:
         self._is_lazy = is_lazy
         if not is_lazy:
             self.lazy_timeout = 0.0
+
+    def matching(self, patterns_as_of: int) -> tuple[ServerChannel, ...]:
+        """What sees a message here, found anew when patterns came or went (``Channels.matching``)."""
+        if self._matching_as_of != patterns_as_of:
+            self._matching = self._server.channels.find_matching(self.name)
+            self._matching_as_of = patterns_as_of
+        return self._matching
+
+    def forget_matching(self) -> None:
+        """It is gone; what it sees itself among would keep it in memory."""
+        self._matching, self._matching_as_of = (), -1
 
     @property
     def is_idle(self) -> bool:
@@ -267,6 +293,15 @@ class _WeakRemoval:
             self._remove()
 
 
+def narrowest_flow(matching: Iterable[ServerChannel]) -> FlowControl | None:
+    """What controls the events that these channels see, widest first: the narrowest that is set (QUE-5)."""
+    flow = None
+    for channel in matching:
+        if channel.flow is not None:
+            flow = channel.flow
+    return flow
+
+
 class Channels:
     """All channels by name."""
 
@@ -274,6 +309,7 @@ class Channels:
         self._by_name: dict[str, ServerChannel] = {}
         self._initializers: Registry[tuple[str, Initializer]] = Registry()
         self._server = server
+        self._patterns_as_of = 0  # changes whenever a pattern comes or goes
         for name in META_CHANNELS:
             self._by_name[name] = ServerChannel(parse_channel(name), server)
 
@@ -298,6 +334,7 @@ class Channels:
             channel.idle_sweeps = 0
             return channel
         channel = self._by_name[name.text] = ServerChannel(name, self._server)
+        self._patterns_as_of += name.is_wild
         by_pattern = [initializer for pattern, initializer in self._initializers if pattern in name.patterns]
         for initializer in (*by_pattern, *initializers):
             tell_plainly([initializer], channel)
@@ -306,17 +343,20 @@ class Channels:
             self._server.go(self._announce(channel))
         return channel
 
-    def matching(self, name: ChannelName) -> list[ServerChannel]:
+    def matching(self, name: ChannelName) -> tuple[ServerChannel, ...]:
         """The existing channels that see a message to ``name``, widest first (CH-21)."""
+        channel = self._by_name.get(name.text)
+        return self.find_matching(name) if channel is None else channel.matching(self._patterns_as_of)
+
+    def find_matching(self, name: ChannelName) -> tuple[ServerChannel, ...]:
+        """The same by a look at each pattern."""
         by_name = self._by_name
-        return [by_name[pattern] for pattern in name.patterns if pattern in by_name]
+        return tuple([by_name[pattern] for pattern in name.patterns if pattern in by_name])
 
-    def flow(self, name: ChannelName) -> FlowControl | None:
-        """What controls the events of a channel: the narrowest that is set (QUE-5)."""
-        return next((each.flow for each in reversed(self.matching(name)) if each.flow is not None), None)
-
-    def subscribers(self, channels: Iterable[ServerChannel]) -> list[ServerSession]:
+    def subscribers(self, channels: Sequence[ServerChannel]) -> list[ServerSession]:
         """Everyone under these channels, each session once (CH-22)."""
+        if len(channels) == 1:
+            return list(channels[0].subscribers)
         groups = [channel.subscribers for channel in channels if channel.subscribers]
         if len(groups) == 1:
             return list(groups[0])
@@ -352,6 +392,8 @@ class Channels:
         """Forget a channel that has no subscribers; nothing, if it is forgotten already."""
         if self._by_name.get(channel.name.text) is channel:
             del self._by_name[channel.name.text]
+            self._patterns_as_of += channel.is_wild
+            channel.forget_matching()
             self._server.go(tell(self._server.listeners.channel_removed, channel))
 
     def sweep(self) -> None:

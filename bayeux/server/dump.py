@@ -78,7 +78,7 @@ def _session(session: ServerSession, now: float) -> dict[str, Any]:
     return {
         "user": session.user,
         "peer": session.peer,
-        "state": session.state.value,
+        "state": session.state,
         "is_local": session.is_local,
         "transport": session.reached_by,
         "is_held": session.held is not None,

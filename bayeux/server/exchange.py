@@ -12,12 +12,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bayeux.protocol import advice as advices
 from bayeux.protocol.channel import META_CONNECT, Kind
 from bayeux.protocol.client_id import new_client_id
-from bayeux.protocol.effects import Hold, Publish, Reply
+from bayeux.protocol.effects import Hold, Reply
 from bayeux.protocol.encoded import NOTHING, Batch
 from bayeux.protocol.errors import (
     FieldInvalid,
@@ -45,11 +45,11 @@ from bayeux.protocol.message import Reply as ReplyFields
 from bayeux.protocol.session import Arrival
 from bayeux.protocol.transitions import Happening, receive
 from bayeux.server import answering, attachment, ending, publication
-from bayeux.server.authorisation import authorise_publish, authorise_subscribe, decide, refusal
+from bayeux.server.authorisation import ask_policy, authorise_subscribe, judge, refusal
 from bayeux.server.current import handled
 from bayeux.server.security import Denied
 from bayeux.server.sessions import ServerSession
-from bayeux.server.steps import Steps, ask, call
+from bayeux.server.steps import DONE, Rest, Steps, ask, call
 from bayeux.server.trace import trace_received
 from bayeux.server.transport import Context, Transport
 
@@ -63,6 +63,14 @@ log: logging.Logger = logging.getLogger(__name__)
 _ENDED_MEANWHILE = {Request.SUBSCRIBE: SubscribeFailed, Request.UNSUBSCRIBE: UnsubscribeFailed}
 
 
+class Begun(NamedTuple):
+    """A publish that came the short way as far as somebody has to be waited for, or something is wrong."""
+
+    message: Message
+    started: float
+    publishing: Rest
+
+
 class Exchange:
     """The processing of one body or frame; what is sent from inside the server differs in who begins a session, in
     its data, and in where its replies go (``LocalExchange``).
@@ -70,9 +78,10 @@ class Exchange:
     Args:
         messages: at least one, none of them looked at yet.
         session: the one its first message named and was found to own (SES-4); None if there is none.
+        begun: what was done with the only message.
     """
 
-    __slots__ = ("_context", "_has_connect_reply", "_is_handshake", "_is_held", "_messages", "_replies",
+    __slots__ = ("_begun", "_context", "_has_connect_reply", "_is_handshake", "_is_held", "_messages", "_replies",
                  "_server", "_session", "_transport")  # fmt: skip
 
     def __init__(
@@ -82,7 +91,9 @@ class Exchange:
         session: ServerSession | None,
         transport: Transport,
         context: Context,
+        begun: Begun | None = None,
     ) -> None:
+        self._begun = begun
         self._server = server
         self._messages = messages
         self._session = session
@@ -101,7 +112,10 @@ class Exchange:
             session.batches += 1
         try:
             for position, fields in enumerate(self._messages):
-                yield from self._answer(fields, position in too_big)
+                if self._begun is None:
+                    yield from self._answer(fields, position in too_big)
+                else:
+                    yield from self._answer_begun(fields, self._begun)
             yield from self._finish()
         except asyncio.CancelledError:
             if not self._transport.closed:
@@ -117,47 +131,50 @@ class Exchange:
 
     def _answer(self, fields: Fields, is_too_big: bool) -> Steps[None]:
         """Process one message; whatever is wrong with it becomes its reply (BAT-3, BER-2)."""
-        server = self._server
+        server, session = self._server, self._session
         started = server.clock()
         request: Request | None = None
         message: Message | None = None
         try:
-            if self._session is not None and not self._session.is_over:
-                self._charge(self._session)
-                if self._session.is_traced:
-                    trace_received(self._session, fields)
+            if session is not None and not session.is_over:
+                self._charge(session, started)
+                if session.is_traced:
+                    trace_received(session, fields)
             message = Message(fields, self._context.options)
             message.context = self._context
             handled.set(message)
             request = message.request
             if request is Request.PUBLISH and (revive := self._context.options.json_codec.revive) is not None:
                 self._revive(message, revive)
-            server.counters.messages_received[message.channel.kind.value, self._transport.name] += 1
+            server.counters.messages_received[message.channel.kind, self._transport.name] += 1
             if is_too_big:
                 server.reject("SEC-L8")
                 raise too_large(self._context.options)
             if request is Request.HANDSHAKE:
                 yield from self._handshake(message)
+            elif session is None or message.client_id != session.client_id:
+                yield from self._process_without_session(message)
+            elif request is Request.CONNECT and not session.is_over:
+                yield from self._process_connect(session, message)
             else:
-                yield from self._process(message)
+                yield from self._process_for(session, message)
         except ProtocolError as error:
             self._fail(fields, error, request, message)
         except Exception:
             log.exception("processing a message failed")
             self._fail(fields, InternalError(), request, None)
-        name = "publish" if request is None else request.value
-        server.counters.observe_request(name, server.clock() - started)
+        server.counters.observe_request(request or Request.PUBLISH, server.clock() - started)
 
-    def _process(self, message: Message) -> Steps[None]:
-        """Any message but a handshake."""
-        session = self._session
-        if session is None or message.client_id != session.client_id:
-            yield from self._extend(None, message)
-            yield from self._process_without_session(message)
-        elif message.request is Request.CONNECT and not session.is_over:
-            yield from self._process_connect(session, message)
-        else:
-            yield from self._process_for(session, message)
+    def _answer_begun(self, fields: Fields, begun: Begun) -> Steps[None]:
+        message, started, publishing = begun
+        try:
+            yield from self._publish(message, publishing)
+        except ProtocolError as error:
+            self._fail(fields, error, Request.PUBLISH, message)
+        except Exception:
+            log.exception("processing a message failed")
+            self._fail(fields, InternalError(), Request.PUBLISH, None)
+        self._server.counters.observe_request(Request.PUBLISH, self._server.clock() - started)
 
     def _process_connect(self, session: ServerSession, message: Message) -> Steps[None]:
         """The expiry clock stands still meanwhile, and runs again whatever comes of it (SES-5, SES-7)."""
@@ -179,17 +196,24 @@ class Exchange:
         session.last_seen_at = server.clock()
         if request is not Request.CONNECT:
             session.touch(session.last_seen_at)
-        yield from self._extend(session, message)
+        if answering.has_extensions(server, session):
+            yield from self._extend(session, message)
         if session.is_over:
             self._bid_farewell(session, message)
-            return
+        elif request is Request.PUBLISH:
+            session.options = self._context.options
+            yield from self._publish(message, publication.pass_on(server, message, session))
+        else:
+            yield from self._process_meta(session, message)
+
+    def _process_meta(self, session: ServerSession, message: Message) -> Steps[None]:
+        """Ask the session what a meta request comes to, and do it."""
+        server, request = self._server, message.request
         plan: Plan | None = None
         if request is Request.SUBSCRIBE:
             yield from authorise_subscribe(server, message, session)
             if server.recovery is not None:
                 plan = yield from server.recovery.plan(session, message)
-        elif request is Request.PUBLISH:
-            yield from authorise_publish(server, message, session)
         yield from self._listen_to_meta(message, session)
         if session.is_over and request in _ENDED_MEANWHILE:
             raise _ENDED_MEANWHILE[request]
@@ -199,11 +223,7 @@ class Exchange:
         if plan is not None and server.recovery is not None:
             server.recovery.begin(session, plan)
         for effect in effects:
-            if isinstance(effect, Publish):
-                del message.reply["successful"]  # not settled yet: who vetoes may word the reply (MSGX-2)
-                yield from publication.publish(server, message, session)
-                message.reply["successful"] = True
-            elif isinstance(effect, Reply):
+            if isinstance(effect, Reply):
                 self._has_connect_reply = self._has_connect_reply or request is Request.CONNECT
                 if plan is not None and server.recovery is not None:
                     server.recovery.go_on(session)
@@ -220,15 +240,18 @@ class Exchange:
 
     def _process_without_session(self, message: Message) -> Steps[None]:
         """PUB-2: an anonymous publish where that is allowed, else 402."""
+        yield from self._extend(None, message)
         is_publish = message.request is Request.PUBLISH and message.client_id is None
         if not (is_publish and self._context.options.allow_anonymous_publish):
             raise SessionUnknown
         self._server.admission.admit_anonymous(self._context)
-        yield from authorise_publish(self._server, message, None)
-        yield from publication.publish(self._server, message, None)
-        reply = message.reply
-        reply["successful"] = True
-        self._reply(reply, message)
+        yield from self._publish(message, publication.pass_on(self._server, message, None))
+
+    def _publish(self, message: Message, publishing: Rest) -> Steps[None]:
+        """PUB-13."""
+        yield from publishing
+        message.reply["successful"] = True  # not before: who vetoes may word the reply (MSGX-2)
+        self._reply(message.reply, message)
 
     def _bid_farewell(self, session: ServerSession, message: Message) -> None:
         """The session ended before this message: kicked (DSC-7), or in this very batch (DSC-12)."""
@@ -247,7 +270,7 @@ class Exchange:
         session = self._new_session()
         message.session = session
         yield from self._extend(session, message)
-        decision = yield from decide(server.policy.can_handshake, server, session, message)
+        decision = yield from judge(ask_policy(server.policy.can_handshake, server, session, message))
         if isinstance(decision, Denied):
             raise refusal(HandshakeDenied, decision)
         yield from self._listen_to_meta(message, session)
@@ -302,17 +325,16 @@ class Exchange:
             if answer is STOP:
                 raise MessageDeleted
 
-    def _listen_to_meta(self, message: Message, session: ServerSession) -> Steps[None]:
+    def _listen_to_meta(self, message: Message, session: ServerSession) -> Rest:
         """Listeners on a meta channel hear only that very channel (CHN-5, CN-24)."""
-        if message.channel.kind is Kind.META:
-            channel = self._server.channels.get(message.channel.text)
-            if channel is not None:
-                yield from publication.listen([channel], session, message)
+        channel = self._server.channels.get(message.channel.text)
+        heard = channel is not None and channel.is_heard
+        return publication.listen([channel], session, message) if channel is not None and heard else DONE
 
-    def _charge(self, session: ServerSession) -> None:
+    def _charge(self, session: ServerSession, now: float) -> None:
         """SEC-L19: a client above its rate is refused, and ended when it goes on regardless."""
         options, server = self._context.options, self._server
-        if session.take_token(options, server.clock()):
+        if session.take_token(options, now):
             session.refused_in_a_row = 0
             return
         server.reject("SEC-L19")
@@ -323,17 +345,22 @@ class Exchange:
 
     # What goes back --------------------------------------------------------------------------------
 
+    def answer(self, reply: ReplyFields, message: Message) -> Rest:
+        """Answer with this reply to the only message, which was processed."""
+        self._reply(reply, message)
+        return self._finish()
+
     def _arrival(self, session: ServerSession) -> Arrival:
         server, transport, context = self._server, self._transport, self._context
         session.options = context.options
         return Arrival(
-            now=server.clock(),
-            transport=transport.name,
-            streaming=transport.streaming,
+            server.clock(),
+            transport.name,
+            transport.streaming,
             alone=len(self._messages) == 1,
             busy=session.batches > 1,
             crowded=not transport.streaming and server.sessions.is_crowded(session, context),
-            leaving=server.leaving_interval(),
+            leaving=server.leaving_interval() if server.is_draining else None,
         )
 
     def _reply(self, fields: ReplyFields, message: Message | None) -> None:
@@ -355,22 +382,32 @@ class Exchange:
             reply["ext"] = message.reply["ext"]
         self._reply(failed(reply, error, advice), message)
 
-    def _finish(self) -> Steps[None]:
+    def _finish(self) -> Rest:
         """Answer: the events first, then the replies (BAT-5, BAT-6)."""
-        session, transport, replies = self._session, self._transport, self._replies
-        if self._is_held or transport.closed:
-            return
-        if answering.has_extensions(self._server, session):
-            batch = 0 if session is None else answering.next_batch(session)
-            replies = yield from answering.extended(self._server, session, replies)
-            if transport.closed:
-                return  # the client left while an extension was awaited: nothing was taken
-            if session is not None and self._has_connect_reply and answering.is_overtaken(session, batch):
-                replies = [reply for reply in replies if reply.get("channel") != META_CONNECT]
-                self._has_connect_reply = False
-                if not replies:
-                    transport.dismiss(session.options.duplicate_meta_connect_http_code)
-                    return
+        if self._is_held or self._transport.closed:
+            return DONE
+        if answering.has_extensions(self._server, self._session):
+            return self._finish_extended()
+        self._send(self._replies)
+        return DONE
+
+    def _finish_extended(self) -> Steps[None]:
+        """The same with the replies that the extensions let pass."""
+        session, transport = self._session, self._transport
+        batch = 0 if session is None else answering.next_batch(session)
+        replies = yield from answering.extended(self._server, session, self._replies)
+        if transport.closed:
+            return  # the client left while an extension was awaited: nothing was taken
+        if session is not None and self._has_connect_reply and answering.is_overtaken(session, batch):
+            replies = [reply for reply in replies if reply.get("channel") != META_CONNECT]
+            self._has_connect_reply = False
+            if not replies:
+                transport.dismiss(session.options.duplicate_meta_connect_http_code)
+                return
+        self._send(replies)
+
+    def _send(self, replies: list[ReplyFields]) -> None:
+        session, transport = self._session, self._transport
         events = NOTHING if session is None else self._events(session, replies)
         if self._is_handshake and events.messages:
             self._send_behind_handshake(events, replies)

@@ -1,8 +1,9 @@
-"""Sessions with something to say, written once a loop turn.
+"""What a loop turn has to say, written at its end: the events of sessions, then the replies of sockets.
 
 Cost model: a session costs one comparison of lists by identity and one write. Sessions with the same
 events waiting share one batch, found by its last event and dropped at the end of the turn; nothing is
-made for a session alone (benchmarks/fanout).
+made for a session alone (benchmarks/fanout). A socket whose replies waited for the end of the turn has them
+in the same write as its events.
 
 Rules: WS-11, BAT-4, SEC-92.
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from bayeux.protocol.encoded import NOTHING, Batch
 
@@ -25,8 +26,15 @@ log: logging.Logger = logging.getLogger(__name__)
 SESSIONS_A_TURN = 1000
 
 
+class Holder(Protocol):
+    """A socket that holds back what it has to write until the end of the turn."""
+
+    def write_held_back(self) -> None:
+        """Write it, unless it has left with events meanwhile."""
+
+
 class Flusher:
-    """Collects the sessions of a turn and has each written once.
+    """Collects the sessions and sockets of a turn and has each written once.
 
     Args:
         call_soon: runs a function in the loop's next turn.
@@ -34,7 +42,7 @@ class Flusher:
         on_batch: told of each distinct batch.
     """
 
-    __slots__ = ("_batches", "_call_soon", "_is_scheduled", "_marked", "_on_batch", "_write")
+    __slots__ = ("_batches", "_call_soon", "_holders", "_is_scheduled", "_marked", "_on_batch", "_write")
 
     def __init__(
         self,
@@ -46,6 +54,7 @@ class Flusher:
         self._write = write
         self._on_batch = on_batch
         self._marked: deque[ServerSession] = deque()
+        self._holders: list[Holder] = []
         self._batches: dict[int, Batch] = {}
         self._is_scheduled = False
 
@@ -55,10 +64,17 @@ class Flusher:
             return
         session.is_marked = True
         self._marked.append(session)
-        self._schedule()
+        if not self._is_scheduled:
+            self._schedule()
+
+    def wait_for_end(self, holder: Holder) -> None:
+        """Have this socket write at the end of the turn what it holds back."""
+        self._holders.append(holder)
+        if not self._is_scheduled:
+            self._schedule()
 
     def flush(self) -> None:
-        """Write the marked sessions, a slice of them; the rest in the next turn, in order."""
+        """Write the marked sessions, a slice of them; the rest in the next turn, in order. Then all the sockets."""
         marked, write = self._marked, self._write
         for _ in range(min(len(marked), SESSIONS_A_TURN)):
             session = marked.popleft()
@@ -68,8 +84,14 @@ class Flusher:
             except Exception:  # one session's fault must not silence all others
                 log.exception("writing to a session failed")
         self._batches.clear()
+        holders, self._holders = self._holders, []
+        for holder in holders:
+            try:
+                holder.write_held_back()
+            except Exception:
+                log.exception("writing to a socket failed")
         self._is_scheduled = False
-        if marked:
+        if marked or self._holders:
             self._schedule()
 
     def take(self, session: ServerSession) -> Batch:
@@ -89,11 +111,11 @@ class Flusher:
             batch = Batch(messages.copy(), options.ws_max_frame_bytes, options.ws_messages_per_frame)
             self._batches[key] = batch
             self._on_batch(batch)
-            self._schedule()
+            if not self._is_scheduled:
+                self._schedule()
         session.queue.clear()
         return batch
 
     def _schedule(self) -> None:
-        if not self._is_scheduled:
-            self._is_scheduled = True
-            self._call_soon(self.flush)
+        self._is_scheduled = True
+        self._call_soon(self.flush)

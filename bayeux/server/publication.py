@@ -14,14 +14,16 @@ from bayeux.protocol.binary import BinaryData
 from bayeux.protocol.channel import ChannelName, Kind
 from bayeux.protocol.encoded import EncodedMessage
 from bayeux.protocol.errors import MessageDeleted, UnknownTarget
-from bayeux.protocol.message import Fields, Message, event_of
+from bayeux.protocol.message import Fields, Message, Request, event_of
+from bayeux.protocol.transitions import transition
 from bayeux.server import fanout
-from bayeux.server.channels import ServerChannel
+from bayeux.server.authorisation import authorise_publish
+from bayeux.server.channels import ServerChannel, narrowest_flow
 from bayeux.server.extension import is_stopped
 from bayeux.server.flow import FlowControl
 from bayeux.server.listeners import TemplateListener, tell
 from bayeux.server.sessions import ServerSession
-from bayeux.server.steps import Steps, ask, call
+from bayeux.server.steps import DONE, Rest, Steps, ask, call
 
 if TYPE_CHECKING:
     from bayeux.server.server import BayeuxServer
@@ -29,8 +31,29 @@ if TYPE_CHECKING:
 log: logging.Logger = logging.getLogger(__name__)
 
 
-def publish(server: BayeuxServer, message: Message, sender: ServerSession | None) -> Steps[int]:
-    """Give a message to the listeners, then to the subscribers; how many took it.
+def pass_on(server: BayeuxServer, message: Message, session: ServerSession | None) -> Rest:
+    """Publish the message of a client, if it may (PUB-1, PUB-2).
+
+    Raises ProtocolError, as the steps that are left do.
+    """
+    asking = authorise_publish(server, message, session)
+    return _pass_on_later(server, message, session, asking) if asking else _pass_on_now(server, message, session)
+
+
+def _pass_on_later(server: BayeuxServer, message: Message, session: ServerSession | None, asking: Rest) -> Steps[None]:
+    yield from asking
+    yield from _pass_on_now(server, message, session)
+
+
+def _pass_on_now(server: BayeuxServer, message: Message, session: ServerSession | None) -> Rest:
+    if session is not None:
+        transition(session, Request.PUBLISH)  # it may have ended while somebody was asked
+    message.begin_reply()  # no listener changes what it repeats of the message
+    return publish(server, message, session)
+
+
+def publish(server: BayeuxServer, message: Message, sender: ServerSession | None) -> Rest:
+    """Give a message to the listeners, then to the subscribers.
 
     Raises MessageDeleted if a listener vetoes, UnknownTarget if there must be one and is none.
     """
@@ -39,26 +62,67 @@ def publish(server: BayeuxServer, message: Message, sender: ServerSession | None
         channels.create_if_absent(name)
     elif message.context is not None and message.context.options.rpc_strict:
         _check_target(channels.matching(name), name)
-    yield from listen(channels.matching(name), sender, message)
+    if server.listeners.published or server.extensions or server.recovery is not None:
+        return _publish_asking(server, message, sender)
+    matching = channels.matching(name)
+    for channel in matching:
+        if channel.is_heard:
+            return _publish_asking(server, message, sender)
+    if name.kind is Kind.BROADCAST:
+        _deliver(server, message, sender, _event(server, message), matching)
+    return DONE
+
+
+def _publish_asking(server: BayeuxServer, message: Message, sender: ServerSession | None) -> Steps[None]:
+    """The same where somebody has to be asked, and perhaps to be waited for."""
+    name = message.channel
+    yield from listen(server.channels.matching(name), sender, message)
     if server.listeners.published:
         yield from tell(server.listeners.published, sender, name.text, message.data)
     if name.kind is not Kind.BROADCAST:
-        return 0
-    options = server.options if message.context is None else message.context.options
-    channel = channels.create_if_absent(name)  # again: it may have been swept while a listener was awaited
-    event = event_of(message, options)
+        return
+    server.channels.create_if_absent(name)  # again: it may have been swept while a listener was awaited
+    event = _event(server, message)
+    if (yield from _is_stopped(server, event, sender)):
+        return
+    position = 0 if server.recovery is None else (yield from server.recovery.record(name, event))
+    # Those who see it are asked for only here: who subscribed meanwhile and read the history may have read it too
+    # early (RPL-16).
+    server.channels.create_if_absent(name)
+    _deliver(server, message, sender, event, server.channels.matching(name), position)
+
+
+def _event(server: BayeuxServer, message: Message) -> Fields:
+    """What its subscribers will see; the message is settled."""
+    event = event_of(message, server.options if message.context is None else message.context.options)
     message.freeze()
-    sealed = yield from seal(server, event, sender, _lazy_timeout(server, message, channels.matching(name)), channel)
-    if sealed is None:
-        return 0
-    # Asked for only here: who subscribed meanwhile and read the history may have read it too early (RPL-16).
-    sessions = channels.subscribers(channels.matching(name))
-    is_echoed = sender is None or (
-        options.broadcast_to_publisher and channel.broadcast_to_publisher and sender.broadcast_to_publisher
-    )
-    if not is_echoed:
+    return event
+
+
+def _deliver(
+    server: BayeuxServer,
+    message: Message,
+    sender: ServerSession | None,
+    event: Fields,
+    matching: Sequence[ServerChannel],
+    position: int = 0,
+) -> None:
+    """Encode an event and queue it for the subscribers of these channels, whose last is its own."""
+    sealed = _seal(server, event, _lazy_timeout(server, message, matching))
+    sealed.position = position
+    flow = narrowest_flow(matching)
+    if flow is not None:
+        sealed.flow, sealed.key = flow, _key(flow, event)
+    sessions = server.channels.subscribers(matching)
+    if sender is not None and not _is_echoed(server, message, sender, matching[-1]):
         sessions = [session for session in sessions if session is not sender]
-    return fanout.deliver(server, sealed, event, sessions, sender)
+    fanout.deliver(server, sealed, event, sessions, sender)
+
+
+def _is_echoed(server: BayeuxServer, message: Message, sender: ServerSession, channel: ServerChannel) -> bool:
+    """PUB-11."""
+    options = server.options if message.context is None else message.context.options
+    return options.broadcast_to_publisher and channel.broadcast_to_publisher and sender.broadcast_to_publisher
 
 
 def _check_target(channels: Iterable[ServerChannel], name: ChannelName) -> None:
@@ -145,31 +209,19 @@ def spread(
     lazy_timeout: float | None,
 ) -> Steps[int]:
     """Send an event to these sessions; how many took it."""
-    sealed = yield from seal(server, event, sender, lazy_timeout)
-    return 0 if sealed is None else fanout.deliver(server, sealed, event, sessions, sender)
+    if server.extensions and (yield from _is_stopped(server, event, sender)):
+        return 0
+    return fanout.deliver(server, _seal(server, event, lazy_timeout), event, sessions, sender)
 
 
-def seal(
-    server: BayeuxServer,
-    event: Fields,
-    sender: ServerSession | None,
-    lazy_timeout: float | None,
-    channel: ServerChannel | None = None,
-) -> Steps[EncodedMessage | None]:
-    """Server-wide extensions once, and one encoding (DEL-8, EXN-3); None if one of them stopped it.
-
-    Args:
-        channel: where it was published; None for what is addressed, which is neither kept nor thinned.
-    """
+def _is_stopped(server: BayeuxServer, event: Fields, sender: ServerSession | None) -> Steps[bool]:
+    """Server-wide extensions, once for everybody (EXN-3)."""
     for extension in reversed(server.extensions):
         if (yield from is_stopped(extension.outgoing, sender, None, event)):
-            return None
-    position = 0
-    if channel is not None and server.recovery is not None:
-        position = yield from server.recovery.record(channel.name, event)
-    encoded = EncodedMessage(event["channel"], server.options.json_codec.encode(event), server.clock(), lazy_timeout)
-    encoded.position = position
-    flow = None if channel is None else server.channels.flow(channel.name)
-    if flow is not None:
-        encoded.flow, encoded.key = flow, _key(flow, event)
-    return encoded
+            return True
+    return False
+
+
+def _seal(server: BayeuxServer, event: Fields, lazy_timeout: float | None) -> EncodedMessage:
+    """The one encoding (DEL-8)."""
+    return EncodedMessage(event["channel"], server.options.json_codec.encode(event), server.clock(), lazy_timeout)

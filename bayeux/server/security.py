@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from bayeux.protocol.channel import ChannelName, Kind
@@ -79,7 +79,7 @@ class SecurityPolicy:
         return channel.kind is not Kind.META
 
 
-class Operation(Enum):
+class Operation(StrEnum):
     """What an authorizer is asked about."""
 
     CREATE = "create"

@@ -30,7 +30,7 @@ from bayeux.protocol.options import Options
 from bayeux.protocol.session import NEVER
 from bayeux.protocol.template import Template
 from bayeux.protocol.transitions import Happening
-from bayeux.server import answering, attachment, ending, fanout, publication, revalidation
+from bayeux.server import answering, attachment, ending, fanout, publication, revalidation, short_way
 from bayeux.server.admission import Admission
 from bayeux.server.authorizers import warn_of_open_patterns
 from bayeux.server.binding import Binding
@@ -52,7 +52,7 @@ from bayeux.server.remote_call import RemoteCall, RemoteMethod
 from bayeux.server.security import Authorizer, SecurityPolicy
 from bayeux.server.service import Services
 from bayeux.server.sessions import ServerSession, Sessions
-from bayeux.server.steps import Steps, start
+from bayeux.server.steps import Rest, Steps, start
 from bayeux.server.transport import Context, Transport
 
 if TYPE_CHECKING:
@@ -505,16 +505,12 @@ class BayeuxServer:
 
         Raises HandshakeNotAlone, BatchTooLarge; then nothing was processed.
         """
-        bound = context.options.max_batch_messages
-        if bound and len(messages) > bound:
-            self.reject("SEC-L11")
-            raise BatchTooLarge(f"more than {bound} messages")
-        if len(messages) > 1 and any(is_handshake(fields) for fields in messages):
-            raise HandshakeNotAlone("a handshake must be alone in its request")
-        session = None if is_handshake(messages[0]) else self._owned_session(messages[0], transport, context)
         before = handled.get()
         try:
-            return self.go(Exchange(self, messages, session, transport, context).steps())
+            rest = short_way.publish(self, messages, transport, context) if transport.streaming else None
+            if rest is None:
+                rest = self._exchange(messages, transport, context).steps()
+            return self.go(rest)
         finally:
             handled.set(before)
 
@@ -533,9 +529,9 @@ class BayeuxServer:
 
     # For the other modules of this package -----------------------------------------------------------
 
-    def go(self, steps: Steps[Any]) -> asyncio.Task[Any] | None:
+    def go(self, steps: Steps[Any] | Rest) -> asyncio.Task[Any] | None:
         """Do what can be done now; None if that was all, else the task that waits for a hook and does the rest."""
-        return start(steps, self.create_task, self.options.hook_timeout)[1]
+        return start(steps, self.create_task, self.options.hook_timeout)[1] if steps else None
 
     def go_deeper(self, steps: Steps[Any], weight: int = 1) -> asyncio.Task[Any] | None:
         """The same for what the application publishes, perhaps while it hears of another publish.
@@ -615,8 +611,9 @@ class BayeuxServer:
 
     def watch(self, session: ServerSession) -> None:
         """Look at the session again at its next deadline."""
-        if session.next_deadline != NEVER:
-            self.deadlines.watch(session, session.next_deadline)
+        deadline = session.next_deadline
+        if deadline != NEVER:
+            self.deadlines.watch(session, deadline)
 
     def expire(self, session: ServerSession) -> None:
         """Its client stayed away (SES-6)."""
@@ -649,13 +646,25 @@ class BayeuxServer:
 
     # Itself --------------------------------------------------------------------------------------------
 
+    def _exchange(self, messages: Sequence[Fields], transport: Transport, context: Context) -> Exchange:
+        bound = context.options.max_batch_messages
+        if bound and len(messages) > bound:
+            self.reject("SEC-L11")
+            raise BatchTooLarge(f"more than {bound} messages")
+        begins = is_handshake(messages[0])
+        if len(messages) > 1 and (begins or any(is_handshake(fields) for fields in messages)):
+            raise HandshakeNotAlone("a handshake must be alone in its request")
+        session = None if begins else self._owned_session(messages[0], transport, context)
+        return Exchange(self, messages, session, transport, context)
+
     def _owned_session(self, fields: Fields, transport: Transport, context: Context) -> ServerSession | None:
         """The session that the first message names, if this request may speak for it (SES-4)."""
         client_id = fields.get("clientId")
         named = client_id if isinstance(client_id, str) else None
         session = self._binding.find(named, transport, context)
         if session is not None:
-            attachment.attach(self, session, transport, is_connect=asks_for(Request.CONNECT, fields))
+            is_poll = not transport.streaming and asks_for(Request.CONNECT, fields)
+            attachment.attach(self, session, transport, is_poll=is_poll)
         return session
 
     def _on_batch(self, batch: Batch) -> None:

@@ -5,6 +5,9 @@ runs to its end on the caller's stack: no task, no future, no turn of the loop. 
 be driven by hand in the same way, but its first part would run outside of any task, where
 ``asyncio.timeout`` and many libraries refuse to work (docs/decisions/hooks-plain-or-awaitable).
 
+Cost model: a generator that is never waited for costs three plain calls. On the way of every publish stand
+plain functions, therefore, that do what they can and give the ``Rest``: mostly ``DONE``.
+
 Rules: GEN-1, GEN-3, BAT-1.
 """
 
@@ -18,6 +21,11 @@ from typing import Any, TypeAlias, TypeVar
 
 Result = TypeVar("Result")
 Steps: TypeAlias = Generator[Awaitable[Any], Any, Result]
+Rest: TypeAlias = "Steps[None] | tuple[()]"
+"""What a plain function has left to do because a hook may have to be waited for: ``yield from`` it."""
+
+DONE: tuple[()] = ()
+"""The rest where nothing is left."""
 
 _CANCELLED = "a hook was cancelled"
 
@@ -28,8 +36,16 @@ def ask(hook: Callable[..., Any], *arguments: Any) -> Steps[Any]:
         answer = hook(*arguments)
     except asyncio.CancelledError as error:  # as in ``call``; every frame counts where publishes are nested (LST-9)
         raise RuntimeError(_CANCELLED) from error
-    if answer is None or isinstance(answer, bool):
-        return answer
+    return answer if is_settled(answer) else (yield from settle(answer))
+
+
+def is_settled(answer: Any) -> bool:
+    """Whether a hook's answer says by itself that there is nothing to wait for, as nearly all do."""
+    return answer is None or isinstance(answer, bool)
+
+
+def settle(answer: Any) -> Steps[Any]:
+    """What any other answer comes to: what it returns if it is steps, its result if it can be awaited, else itself."""
     if isinstance(answer, GeneratorType):
         return (yield from answer)
     return (yield answer) if isawaitable(answer) else answer

@@ -129,6 +129,7 @@ class Door:
         if self._is_closed:
             return
         self._is_closed = True
+        self.server.flusher.flush()  # what this turn has to say
         for connection in tuple(self.connections):
             connection.abort()
         self.deadlines.stop()

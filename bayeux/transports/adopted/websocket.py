@@ -1,8 +1,9 @@
 """A WebSocket on a connection of ours: frames in, frames out.
 
-Cost model: sending a batch is one concatenation at most and one write; a frame in is one pass of
-the reader and what its message costs. A socket that compresses adds a look-up to a batch's write, and the
-compression of its own replies.
+Cost model: a write costs more than all else here, so replies are held back until the end of the turn, and leave in
+one write with those of other frames of the same read and with the turn's events. Sending a batch is one concatenation
+at most and that write; a frame in is one pass of the reader and what its message costs. A socket that compresses adds a
+look-up to a batch's write, and the compression of its own replies.
 
 Source: WS-1…4, WS-9, WS-11, WS-18…21, SEC-L17, SEC-L22, SEC-94.
 """
@@ -32,6 +33,7 @@ except ImportError:  # Tornado without its C extension
     mask = frames.xor_mask
 
 CLOSE_WAIT = 2.0  # seconds for the peer to answer our close
+MAX_HELD_BACK = 64 * 1024  # a write of that much is not made cheaper by waiting for more
 
 _NOTHING = frames.text_frame(NOTHING)
 
@@ -39,7 +41,7 @@ _NOTHING = frames.text_frame(NOTHING)
 class FramedSocket(WebSocket):
     """A socket whose frames are ours to read and write."""
 
-    __slots__ = ("_connection", "_control", "_deflate", "_heard_at", "_pinged_at", "_reader", "_waiting")
+    __slots__ = ("_connection", "_control", "_deflate", "_heard_at", "_held_back", "_pinged_at", "_reader", "_waiting")
 
     def __init__(self, exchange: HttpExchange, connection: Connection, agreed: Deflate | None) -> None:
         super().__init__(exchange, connection.door.clock)
@@ -57,6 +59,7 @@ class FramedSocket(WebSocket):
         self._control: TokenBucket | None = None
         self._heard_at = self._active_at  # when something came; what we write proves no peer
         self._pinged_at = 0.0  # when the last ping went out
+        self._held_back = b""  # frames of this turn, in front of whatever is written next
 
     # -- the server tells ----------------------------------------------------------------------
 
@@ -65,15 +68,24 @@ class FramedSocket(WebSocket):
         data = b""
         if events.messages:
             data = events.frames if self._deflate is None else events.deflated_frames(self._deflate)
-        if replies:
-            data += self._framed(b"[" + b",".join(replies) + b"]")
-        elif not data:
-            data = _NOTHING
-        self._write(data)
+            if not replies:
+                self._write(data)
+                return
+        self._hold_back(data + (self._framed(b"[" + b",".join(replies) + b"]") if replies else _NOTHING))
+
+    def write_held_back(self) -> None:
+        """The turn is over (``Holder``)."""
+        if self._held_back:
+            self._write(b"")
 
     def say(self, text: bytes) -> None:
         """See WebSocket."""
         self._write(self._framed(text))
+
+    def end(self) -> None:
+        """See WebSocket."""
+        self._held_back = b""
+        super().end()
 
     def close(self, code: int, reason: str) -> None:
         """Say good-bye and wait a moment for the peer's answer; nothing else is written (WS-20)."""
@@ -120,8 +132,9 @@ class FramedSocket(WebSocket):
         """Take one event after the other; a message whose hooks are awaited stops it (WS-9)."""
         self._waiting = None
         for n, event in enumerate(events, 1):
-            work = self._take(event)
-            if work is not None:
+            if self.closed or not isinstance(event, bytes):
+                self._take(event)
+            elif (work := self.take_message(event)) is not None:
                 self._waiting = events[n:]
                 self._connection.hold_reading(work)
                 work.add_done_callback(self._on_done)
@@ -131,13 +144,11 @@ class FramedSocket(WebSocket):
         self.take_result(work)
         self._take_all(self._waiting or [])
 
-    def _take(self, event: Event) -> asyncio.Task[Any] | None:
+    def _take(self, event: Event) -> None:
         if isinstance(event, Close):
             self._answer_close(event.code)
         elif self.closed:
             pass  # a client that has not seen our close yet
-        elif isinstance(event, bytes):
-            return self.take_message(event)
         elif isinstance(event, Ping | Pong):
             self._take_control(event)
         elif isinstance(event, Binary):
@@ -146,7 +157,6 @@ class FramedSocket(WebSocket):
             self._count_violation(event)
             self.close(event.code, event.reason)
             self._connection.linger()  # the answer to our close would not be read any more
-        return None
 
     def _take_control(self, event: Ping | Pong) -> None:
         rate = self._context.options.ws_control_rate
@@ -175,7 +185,17 @@ class FramedSocket(WebSocket):
     def _framed(self, text: bytes) -> bytes:
         return frames.text_frame(text) if self._deflate is None else frames.deflated_text_frame(text, self._deflate)
 
+    def _hold_back(self, data: bytes) -> None:
+        if not self._held_back:
+            self._server.flusher.wait_for_end(self)
+        self._held_back += data
+        if len(self._held_back) > MAX_HELD_BACK:
+            self._write(b"")
+
     def _write(self, data: bytes) -> None:
+        """Write now, behind what was held back."""
+        if self._held_back:
+            data, self._held_back = self._held_back + data, b""
         self.touch()
         self._server.counters.bytes_sent[self.name] += len(data)
         self._connection.write(data)
