@@ -145,16 +145,14 @@ async def converse(
         Options(private_prefixes=("/private",), **settings),
         policy=Policy(),
         clock=clock,
-        random_bytes=random.Random(1).randbytes,  # noqa: S311
+        random_bytes=random.Random(1).randbytes,
     )
     furnish(server)
     if extension is not None:
         server.extensions.append(extension)
     async with standing_still(server):
         peers = [Peer(server, "websocket"), Peer(server, "websocket"), Peer(server, "long-polling")]
-        wires: list[Any] = []
-        for peer in peers:
-            wires.append(peer.handshake().connect())
+        wires: list[Any] = [peer.handshake().connect() for peer in peers]
         sessions = [peer.session for peer in peers]
         for step, *arguments in schedule:
             match step, *arguments:
@@ -196,9 +194,7 @@ async def converse(
 @pytest.mark.spec("PUB-1", "PUB-6", "PUB-10", "PUB-13", "BAT-4", "WS-11", "SEC-L19")
 @settings(max_examples=300, deadline=None)
 @given(schedule=st.lists(action, min_size=25, max_size=60), chosen=chosen_options)
-def test_the_short_way_and_the_long_way_say_the_same(
-    schedule: list[tuple[Any, ...]], chosen: dict[str, Any]
-) -> None:
+def test_the_short_way_and_the_long_way_say_the_same(schedule: list[tuple[Any, ...]], chosen: dict[str, Any]) -> None:
     """Frame by frame and byte by byte, and in what is counted."""
     short = asyncio.run(converse(schedule, chosen, None))
     long = asyncio.run(converse(schedule, chosen, Extension()))
