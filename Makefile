@@ -65,7 +65,7 @@ bench-quick: $(INSTALLED)
 check: $(INSTALLED_DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy bayeux channels gateway examples
+	$(BIN)/mypy bayeux channels gateway examples benchmarks
 	$(BIN)/python -m pytest -q tests/test_layers.py
 	$(BIN)/python -m tests.spec_ids
 	$(BIN)/python -m benchmarks.quick --differences
