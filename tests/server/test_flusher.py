@@ -100,3 +100,36 @@ def test_sessions_with_frames_of_another_size_share_no_batch(other: dict[str, in
         flusher.mark(session)
     loop.turn()
     assert [len(batch.arrays) for batch in written] == [1, 2]
+
+
+class Corked:
+    """A socket that holds something back."""
+
+    def __init__(self, written: list[str], *, is_broken: bool = False) -> None:
+        self.written, self.is_broken = written, is_broken
+
+    def write_held_back(self) -> None:
+        self.written.append("replies")
+        if self.is_broken:
+            raise OSError("it went while it was written")
+
+
+@pytest.mark.spec("WS-11")
+@pytest.mark.expected_logs("writing to a socket failed")
+def test_what_sockets_hold_back_is_written_once_a_turn_behind_the_events() -> None:
+    """Also where one of them fails, and where one begins to hold something back while others are written."""
+    written: list[str] = []
+    loop = Loop()
+    flusher = Flusher(loop.call_soon, lambda _: written.append("events"), lambda _: None)
+    flusher.wait_for_end(Corked(written, is_broken=True))
+    flusher.wait_for_end(Corked(written))
+    flusher.mark(new_sessions(1)[0])
+    loop.turn()
+    assert written == ["events", "replies", "replies"]
+    assert not loop.soon
+
+    late = Corked(written)
+    late.write_held_back = lambda: flusher.wait_for_end(Corked(written))  # type: ignore[method-assign]
+    flusher.wait_for_end(late)
+    loop.turn()
+    assert len(loop.soon) == 1, "it is written in the next turn"

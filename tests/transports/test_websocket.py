@@ -11,6 +11,7 @@ import pytest
 
 from bayeux.protocol import frames
 from bayeux.server.transport import Context
+from bayeux.transports.adopted.carrier import SocketCarrier
 from tests.support.wire import HttpConnection, SocketClosed, UpgradeRefused, WebSocket, frame
 from tests.transports.doors import DOORS, open_house, until
 
@@ -232,3 +233,42 @@ async def test_transport_that_is_not_enabled_refuses_the_upgrade() -> None:
         with pytest.raises(UpgradeRefused) as refused:
             await WebSocket.open(house.url)
         assert refused.value.reply.body == b"Unknown Bayeux Transport"
+
+
+@pytest.mark.spec("WS-11", "BAT-4")
+async def test_replies_and_events_of_a_turn_leave_in_one_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A write costs more than everything else: three frames of one read are answered by one, and in their order."""
+    writes: list[bytes] = []
+    write = SocketCarrier.write
+
+    def recorded(carrier: SocketCarrier, data: bytes) -> None:
+        writes.append(data)
+        write(carrier, data)
+
+    async with open_house() as house:
+        socket = await WebSocket.open(house.url)
+        socket.send(orjson.dumps([HANDSHAKE]))
+        [reply] = orjson.loads(await socket.text())
+        own = {"clientId": reply["clientId"]}
+        socket.send(orjson.dumps([{"channel": "/meta/subscribe", "subscription": "/mine", **own}]))
+        await socket.text()
+        monkeypatch.setattr(SocketCarrier, "write", recorded)
+        asked = [{"channel": "/mine", "id": str(n), "data": n, **own} for n in range(3)]
+        socket.write(b"".join(frame(0x1, orjson.dumps([each])) for each in asked))
+        heard = []
+        while len(heard) < 6:
+            heard += [message.get("data", message.get("id")) for message in orjson.loads(await socket.text())]
+        assert heard == [0, "0", 1, "1", 2, "2"]
+        assert len(writes) == 1
+        await socket.close()
+
+
+@pytest.mark.spec("WS-20", "MSG-4")
+async def test_a_reply_that_is_held_back_goes_before_the_close_of_its_turn() -> None:
+    """Neither is lost, whatever made the server close in the same turn."""
+    async with open_house() as house:
+        socket = await WebSocket.open(house.url)
+        socket.write(frame(0x1, orjson.dumps([HANDSHAKE])) + frame(0x2, b"[]"))
+        assert orjson.loads(await socket.text())[0]["successful"]
+        assert (await socket.closed()).code == 1003
+        await socket.close()
