@@ -10,10 +10,9 @@ from typing import Generic, TypeVar
 Key = TypeVar("Key")
 MAX_KEYS = 10_000
 
-
 FULL = 0.0
 """A bucket that nothing was taken of."""
-_ROUNDING = 1e-6  # seconds; of what is added to the time of a clock
+_ROUNDING = 1e-6  # seconds: so much may be lost where a fraction is added to the large number of a clock
 
 
 def take_token(full_at: float, rate: float, burst: float, now: float) -> float | None:

@@ -76,8 +76,12 @@ class Door:
 
     def _begin(self, carrier: SocketCarrier | StreamCarrier, give_back: GiveBack | None, first_bytes: bytes) -> None:
         connection = Connection(self, carrier, give_back)
+        try:
+            carrier.start(connection)
+        except OSError:
+            self._forget(connection)
+            raise
         self.connections[connection] = None
-        carrier.start(connection)
         if first_bytes:
             connection.received(first_bytes)
 
@@ -129,7 +133,8 @@ class Door:
         if self._is_closed:
             return
         self._is_closed = True
-        self.server.flusher.flush()  # what this turn has to say
+        for server in {mount.server for mount in self._mounts}:
+            server.flusher.flush()  # what this turn has to say
         for connection in tuple(self.connections):
             connection.abort()
         self.deadlines.stop()

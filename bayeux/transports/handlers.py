@@ -10,6 +10,7 @@ Rules: SEC-19, SEC-L4, SEC-L7, WS-1; architecture §7.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextvars import Context
 from typing import Any
 
 from tornado.http1connection import HTTP1ServerConnection
@@ -40,9 +41,10 @@ class Entrance:
         self._door: Door | None = None
 
     def door(self) -> Door:
-        """Whose connections they become; made with the first."""
+        """Whose connections they become; made with the first, and with the first after ``close``."""
         if self._door is None:
-            self._door = Door(self.mounts, self.mounts[0].server.options)
+            # In a fresh context: what hooks left in that of this one request is nothing to other connections.
+            self._door = Context().run(Door, self.mounts, self.mounts[0].server.options)
         return self._door
 
     def give_back(self, application: Application, request: HTTPServerRequest) -> GiveBack:

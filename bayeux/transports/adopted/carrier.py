@@ -83,10 +83,7 @@ class Carrier(Protocol):
 
 
 class SocketCarrier:
-    """A plain connection on a socket that does not block.
-
-    Raises OSError where the connection cannot be watched.
-    """
+    """A plain connection on a socket that does not block."""
 
     __slots__ = ("_is_closing", "_is_finished", "_readiness", "_receiver", "_socket", "_unsent", "_watched", "peer")
 
@@ -101,10 +98,10 @@ class SocketCarrier:
         self._watched = 0
         self._is_closing = False
         self._is_finished = False
-        self._watch(READ)
 
     def start(self, receiver: Receiver) -> None:
-        """Tell ``receiver`` from now on."""
+        """Tell ``receiver`` from now on. Raises OSError where the connection cannot be watched."""
+        self._watch(READ)
         self._receiver = receiver
 
     @property

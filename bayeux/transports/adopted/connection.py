@@ -404,7 +404,7 @@ class Connection:
         Returns when to look again whether there is time for it; 0.0 for never.
         """
         if self.stage not in _AT_REST:
-            return 0.0
+            return now + REST if self.provenance is not None else 0.0
         if self.provenance is not None and self.provenance.was_used():
             return now + REST
         self.provenance = None

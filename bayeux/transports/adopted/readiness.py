@@ -30,7 +30,7 @@ class Watcher(Protocol):
     """Who waits for a socket."""
 
     def ready(self, events: int) -> None:
-        """Read, write or both are possible; also what else may be told is found out by trying."""
+        """Read, write or both are possible; an error or the end of the peer come too, and reading or writing tells."""
 
     def abort(self) -> None:
         """It failed: this is its end."""
@@ -79,7 +79,7 @@ class EpollReadiness(Readiness):
         watchers = self._watchers
         if descriptor >= len(watchers):
             watchers.extend([None] * (descriptor + 1 - len(watchers)))
-        if watchers[descriptor] is None:
+        if watchers[descriptor] is not watcher:  # or the number of one that was closed without a word
             if events:
                 self._epoll.register(descriptor, events)
                 watchers[descriptor] = watcher
