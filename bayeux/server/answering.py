@@ -115,7 +115,7 @@ def answer_held(server: BayeuxServer, session: ServerSession, reply: Reply, *, i
         return DONE
     if has_extensions(server, session):
         return _answer_held_extended(server, session, held_by, reply)
-    _send_taken(server, session, held_by, [reply])
+    answer(server, session, held_by, reply)
     return DONE
 
 
@@ -135,6 +135,18 @@ def _answer_held_extended(
         held_by.dismiss(session.options.duplicate_meta_connect_http_code)
         return
     _send_taken(server, session, held_by, replies)
+
+
+def answer(server: BayeuxServer, session: ServerSession, transport: Transport, reply: Reply) -> None:
+    """Answer a connect that no extension sees, with whatever is waiting."""
+    replies = [reply]
+    events = take(server, session, transport, replies)
+    written = (_encoded(reply),)
+    if session.is_traced:
+        trace_sent(session, events, written)
+    transport.send(events, written)
+    if session.acknowledgement is not None:
+        tell_sent(server, session, events, replies)
 
 
 def _send_taken(server: BayeuxServer, session: ServerSession, transport: Transport, replies: list[Reply]) -> None:

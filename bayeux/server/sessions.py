@@ -173,8 +173,7 @@ class ServerSession(BayeuxSession):
     @property
     def is_reachable(self) -> bool:
         """A connect is held or a socket is open: its client is there at this moment (SN-10)."""
-        is_inside = self.is_local and not self.is_over
-        return is_inside or self.held_by is not None or self.transport is not None
+        return self.held_by is not None or self.transport is not None or (self.is_local and not self.is_over)
 
     @property
     def reached_by(self) -> str:

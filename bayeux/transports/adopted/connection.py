@@ -199,13 +199,19 @@ class Connection:
             self.door.serve(self, mount, request)
 
     def _next_request(self) -> HttpRequest | None:
-        reader = self._reader
+        reader, provenance = self._reader, self.provenance
         if self._mount is None:
+            if provenance is not None:
+                options = self.options = provenance.mount.options("long-polling")
+                repeated = reader.read_repeated(provenance.head, options.header_bytes, options.max_message_size)
+                if repeated is not None:
+                    self._mount = provenance.mount
+                    return repeated
             self._mount = self._next_mount()
             if self._mount is None:
                 return None
             self.options = self._mount.options("long-polling")
-        options, known = self.options, None if self.provenance is None else self.provenance.head
+        options, known = self.options, None if provenance is None else provenance.head
         request = reader.read(
             options.header_bytes,
             options.max_message_size,
@@ -373,8 +379,9 @@ class Connection:
     def expect(self, seconds: float) -> None:
         """What is going on may last so long; then the connection is aborted."""
         if self.stage is not Stage.GONE:
-            self._deadline = self.door.clock() + seconds
-            self.door.deadlines.watch(self, self._deadline)
+            deadline = self._deadline = self.door.clock() + seconds
+            if not 0.0 < self.next_look <= deadline:
+                self.door.deadlines.watch(self, deadline)
 
     def look_at(self, when: float) -> None:
         """Have it looked at by then; its socket tells by itself when next."""
