@@ -73,12 +73,13 @@ def _encoded(reply: Reply) -> bytes:
 def take(server: BayeuxServer, session: ServerSession, transport: Transport, replies: list[Reply]) -> Batch:
     """What the session has waiting, to be written to ``transport`` now beside these replies."""
     # A batch that is open at the end of its session is over, too: there is no later.
+    queue = session.queue
     is_open = transport.writable and (not session.is_batching or session.is_over)
     is_seen = session.hooks is not None or server.listeners.dequeue
     if session.acknowledgement is not None:
         batch = _take_numbered(server, session, session.acknowledgement, replies, is_open=is_open)
-    elif is_open and (session.queue.messages or is_seen):
-        if session.queue.controlled:
+    elif is_open and (queue.messages or is_seen):
+        if queue.controlled:
             drop_stale(server, session)
         if is_seen:
             _ask_dequeue(server, session, replies)
@@ -113,7 +114,7 @@ def answer_held(server: BayeuxServer, session: ServerSession, reply: Reply, *, i
     held_by = attachment.let_go(server, session, is_timeout=is_timeout)
     if held_by is None or held_by.closed:
         return DONE
-    if has_extensions(server, session):
+    if server.extensions or session.hooks is not None:
         return _answer_held_extended(server, session, held_by, reply)
     answer(server, session, held_by, reply)
     return DONE

@@ -16,10 +16,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bayeux.protocol.channel import META_CONNECT
+from bayeux.protocol.channel import META_CONNECT, parse_channel
 from bayeux.protocol.effects import Hold, Reply
 from bayeux.protocol.errors import ProtocolError
-from bayeux.protocol.message import Fields, Message, Request, oversized
+from bayeux.protocol.message import Fields, Message, Request, is_valid_id, oversized
 from bayeux.protocol.session import Arrival
 from bayeux.protocol.transitions import receive
 from bayeux.server import answering, attachment
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from bayeux.server.server import BayeuxServer
     from bayeux.server.sessions import ServerSession
     from bayeux.server.transport import Context, Transport
+
+_CHANNEL = parse_channel(META_CONNECT)
+_USUAL = frozenset(("channel", "clientId", "connectionType", "id"))
+"""Fields of nearly every connect; where its session was found by them, only its ``id`` is left to check (MSG-14)."""
 
 
 def connect(server: BayeuxServer, messages: Sequence[Fields], transport: Transport, context: Context) -> Rest | None:
@@ -68,13 +72,16 @@ def _is_plain(server: BayeuxServer, session: ServerSession) -> bool:
 
 def _admitted(messages: Sequence[Fields], session: ServerSession, context: Context, now: float) -> Message | None:
     """The message, if it is in order and within its session's rate (SEC-L19)."""
-    options = context.options
+    fields, options = messages[0], context.options
     if oversized(messages, options):
         return None
-    try:
-        message = Message(messages[0], options)
-    except ProtocolError:
-        return None
+    if fields.keys() <= _USUAL and ((given := fields.get("id")) is None or is_valid_id(given)):
+        message = Message.as_checked(_CHANNEL, fields, Request.CONNECT)
+    else:
+        try:
+            message = Message(fields, options)
+        except ProtocolError:
+            return None
     if not session.take_token(options, now):
         return None
     session.refused_in_a_row = 0
@@ -88,6 +95,8 @@ def _process(
     server: BayeuxServer, session: ServerSession, transport: Transport, message: Message, context: Context, now: float
 ) -> None:
     handled.set(message)
+    if server.listeners.suspended:
+        message.begin_reply()  # they may add to it
     counters = server.counters
     counters.messages_received[message.channel.kind, transport.name] += 1
     is_crowded = server.sessions.is_crowded(session, context)

@@ -611,7 +611,8 @@ class BayeuxServer:
                 answering.push(self, session, socket)
         elif session.held_by is not None and session.held_by.writable:
             session.return_token()
-            self.release(session)
+            if rest := answering.release(self, session):
+                self.go(rest)
 
     def release(self, session: ServerSession, *, is_timeout: bool = False) -> None:
         """Answer its held connect with whatever is waiting (CN-3)."""

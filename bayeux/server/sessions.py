@@ -386,8 +386,8 @@ class Sessions:
 
     def free_slot(self, session: ServerSession) -> None:
         """It no longer is."""
-        if session.browser is not None:
-            _decrement(self.held_by_browser, session.browser)
+        if session.browser is not None and (others := self.held_by_browser.pop(session.browser) - 1) > 0:
+            self.held_by_browser[session.browser] = others
 
 
 def _decrement(counts: dict[str, int], key: str) -> None:

@@ -157,6 +157,8 @@ def messages_of(content_type: str, body: bytes, options: Options) -> Envelope:
 
     Raises MalformedBody.
     """
+    if _is_plain_json(content_type):
+        return _at_least_one(parse_envelope(body, options))
     kind, charset = _kind_and_charset(content_type)
     text = body if charset in _UTF_8 else _decoded(charset, body)
     is_form = kind == _FORM
@@ -166,6 +168,13 @@ def messages_of(content_type: str, body: bytes, options: Options) -> Envelope:
     if is_form:
         return messages_of_form(text, options)
     return _at_least_one(parse_envelope(text, options))
+
+
+@lru_cache(maxsize=64)
+def _is_plain_json(content_type: str) -> bool:
+    """Whether a body of this type is JSON in UTF-8, as nearly all are."""
+    kind, charset = _kind_and_charset(content_type)
+    return kind in _JSON and charset in _UTF_8
 
 
 @lru_cache(maxsize=64)
