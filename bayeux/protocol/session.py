@@ -278,12 +278,13 @@ class BayeuxSession:
         """End it because the server stops."""
         return self._break_off(EndReason.DRAIN)
 
-    def release(self, now: float, leaving: float | None = None) -> list[Effect]:
-        """Answer the held connect: events came, its time is up, or the server is going (CN-3)."""
-        if self.held is None:
-            return []
-        held, self.held = self.held, None
-        return [Release(self._connect_reply(held, now, leaving=leaving))]
+    def release(self, now: float, leaving: float | None = None) -> ReplyFields | None:
+        """The answer to the held connect, if there is one: events came, its time is up, or the server goes (CN-3)."""
+        held = self.held
+        if held is None:
+            return None
+        self.held = None
+        return self._connect_reply(held, now, leaving)
 
     def lose_held_connect(self, now: float) -> None:
         """The connection of the held connect is gone, or another one took over (SES-8, CN-11, WS-14)."""

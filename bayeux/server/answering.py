@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 from bayeux.protocol import json
 from bayeux.protocol.channel import META_CONNECT, META_HANDSHAKE
-from bayeux.protocol.effects import Release
 from bayeux.protocol.encoded import NOTHING, Batch
 from bayeux.protocol.errors import InternalError
 from bayeux.protocol.message import Reply, failed, reply_to
@@ -100,13 +99,11 @@ def drop_stale(server: BayeuxServer, session: ServerSession) -> None:
 
 def release(server: BayeuxServer, session: ServerSession, *, is_timeout: bool = False) -> Rest:
     """Answer its held connect with whatever is waiting (CN-3)."""
-    effects = session.release(server.clock(), server.leaving_interval() if server.is_draining else None)
-    if not effects:
+    reply = session.release(server.clock(), server.leaving_interval() if server.is_draining else None)
+    if reply is None:
         return DONE
-    (effect,) = effects
-    assert isinstance(effect, Release)
     server.watch(session)
-    return answer_held(server, session, effect.fields, is_timeout=is_timeout)
+    return answer_held(server, session, reply, is_timeout=is_timeout)
 
 
 def answer_held(server: BayeuxServer, session: ServerSession, reply: Reply, *, is_timeout: bool) -> Rest:

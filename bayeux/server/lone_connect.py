@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bayeux.protocol.channel import META_CONNECT, parse_channel
+from bayeux.protocol.channel import META_CONNECT, Kind, parse_channel
 from bayeux.protocol.effects import Hold, Reply
 from bayeux.protocol.errors import ProtocolError
 from bayeux.protocol.message import Fields, Message, Request, is_valid_id, oversized
@@ -97,10 +97,10 @@ def _process(
     handled.set(message)
     if server.listeners.suspended:
         message.begin_reply()  # they may add to it
-    counters = server.counters
-    counters.messages_received[message.channel.kind, transport.name] += 1
+    counters, name = server.counters, transport.name
+    counters.messages_received[Kind.META, name] += 1
     is_crowded = server.sessions.is_crowded(session, context)
-    (effect,) = receive(session, message, Arrival(now, transport.name, False, True, False, is_crowded))
+    (effect,) = receive(session, message, Arrival(now, name, crowded=is_crowded))
     server.watch(session)
     if isinstance(effect, Hold):
         attachment.hold(server, session, transport, message)

@@ -52,6 +52,7 @@ class Stage(Enum):
 
 
 _BETWEEN_REQUESTS = frozenset((Stage.IDLE, Stage.HEAD, Stage.BODY))
+_SERVING = Stage.SERVING
 _AT_REST = frozenset((Stage.IDLE, Stage.SERVING))
 _UNUSED = RequestReader()  # of connections that read no request at the moment: nothing is ever fed to it
 
@@ -286,11 +287,11 @@ class Connection:
     ) -> int:
         """The response to the request being served; after it the next one, or the end (``Requester``)."""
         data = response(status, body, lines, content_type=content_type, is_head=is_head)
-        if self.stage is Stage.SERVING:
+        if self.stage is _SERVING:
             self.occupant = None
             self.write(data)
-        if self.stage is Stage.SERVING:  # not cut off
-            self._go_on_after_answer(keep_alive)
+            if self.stage is _SERVING:  # not cut off
+                self._go_on_after_answer(keep_alive)
         return len(data)
 
     def _go_on_after_answer(self, keep_alive: bool) -> None:
@@ -300,7 +301,7 @@ class Connection:
             else:
                 self.close()
             return
-        self._enter(Stage.IDLE)
+        self.stage = Stage.IDLE
         self.expect(self.options.keepalive_idle)
         if self._reader.waiting:
             self.door.call_soon(self._advance)

@@ -209,16 +209,12 @@ class RequestReader:
 
         Args: see ``read``.
         """
-        waiting, before, length = self.waiting, len(known.raw), known.length
-        end = before + length
-        if (
-            self.head is not None
-            or known.is_encoded
-            or len(waiting) < end
-            or not waiting.startswith(known.raw)
-            or before > header_bytes
-            or 0 < max_body < length
-        ):
+        waiting, raw = self.waiting, known.raw
+        if not waiting.startswith(raw) or known.is_encoded or self.head is not None:
+            return None
+        before = len(raw)
+        end = before + known.length
+        if len(waiting) < end or before > header_bytes or 0 < max_body < known.length:
             return None
         self.waiting = waiting[end:]
         return HttpRequest(known, waiting[before:end])
