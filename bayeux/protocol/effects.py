@@ -29,20 +29,28 @@ class HeldConnect:
     """A connect that waits for events: what its reply will need.
 
     Args:
-        reply: the reply's beginning, ``id`` and ``channel``, and what hooks added to it.
+        reply: the reply's beginning, ``id`` and ``channel``, and what hooks added to it; None where there is
+            nothing but these two, and nobody looks at it before it is sent.
         until: when to answer it at the latest (CN-8), on the caller's clock.
         wants_advice: it brought an ``advice``, so its reply has one (ADV-4).
         interval: seconds the client said it would stay away afterwards (ADV-6), else None.
         transport: name of the transport that carries it.
+        message_id: of the connect; needed where there is no reply yet.
     """
 
     __slots__ = ("_id", "_reply", "interval", "transport", "until", "wants_advice")
 
     def __init__(
-        self, reply: ReplyFields, until: float, wants_advice: bool, interval: float | None, transport: str
+        self,
+        reply: ReplyFields | None,
+        until: float,
+        wants_advice: bool,
+        interval: float | None,
+        transport: str,
+        message_id: MessageId | None = None,
     ) -> None:
         self._reply: ReplyFields | None = reply
-        self._id: MessageId | None = None
+        self._id: MessageId | None = message_id if reply is None else None
         self.until: float = until
         self.wants_advice: bool = wants_advice
         self.interval: float | None = interval

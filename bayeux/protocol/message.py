@@ -132,6 +132,14 @@ class Message:
         return message
 
     @classmethod
+    def as_checked(cls, channel: ChannelName, fields: Fields, request: Request) -> Message:
+        """One of a client, in which its caller left nothing to check."""
+        message = cls.__new__(cls)
+        message._start(fields)
+        message.channel, message.id, message.request = channel, fields.get("id"), request
+        return message
+
+    @classmethod
     def as_heard(cls, channel: ChannelName, fields: Fields) -> Message:
         """An event or a reply, as a client inside the server hears it: what we made ourselves, no checks."""
         message = cls.__new__(cls)
@@ -197,6 +205,11 @@ class Message:
     def reply(self) -> Reply:
         """The reply being built (MSGX-1): ``id`` and ``channel`` at first; what hooks add to it is sent."""
         return self._reply if self._reply is not None else self.begin_reply()
+
+    @property
+    def begun_reply(self) -> Reply | None:
+        """The same if somebody has asked for it, else None."""
+        return self._reply
 
     def begin_reply(self) -> Reply:
         """Settle what the reply repeats of the message."""

@@ -186,13 +186,14 @@ class BayeuxSession:
         if self.held is not None:
             self.held = None
             effects.append(Dismiss())
-        given = message.advice
-        interval = self._client_interval(given)
-        timeout = self._client_timeout(given)
-        wants_advice = message.fields.get("advice") is not None
-        if self._has_lost_events(message):
+        given = message.fields.get("advice")
+        wants_advice = given is not None
+        interval = self._client_interval(given) if given else None
+        timeout = self._client_timeout(given) if given else self._timeout
+        if self.acknowledgement is not None and self._has_lost_events(self.acknowledgement, message):
             timeout, wants_advice = 0.0, True
-        held = HeldConnect(message.reply, arrival.now + timeout, wants_advice, interval, arrival.transport)
+        until = arrival.now + timeout
+        held = HeldConnect(message.begun_reply, until, wants_advice, interval, arrival.transport, message.id)
         if arrival.leaving is not None:
             effects.append(Reply(self._connect_reply(held, arrival.now, leaving=arrival.leaving)))
         elif self.state is State.HANDSHAKEN or timeout <= 0 or not arrival.alone or self._has_events_for(arrival):
@@ -246,11 +247,10 @@ class BayeuxSession:
         reply["advice"] = self._farewell_advice(arrival.transport)
         return [Reply(reply)]
 
-    def _has_lost_events(self, message: Message) -> bool:
+    def _has_lost_events(self, acknowledgement: Acknowledgement, message: Message) -> bool:
         """ACK-11: what was sent did not arrive, and nothing else will bring it along soon."""
         return (
-            self.acknowledgement is not None
-            and bool(self.acknowledgement.sent)
+            bool(acknowledgement.sent)
             and batch_number(message.ext.get("ack")) is not None
             and not self.queue.is_pressing
             and message.advice.get("timeout") is None
@@ -278,12 +278,13 @@ class BayeuxSession:
         """End it because the server stops."""
         return self._break_off(EndReason.DRAIN)
 
-    def release(self, now: float, leaving: float | None = None) -> list[Effect]:
-        """Answer the held connect: events came, its time is up, or the server is going (CN-3)."""
-        if self.held is None:
-            return []
-        held, self.held = self.held, None
-        return [Release(self._connect_reply(held, now, leaving=leaving))]
+    def release(self, now: float, leaving: float | None = None) -> ReplyFields | None:
+        """The answer to the held connect, if there is one: events came, its time is up, or the server goes (CN-3)."""
+        held = self.held
+        if held is None:
+            return None
+        self.held = None
+        return self._connect_reply(held, now, leaving)
 
     def lose_held_connect(self, now: float) -> None:
         """The connection of the held connect is gone, or another one took over (SES-8, CN-11, WS-14)."""
@@ -355,15 +356,18 @@ class BayeuxSession:
 
     @property
     def _timeout(self) -> float:
-        return _own_or(self.timeout, self.options.timeout)
+        own = self.timeout
+        return self.options.timeout if own is None or own < 0 else own
 
     @property
     def _interval(self) -> float:
-        return _own_or(self.interval, self.options.interval)
+        own = self.interval
+        return self.options.interval if own is None or own < 0 else own
 
     @property
     def _max_interval(self) -> float:
-        return _own_or(self.max_interval, self.options.max_interval)
+        own = self.max_interval
+        return self.options.max_interval if own is None or own < 0 else own
 
     def _client_timeout(self, given: Advice) -> float:
         """CN-2, ADV-7: the client may shorten the hold, not lengthen it."""
@@ -385,11 +389,12 @@ class BayeuxSession:
 
     def _connect_reply(self, held: HeldConnect, now: float, leaving: float | None = None) -> ReplyFields:
         """A successful connect reply, with the advice that ADV-4 asks for; starts the expiry clock."""
-        interval = self._interval if held.interval is None else held.interval
+        usual = self._interval
+        interval = usual if held.interval is None else held.interval
         self._start_clock(now, interval if leaving is None else leaving)
         reply = held.reply
         reply["successful"] = True
-        is_news = self.advised != (self._interval, self._timeout, held.transport)
+        is_news = self.advised != (usual, self._timeout, held.transport)
         if leaving is not None:
             reply["advice"] = self._advise(leaving, held.transport)
         elif held.wants_advice or is_news:
@@ -431,10 +436,6 @@ class BayeuxSession:
 def _shared(interval: float, timeout: float, transport: str) -> tuple[float, float, str]:
     """What one session was advised others were, too."""
     return (interval, timeout, transport)
-
-
-def _own_or(own: float | None, usual: float) -> float:
-    return usual if own is None or own < 0 else own
 
 
 def _success(message: Message) -> ReplyFields:

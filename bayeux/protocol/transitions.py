@@ -77,7 +77,8 @@ def receive(session: BayeuxSession, message: Message, arrival: Arrival) -> list[
     """
     action, following = transition(session, message.request)
     effects = action(session, message, arrival)
-    _enter(session, following)
+    if following is not session.state:
+        _enter(session, following)
     return effects
 
 

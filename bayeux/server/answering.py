@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 from bayeux.protocol import json
 from bayeux.protocol.channel import META_CONNECT, META_HANDSHAKE
-from bayeux.protocol.effects import Release
 from bayeux.protocol.encoded import NOTHING, Batch
 from bayeux.protocol.errors import InternalError
 from bayeux.protocol.message import Reply, failed, reply_to
@@ -73,12 +72,13 @@ def _encoded(reply: Reply) -> bytes:
 def take(server: BayeuxServer, session: ServerSession, transport: Transport, replies: list[Reply]) -> Batch:
     """What the session has waiting, to be written to ``transport`` now beside these replies."""
     # A batch that is open at the end of its session is over, too: there is no later.
+    queue = session.queue
     is_open = transport.writable and (not session.is_batching or session.is_over)
     is_seen = session.hooks is not None or server.listeners.dequeue
     if session.acknowledgement is not None:
         batch = _take_numbered(server, session, session.acknowledgement, replies, is_open=is_open)
-    elif is_open and (session.queue.messages or is_seen):
-        if session.queue.controlled:
+    elif is_open and (queue.messages or is_seen):
+        if queue.controlled:
             drop_stale(server, session)
         if is_seen:
             _ask_dequeue(server, session, replies)
@@ -99,13 +99,11 @@ def drop_stale(server: BayeuxServer, session: ServerSession) -> None:
 
 def release(server: BayeuxServer, session: ServerSession, *, is_timeout: bool = False) -> Rest:
     """Answer its held connect with whatever is waiting (CN-3)."""
-    effects = session.release(server.clock(), server.leaving_interval() if server.is_draining else None)
-    if not effects:
+    reply = session.release(server.clock(), server.leaving_interval() if server.is_draining else None)
+    if reply is None:
         return DONE
-    (effect,) = effects
-    assert isinstance(effect, Release)
     server.watch(session)
-    return answer_held(server, session, effect.fields, is_timeout=is_timeout)
+    return answer_held(server, session, reply, is_timeout=is_timeout)
 
 
 def answer_held(server: BayeuxServer, session: ServerSession, reply: Reply, *, is_timeout: bool) -> Rest:
@@ -113,9 +111,9 @@ def answer_held(server: BayeuxServer, session: ServerSession, reply: Reply, *, i
     held_by = attachment.let_go(server, session, is_timeout=is_timeout)
     if held_by is None or held_by.closed:
         return DONE
-    if has_extensions(server, session):
+    if server.extensions or session.hooks is not None:
         return _answer_held_extended(server, session, held_by, reply)
-    _send_taken(server, session, held_by, [reply])
+    answer(server, session, held_by, reply)
     return DONE
 
 
@@ -135,6 +133,18 @@ def _answer_held_extended(
         held_by.dismiss(session.options.duplicate_meta_connect_http_code)
         return
     _send_taken(server, session, held_by, replies)
+
+
+def answer(server: BayeuxServer, session: ServerSession, transport: Transport, reply: Reply) -> None:
+    """Answer a connect that no extension sees, with whatever is waiting."""
+    replies = [reply]
+    events = take(server, session, transport, replies)
+    written = (_encoded(reply),)
+    if session.is_traced:
+        trace_sent(session, events, written)
+    transport.send(events, written)
+    if session.acknowledgement is not None:
+        tell_sent(server, session, events, replies)
 
 
 def _send_taken(server: BayeuxServer, session: ServerSession, transport: Transport, replies: list[Reply]) -> None:

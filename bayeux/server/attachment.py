@@ -124,14 +124,12 @@ def _drop_held(server: BayeuxServer, session: ServerSession, transport: Transpor
 
 def note_reachability(server: BayeuxServer, session: ServerSession) -> None:
     """Tell where a client can be reached again, or no longer (SN-10, MON-2)."""
-    if not session.note_reachability(server.clock()):
-        return
-    listeners = server.listeners
-    if not (listeners.connection_opened or listeners.connection_closed):
-        return
-    opened_or_closed = listeners.connection_opened if session.is_reachable else listeners.connection_closed
-    if opened_or_closed:
-        _tell_in_turn(server, session, tell(opened_or_closed, session))
+    if session.note_reachability(server.clock()):
+        listeners = server.listeners
+        if listeners.connection_opened or listeners.connection_closed:
+            opened_or_closed = listeners.connection_opened if session.is_reachable else listeners.connection_closed
+            if opened_or_closed:
+                _tell_in_turn(server, session, tell(opened_or_closed, session))
 
 
 def _tell_in_turn(server: BayeuxServer, session: ServerSession, steps: Steps[None]) -> None:

@@ -37,13 +37,13 @@ class Binding:
         session = self._sessions.find(client_id)
         if session is None or self._is_foreign_user(session, context):
             return None
-        if transport.name == CALLBACK_POLLING:
-            is_proven = _is_same_browser(session, context)  # JP-7: any page can make a browser load a script
-        else:
-            is_proven = _has_proof(session, context) or context.options.trust_client_session
-        if is_proven:
-            if context.browser == session.browser:
-                session.browser = context.browser  # one string in place of two, for as long as its connect is held
+        browser = context.browser
+        if browser is not None and browser == session.browser:
+            session.browser = browser  # one string in place of two, for as long as its connect is held
+            return session
+        if transport.name != CALLBACK_POLLING and (  # JP-7: any page can make a browser load a script
+            _is_same_user(session, context) or context.options.trust_client_session
+        ):
             return session
         if context.browser is None and not self._has_warned:
             self._has_warned = True
@@ -100,9 +100,9 @@ def _is_guest_with_nothing_to_show(session: ServerSession, context: Context) -> 
 
 
 def _has_proof(session: ServerSession, context: Context) -> bool:
-    is_same_user = context.user is not None and context.user == session.user
-    return is_same_user or _is_same_browser(session, context)
+    is_same_browser = context.browser is not None and context.browser == session.browser
+    return is_same_browser or _is_same_user(session, context)
 
 
-def _is_same_browser(session: ServerSession, context: Context) -> bool:
-    return context.browser is not None and context.browser == session.browser
+def _is_same_user(session: ServerSession, context: Context) -> bool:
+    return context.user is not None and context.user == session.user

@@ -178,6 +178,7 @@ class Exchange:
 
     def _process_connect(self, session: ServerSession, message: Message) -> Steps[None]:
         """The expiry clock stands still meanwhile, and runs again whatever comes of it (SES-5, SES-7)."""
+        message.begin_reply()  # hooks may add to it for as long as it is held
         session.stop_clock(self._server.clock())
         self._server.watch(session)
         try:

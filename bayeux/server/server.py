@@ -30,7 +30,7 @@ from bayeux.protocol.options import Options
 from bayeux.protocol.session import NEVER
 from bayeux.protocol.template import Template
 from bayeux.protocol.transitions import Happening
-from bayeux.server import answering, attachment, ending, fanout, publication, revalidation, short_way
+from bayeux.server import answering, attachment, ending, fanout, lone_connect, publication, revalidation, short_way
 from bayeux.server.admission import Admission
 from bayeux.server.authorizers import warn_of_open_patterns
 from bayeux.server.binding import Binding
@@ -507,7 +507,8 @@ class BayeuxServer:
         """
         before = handled.get()
         try:
-            rest = short_way.publish(self, messages, transport, context) if transport.streaming else None
+            shortened = short_way.publish if transport.streaming else lone_connect.connect
+            rest = shortened(self, messages, transport, context)
             if rest is None:
                 rest = self._exchange(messages, transport, context).steps()
             return self.go(rest)
@@ -583,6 +584,20 @@ class BayeuxServer:
             case End(reason):
                 yield from ending.end(self, session, reason)
 
+    def owned_session(
+        self, fields: Fields, transport: Transport, context: Context, *, is_poll: bool
+    ) -> ServerSession | None:
+        """The session that the first message names, if this request may speak for it (SES-4).
+
+        Args:
+            is_poll: that message is a connect by a transport that cannot push.
+        """
+        client_id = fields.get("clientId")
+        session = self._binding.find(client_id if isinstance(client_id, str) else None, transport, context)
+        if session is not None:
+            attachment.attach(self, session, transport, is_poll=is_poll)
+        return session
+
     def write(self, session: ServerSession) -> None:
         """Write what a session has waiting, if there is a way to write it (WS-10, WS-12, DEL-1)."""
         queue = session.queue
@@ -596,7 +611,8 @@ class BayeuxServer:
                 answering.push(self, session, socket)
         elif session.held_by is not None and session.held_by.writable:
             session.return_token()
-            self.release(session)
+            if rest := answering.release(self, session):
+                self.go(rest)
 
     def release(self, session: ServerSession, *, is_timeout: bool = False) -> None:
         """Answer its held connect with whatever is waiting (CN-3)."""
@@ -612,7 +628,7 @@ class BayeuxServer:
     def watch(self, session: ServerSession) -> None:
         """Look at the session again at its next deadline."""
         deadline = session.next_deadline
-        if deadline != NEVER:
+        if deadline < (session.next_look or NEVER):
             self.deadlines.watch(session, deadline)
 
     def expire(self, session: ServerSession) -> None:
@@ -654,18 +670,9 @@ class BayeuxServer:
         begins = is_handshake(messages[0])
         if len(messages) > 1 and (begins or any(is_handshake(fields) for fields in messages)):
             raise HandshakeNotAlone("a handshake must be alone in its request")
-        session = None if begins else self._owned_session(messages[0], transport, context)
+        is_poll = not transport.streaming and asks_for(Request.CONNECT, messages[0])
+        session = None if begins else self.owned_session(messages[0], transport, context, is_poll=is_poll)
         return Exchange(self, messages, session, transport, context)
-
-    def _owned_session(self, fields: Fields, transport: Transport, context: Context) -> ServerSession | None:
-        """The session that the first message names, if this request may speak for it (SES-4)."""
-        client_id = fields.get("clientId")
-        named = client_id if isinstance(client_id, str) else None
-        session = self._binding.find(named, transport, context)
-        if session is not None:
-            is_poll = not transport.streaming and asks_for(Request.CONNECT, fields)
-            attachment.attach(self, session, transport, is_poll=is_poll)
-        return session
 
     def _on_batch(self, batch: Batch) -> None:
         accepted_at = batch.messages[0].accepted_at

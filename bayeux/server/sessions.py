@@ -173,8 +173,7 @@ class ServerSession(BayeuxSession):
     @property
     def is_reachable(self) -> bool:
         """A connect is held or a socket is open: its client is there at this moment (SN-10)."""
-        is_inside = self.is_local and not self.is_over
-        return is_inside or self.held_by is not None or self.transport is not None
+        return self.held_by is not None or self.transport is not None or (self.is_local and not self.is_over)
 
     @property
     def reached_by(self) -> str:
@@ -387,8 +386,8 @@ class Sessions:
 
     def free_slot(self, session: ServerSession) -> None:
         """It no longer is."""
-        if session.browser is not None:
-            _decrement(self.held_by_browser, session.browser)
+        if session.browser is not None and (others := self.held_by_browser.pop(session.browser) - 1) > 0:
+            self.held_by_browser[session.browser] = others
 
 
 def _decrement(counts: dict[str, int], key: str) -> None:

@@ -70,7 +70,11 @@ def _serve(requester: Requester, mount: Mount, request: HttpRequest, open_socket
         provenance = Provenance(mount, request.head, requester.peer, requester.secure)
         if len(request.head.raw) <= LONGEST_REMEMBERED:
             requester.provenance = provenance
-    transport, exchange = provenance.transport, HttpExchange(requester, provenance)
+    exchange = HttpExchange(requester, provenance)
+    if provenance.is_admitted:
+        _begin(long_polling.start, exchange, request)
+        return
+    transport = provenance.transport
     options = exchange.context.options
     # Without CORS headers a page cannot read an answer; a script is run all the same (SEC-32).
     must_reject = options.reject_bad_origin or transport == "callback-polling"
@@ -82,8 +86,11 @@ def _serve(requester: Requester, mount: Mount, request: HttpRequest, open_socket
         exchange.refuse(400, UNKNOWN_TRANSPORT)
     elif transport == "websocket":
         _begin(open_socket, exchange, request)
+    elif transport == "callback-polling":
+        _begin(callback_polling.start, exchange, request)
     else:
-        _begin(long_polling.start if transport == "long-polling" else callback_polling.start, exchange, request)
+        provenance.is_admitted = True
+        _begin(long_polling.start, exchange, request)
 
 
 def _begin(start: Start, exchange: HttpExchange, request: HttpRequest) -> None:

@@ -75,7 +75,11 @@ class HttpExchange:
         head = provenance.head
         # DSC-11: who comes back on a new connection may come to another node.
         keep_alive = head.keep_alive and not self.mount.server.is_draining
-        lines = provenance.lines + connection_line(head.version, keep_alive) + self.further_headers() + extra
+        lines = provenance.lines + extra
+        if not (keep_alive and head.version == "1.1"):
+            lines += connection_line(head.version, keep_alive)
+        if self.context.has_answer_headers:
+            lines += self.further_headers()
         return self.requester.answer(
             status, body, lines, content_type=content_type, is_head=head.method == "HEAD", keep_alive=keep_alive
         )

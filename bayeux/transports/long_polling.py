@@ -55,13 +55,15 @@ class LongPoll:
 
     def handle(self, messages: Envelope) -> None:
         """Give the messages to the server; the answer comes through ``send`` or ``dismiss``."""
-        exchange, server = self._exchange, self._exchange.mount.server
-        self._needs_cookie = exchange.context.browser is None and is_handshake(messages[0])
+        exchange, name = self._exchange, self.name
+        server, context = exchange.mount.server, exchange.context
+        self._needs_cookie = context.browser is None and is_handshake(messages[0])
         exchange.requester.occupant = self
-        server.counters.connections[self.name] += 1
-        server.counters.bytes_received[self.name] += messages.size
+        counters = server.counters
+        counters.connections[name] += 1
+        counters.bytes_received[name] += messages.size
         try:
-            work = server.handle(messages, self, exchange.context)
+            work = server.handle(messages, self, context)
         except BodyRefused as refusal:
             self._end()
             exchange.refuse(refusal.status, words_of(refusal))
@@ -75,11 +77,12 @@ class LongPoll:
 
     def send(self, events: Batch, replies: Sequence[bytes]) -> None:
         """Answer: the events, oldest first, then the replies (BAT-5)."""
-        context, extra = self._exchange.context, b""
+        exchange, extra = self._exchange, b""
         if self._needs_cookie and self.session is not None and self.session.browser:
+            context = exchange.context
             extra = set_cookie(self.session.browser, context.options, secure=context.secure)  # HS-10
         self._end()
-        self._exchange.mount.server.counters.bytes_sent[self.name] += self._answer(events, replies, extra)
+        exchange.mount.server.counters.bytes_sent[self.name] += self._answer(events, replies, extra)
 
     def dismiss(self, status: int) -> None:
         """Answer with this status and nothing else (CN-10)."""
@@ -157,6 +160,8 @@ def messages_of(content_type: str, body: bytes, options: Options) -> Envelope:
 
     Raises MalformedBody.
     """
+    if _is_plain_json(content_type):
+        return _at_least_one(parse_envelope(body, options))
     kind, charset = _kind_and_charset(content_type)
     text = body if charset in _UTF_8 else _decoded(charset, body)
     is_form = kind == _FORM
@@ -166,6 +171,13 @@ def messages_of(content_type: str, body: bytes, options: Options) -> Envelope:
     if is_form:
         return messages_of_form(text, options)
     return _at_least_one(parse_envelope(text, options))
+
+
+@lru_cache(maxsize=64)
+def _is_plain_json(content_type: str) -> bool:
+    """Whether a body of this type is JSON in UTF-8, as nearly all are."""
+    kind, charset = _kind_and_charset(content_type)
+    return kind in _JSON and charset in _UTF_8
 
 
 @lru_cache(maxsize=64)

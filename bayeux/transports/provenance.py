@@ -43,6 +43,7 @@ class Provenance:
         "_rules",
         "_secure",
         "head",
+        "is_admitted",
         "is_preflight",
         "lines",
         "mount",
@@ -66,6 +67,8 @@ class Provenance:
         self._cookies = cookies_of(headers)
         self._browser = browser_of(self._cookies, rules.options)
         self._is_used = True
+        self.is_admitted: bool = False
+        """A long poll like this was found admissible, and is for as long as this holds."""
         self._path, _, self._query = head.target.partition("?")
         judge = rules.origins.judge_script if self.transport == "callback-polling" else rules.origins.judge
         self.verdict: Verdict = judge(headers, client.own_origin)

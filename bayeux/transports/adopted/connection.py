@@ -52,6 +52,7 @@ class Stage(Enum):
 
 
 _BETWEEN_REQUESTS = frozenset((Stage.IDLE, Stage.HEAD, Stage.BODY))
+_SERVING = Stage.SERVING
 _AT_REST = frozenset((Stage.IDLE, Stage.SERVING))
 _UNUSED = RequestReader()  # of connections that read no request at the moment: nothing is ever fed to it
 
@@ -199,13 +200,19 @@ class Connection:
             self.door.serve(self, mount, request)
 
     def _next_request(self) -> HttpRequest | None:
-        reader = self._reader
+        reader, provenance = self._reader, self.provenance
         if self._mount is None:
+            if provenance is not None:
+                options = self.options = provenance.mount.options("long-polling")
+                repeated = reader.read_repeated(provenance.head, options.header_bytes, options.max_message_size)
+                if repeated is not None:
+                    self._mount = provenance.mount
+                    return repeated
             self._mount = self._next_mount()
             if self._mount is None:
                 return None
             self.options = self._mount.options("long-polling")
-        options, known = self.options, None if self.provenance is None else self.provenance.head
+        options, known = self.options, None if provenance is None else provenance.head
         request = reader.read(
             options.header_bytes,
             options.max_message_size,
@@ -280,11 +287,11 @@ class Connection:
     ) -> int:
         """The response to the request being served; after it the next one, or the end (``Requester``)."""
         data = response(status, body, lines, content_type=content_type, is_head=is_head)
-        if self.stage is Stage.SERVING:
+        if self.stage is _SERVING:
             self.occupant = None
             self.write(data)
-        if self.stage is Stage.SERVING:  # not cut off
-            self._go_on_after_answer(keep_alive)
+            if self.stage is _SERVING:  # not cut off
+                self._go_on_after_answer(keep_alive)
         return len(data)
 
     def _go_on_after_answer(self, keep_alive: bool) -> None:
@@ -294,7 +301,7 @@ class Connection:
             else:
                 self.close()
             return
-        self._enter(Stage.IDLE)
+        self.stage = Stage.IDLE
         self.expect(self.options.keepalive_idle)
         if self._reader.waiting:
             self.door.call_soon(self._advance)
@@ -373,8 +380,9 @@ class Connection:
     def expect(self, seconds: float) -> None:
         """What is going on may last so long; then the connection is aborted."""
         if self.stage is not Stage.GONE:
-            self._deadline = self.door.clock() + seconds
-            self.door.deadlines.watch(self, self._deadline)
+            deadline = self._deadline = self.door.clock() + seconds
+            if not 0.0 < self.next_look <= deadline:
+                self.door.deadlines.watch(self, deadline)
 
     def look_at(self, when: float) -> None:
         """Have it looked at by then; its socket tells by itself when next."""

@@ -92,6 +92,8 @@ class Head:
     """Its bytes; empty where somebody else has read them."""
     length: int = 0
     """Bytes of the body, if it does not come in chunks."""
+    is_encoded: bool = False
+    """The body comes in chunks, or is compressed."""
 
     @property
     def path(self) -> str:
@@ -201,6 +203,21 @@ class RequestReader:
     def repeats(self, known: Head) -> bool:
         """Whether the next request begins with these very bytes, and thus means the same up to its body."""
         return self.waiting.startswith(known.raw)
+
+    def read_repeated(self, known: Head, header_bytes: int, max_body: int) -> HttpRequest | None:
+        """The request, if it is whole, begins with these very bytes and its body is plain; else ``read`` it.
+
+        Args: see ``read``.
+        """
+        waiting, raw = self.waiting, known.raw
+        if not waiting.startswith(raw) or known.is_encoded or self.head is not None:
+            return None
+        before = len(raw)
+        end = before + known.length
+        if len(waiting) < end or before > header_bytes or 0 < max_body < known.length:
+            return None
+        self.waiting = waiting[end:]
+        return HttpRequest(known, waiting[before:end])
 
     def target(self, header_bytes: int) -> str | None:
         """Path and query of the request that begins; None while its line is incomplete.
@@ -366,6 +383,7 @@ def parse_head(raw: bytes) -> Head:
         _keeps_alive(headers.get("connection"), version),
         raw,
         _length_of_body(headers, version),
+        "transfer-encoding" in headers or "content-encoding" in headers,
     )
 
 
