@@ -18,7 +18,8 @@ from bayeux.transports.origin import IsAllowed, Origins
 from bayeux.transports.proxy import Proxies
 
 if TYPE_CHECKING:
-    from bayeux.transports.provenance import Provenance
+    from bayeux.transports.adopted.http import Common
+    from bayeux.transports.provenance import Judgement, Provenance
 
 log: logging.Logger = logging.getLogger(__name__)
 
@@ -37,6 +38,8 @@ class Rules:
     options: Options
     origins: Origins
     proxies: Proxies
+    judged: dict[tuple[Common, bool], Judgement] = field(default_factory=dict, compare=False, repr=False)
+    """See ``provenance.judge``."""
     resting: dict[Hashable, tuple[Provenance, Context]] = field(default_factory=dict, compare=False, repr=False)
     """See ``Provenance.at_rest``."""
 

@@ -221,7 +221,7 @@ class Connection:
         reader, provenance = self._reader, self.provenance
         if not reader.waiting:
             return None
-        if provenance is not None and reader.repeats(provenance.head):
+        if provenance is not None and reader.begins_like(provenance.head):
             return provenance.mount
         target = reader.target(self.options.header_bytes)
         if target is None:
