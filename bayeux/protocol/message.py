@@ -113,8 +113,8 @@ class Message:
     def __init__(self, fields: Fields, options: Options) -> None:
         self._start(fields)
         self.channel: ChannelName = _channel(fields, options)
-        given = self.id = fields.get("id")
-        if given is not None and not is_valid_id(given):
+        self.id: MessageId | None = fields.get("id")
+        if self.id is not None and not is_valid_id(self.id):
             raise MessageIdInvalid
         self.request: Request = _request(self.channel) if self.channel.kind is Kind.META else Request.PUBLISH
         _check_types(fields, self.request)
@@ -338,10 +338,8 @@ def _bounded(channel: ChannelName, options: Options) -> ChannelName:
 
 def _channel(fields: Fields, options: Options) -> ChannelName:
     given = fields.get("channel")
-    if given is None:
-        raise ChannelMissing
     if not isinstance(given, str):
-        raise FieldInvalid("channel")
+        raise ChannelMissing if given is None else FieldInvalid("channel")
     return _bounded(parse_channel(given), options)
 
 

@@ -28,6 +28,9 @@ Identify = Callable[[Context], "str | None | Awaitable[str | None]"]
 
 May set ``context.answer_headers``, and raise ``Unavailable`` where it cannot tell now: 503."""
 
+_ENDS = ("", "/", "?")
+"""What may stand behind a mount's path."""
+
 TransportName = Literal["websocket", "long-polling", "callback-polling"]
 
 
@@ -121,8 +124,7 @@ class Mount:
 
     def covers(self, target: str) -> bool:
         """Whether a request target leads here (HTTP-1). Nothing is decoded: names are compared as sent."""
-        rest = target[len(self.path) :]
-        return target.startswith(self.path) and (not rest or rest[0] in "/?")
+        return target.startswith(self.path) and target[len(self.path) : len(self.path) + 1] in _ENDS
 
 
 def mounts_of(served: Iterable[Mount | BayeuxServer], mounting: Mounting) -> tuple[Mount, ...]:

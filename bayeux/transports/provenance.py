@@ -105,8 +105,8 @@ class Provenance:
         rules = self._rules = mount.rules(transport)
         judgement = self._judgement = judge(rules, transport, head, peer, secure)
         self._peer = judgement.peer or peer
-        self._cookies = cookies_of(head.headers)
-        self._browser = browser_of(self._cookies, rules.options)
+        cookies = self._cookies = cookies_of(head.headers)
+        self._browser = browser_of(cookies, rules.options) if cookies else None
         self._is_used = True
         self.is_preflight: bool = judgement.is_preflight
         """A browser asks whether it may ask (CORS-3)."""
