@@ -116,7 +116,7 @@ class Message:
         self.id: MessageId | None = fields.get("id")
         if self.id is not None and not is_valid_id(self.id):
             raise MessageIdInvalid
-        self.request: Request = _request(self.channel)
+        self.request: Request = _request(self.channel) if self.channel.kind is Kind.META else Request.PUBLISH
         _check_types(fields, self.request)
         if options.max_ext_size and "ext" in fields and len(json.encode(fields["ext"])) > options.max_ext_size:
             raise FieldInvalid("ext")
@@ -223,6 +223,8 @@ def asks_for(request: Request, fields: Fields) -> bool:
     channel = fields.get("channel")
     if not isinstance(channel, str) or not channel.startswith(request):
         return False
+    if channel == request:
+        return True
     try:
         return parse_channel(channel).text == request
     except ProtocolError:
@@ -261,7 +263,7 @@ def reply_to(fields: Fields, known_id: MessageId | None = None) -> Reply:
     if given is not None and (given is known_id or is_valid_id(given)):
         reply["id"] = given
     channel = fields.get("channel")
-    if isinstance(channel, str) and len(channel) <= 2 * names.MAX_LENGTH:
+    if isinstance(channel, str) and len(channel) <= _LONGEST_REPEATED:
         reply["channel"] = channel
     if "subscription" in fields and channel in _WITH_SUBSCRIPTION:
         reply["subscription"] = fields["subscription"]  # SUB-1: clients look the reply up by it
@@ -276,6 +278,9 @@ def failed(reply: Reply, error: ProtocolError, advice: Mapping[str, Any] | None 
         reply["advice"] = dict(advice)
     reply.update(error.instead)
     return reply
+
+
+_LONGEST_REPEATED = 2 * names.MAX_LENGTH
 
 
 def is_valid_id(value: object) -> bool:
@@ -318,18 +323,22 @@ def subscriptions_of(message: Message, options: Options) -> list[ChannelName]:
     if wanted is None or wanted == []:
         raise SubscriptionMissing
     if isinstance(wanted, str):
-        wanted = [wanted]
+        return [_subscription(wanted, options)]
     if isinstance(wanted, list) and 0 < options.max_subscriptions_per_session < len(wanted):
         raise SubscribeDenied("limit") if message.request is Request.SUBSCRIBE else UnsubscribeFailed
     if not isinstance(wanted, list) or not all(isinstance(each, str) for each in wanted):
         raise SubscriptionInvalid
+    return [_subscription(each, options) for each in wanted]
+
+
+def _subscription(text: str, options: Options) -> ChannelName:
     try:
-        channels = [_bounded(parse_channel(each), options) for each in wanted]
+        channel = _bounded(parse_channel(text), options)
     except ProtocolError:
         raise SubscriptionInvalid from None
-    if any(channel.is_template for channel in channels):  # CH-6
+    if channel.is_template:  # CH-6
         raise SubscriptionInvalid
-    return channels
+    return channel
 
 
 def _bounded(channel: ChannelName, options: Options) -> ChannelName:
@@ -342,16 +351,13 @@ def _bounded(channel: ChannelName, options: Options) -> ChannelName:
 
 def _channel(fields: Fields, options: Options) -> ChannelName:
     given = fields.get("channel")
-    if given is None:
-        raise ChannelMissing
     if not isinstance(given, str):
-        raise FieldInvalid("channel")
+        raise ChannelMissing if given is None else FieldInvalid("channel")
     return _bounded(parse_channel(given), options)
 
 
 def _request(channel: ChannelName) -> Request:
-    if channel.kind is not Kind.META:
-        return Request.PUBLISH
+    """What a message on a meta channel asks for."""
     try:
         return _META_REQUESTS[channel.text]
     except KeyError:  # CH-11: looked up whole, so nothing below a meta channel is taken for it
@@ -378,9 +384,9 @@ def _check_types(fields: Fields, request: Request) -> None:
     """MSG-20, ADV-7; null counts as absent."""
     if not isinstance(fields.get("clientId"), _STRING):
         raise FieldInvalid("clientId")
-    if not isinstance(fields.get("ext"), _OBJECT):
+    if "ext" in fields and not isinstance(fields["ext"], _OBJECT):
         raise FieldInvalid("ext")
-    if not isinstance(fields.get("advice"), _OBJECT):
+    if "advice" in fields and not isinstance(fields["advice"], _OBJECT):
         raise FieldInvalid("advice")
     if request is Request.HANDSHAKE:
         for name, is_valid in _HANDSHAKE_TYPES.items():

@@ -105,6 +105,7 @@ class BayeuxSession:
         "held",
         "interval",
         "is_batching",
+        "is_over",
         "is_processing",
         "max_interval",
         "may_push",
@@ -118,6 +119,8 @@ class BayeuxSession:
         self.client_id: str = client_id
         self.options: Options = options
         self.state: State = State.NEW
+        self.is_over: bool = True
+        """It ended, or never began; asked more often than the state changes."""
         self._subscriptions: Subscriptions = subscriptions.NONE
         self.queue: DeliveryQueue = DeliveryQueue(options.max_queue, options.max_queue_bytes)
         self.held: HeldConnect | None = None
@@ -142,10 +145,10 @@ class BayeuxSession:
         self.interval: float | None = None
         self.max_interval: float | None = None
 
-    @property
-    def is_over(self) -> bool:
-        """It ended, or never began."""
-        return self.state not in _ALIVE
+    def become(self, state: State) -> None:
+        """Be in this state; which one follows which is up to ``transitions``."""
+        self.state = state
+        self.is_over = state not in _ALIVE
 
     # Requests of the client ------------------------------------------------------------------
 
@@ -164,10 +167,11 @@ class BayeuxSession:
             raise VersionUnsupported(minimum)
         ours = list(options.transports)
         offered = fields.get("supportedConnectionTypes")
-        if offered is not None and CROSS_ORIGIN_LONG_POLLING in offered and "long-polling" in ours:
-            ours.append(CROSS_ORIGIN_LONG_POLLING)
-        if offered is not None and not set(ours) & set(offered):
-            raise ConnectionTypesUnsupported(*offered)
+        if offered is not None:
+            if CROSS_ORIGIN_LONG_POLLING in offered and "long-polling" in ours:
+                ours.append(CROSS_ORIGIN_LONG_POLLING)
+            if set(ours).isdisjoint(offered):
+                raise ConnectionTypesUnsupported(*offered)
         self._start_clock(arrival.now, self._interval)
         reply = message.reply
         reply.update(
@@ -218,7 +222,7 @@ class BayeuxSession:
         bound = self.options.max_subscriptions_per_session
         if bound and len(self._subscriptions) + len(fresh) > bound:
             raise SubscribeDenied("limit")
-        self.enter(*(name.text for name in fresh))
+        self.enter(*[name.text for name in fresh])
         return [Subscribe(fresh), Reply(_success(message))]
 
     def unsubscribe(self, message: Message, arrival: Arrival) -> list[Effect]:

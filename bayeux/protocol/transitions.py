@@ -102,6 +102,6 @@ def happen(session: BayeuxSession, happening: Happening, now: float) -> list[Eff
 
 
 def _enter(session: BayeuxSession, state: State) -> None:
-    session.state = state
+    session.become(state)
     if session.is_over:
         session.queue.close()  # DEL-7: also while a hook keeps its last reply

@@ -41,15 +41,16 @@ if TYPE_CHECKING:
 
 log: logging.Logger = logging.getLogger(__name__)
 
+_GRANTED = Granted()
+
 
 def authorise_subscribe(server: BayeuxServer, message: Message, session: ServerSession) -> Steps[None]:
     """Let it pass only if every channel of the request is granted: none takes effect before (SUB-3…6).
 
     Raises ProtocolError.
     """
-    channels = subscriptions_of(message, session.options)
-    is_array = isinstance(message.fields["subscription"], list)
-    for channel in channels:
+    is_array = isinstance(message.fields.get("subscription"), list)
+    for channel in subscriptions_of(message, session.options):
         about = (channel.text,) if is_array else ()
         if channel.kind is Kind.SERVICE:
             continue
@@ -153,6 +154,8 @@ def ask_policy(question: Callable[..., Any], *arguments: Any) -> Any:
 
 def judge(answer: Any) -> Steps[Granted | Denied]:
     """The decision that the policy's answer is, or comes to when it was awaited."""
+    if answer is True:
+        return _GRANTED
     try:
         decision: Decision = yield from settle(answer)
     except Exception:

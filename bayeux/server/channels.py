@@ -371,9 +371,9 @@ class Channels:
             return  # it ended or left while listeners were told: nobody would ever take it out again
         if session not in channel.subscribers:
             channel.admit(session)
-        told: list[list[Subscribed]] = [channel._subscribed or [], self._server.listeners.subscribed]
-        for listeners in told:
-            yield from tell_while(lambda: session in channel.subscribers, listeners, session, channel, message)
+        for listeners in (channel._subscribed, self._server.listeners.subscribed):
+            if listeners:
+                yield from tell_while(lambda: session in channel.subscribers, listeners, session, channel, message)
 
     def leave(self, session: ServerSession, name: ChannelName, message: Any) -> Steps[None]:
         """Take a session out of a channel's subscribers, if it is one, and tell of it (LST-4)."""

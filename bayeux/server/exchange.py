@@ -220,7 +220,7 @@ class Exchange:
             raise _ENDED_MEANWHILE[request]
         if self._transport.closed and request is Request.CONNECT:
             return  # the client left while a hook was awaited: there is nothing to hold
-        effects = receive(session, message, self._arrival(session))
+        effects = receive(session, message, self._arrival(session, may_be_held=request is Request.CONNECT))
         if plan is not None and server.recovery is not None:
             server.recovery.begin(session, plan)
         for effect in effects:
@@ -351,17 +351,18 @@ class Exchange:
         self._reply(reply, message)
         return self._finish()
 
-    def _arrival(self, session: ServerSession) -> Arrival:
+    def _arrival(self, session: ServerSession, *, may_be_held: bool = False) -> Arrival:
         server, transport, context = self._server, self._transport, self._context
         session.options = context.options
+        is_streaming = transport.streaming
         return Arrival(
             server.clock(),
             transport.name,
-            transport.streaming,
-            alone=len(self._messages) == 1,
-            busy=session.batches > 1,
-            crowded=not transport.streaming and server.sessions.is_crowded(session, context),
-            leaving=server.leaving_interval() if server.is_draining else None,
+            is_streaming,
+            len(self._messages) == 1,
+            session.batches > 1,
+            may_be_held and not is_streaming and server.sessions.is_crowded(session, context),
+            server.leaving_interval() if server.is_draining else None,
         )
 
     def _reply(self, fields: ReplyFields, message: Message | None) -> None:

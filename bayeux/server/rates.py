@@ -22,7 +22,8 @@ def take_token(full_at: float, rate: float, burst: float, now: float) -> float |
         full_at: when it is full again; ``FULL`` at first.
         rate: more than 0.
     """
-    full_at = max(full_at, now)
+    if full_at < now:
+        full_at = now
     return full_at + 1 / rate if (full_at - now) * rate <= burst - 1 + _ROUNDING * rate else None
 
 

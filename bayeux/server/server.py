@@ -564,7 +564,8 @@ class BayeuxServer:
         self.watch(session)
         if log.isEnabledFor(logging.INFO):
             log.info("session begins", extra={"event": "session_begins", **ending.log_fields(session)})
-        yield from tell_while(lambda: not session.is_over, self.listeners.session_added, session, message)
+        if self.listeners.session_added:
+            yield from tell_while(lambda: not session.is_over, self.listeners.session_added, session, message)
         if session.hooks is not None and not session.is_over:
             yield from tell(session.hooks.listeners.added, session, message)
 
@@ -668,7 +669,7 @@ class BayeuxServer:
             self.reject("SEC-L11")
             raise BatchTooLarge(f"more than {bound} messages")
         begins = is_handshake(messages[0])
-        if len(messages) > 1 and (begins or any(is_handshake(fields) for fields in messages)):
+        if len(messages) > 1 and (begins or any(is_handshake(fields) for fields in messages[1:])):
             raise HandshakeNotAlone("a handshake must be alone in its request")
         is_poll = not transport.streaming and asks_for(Request.CONNECT, messages[0])
         session = None if begins else self.owned_session(messages[0], transport, context, is_poll=is_poll)

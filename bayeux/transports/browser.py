@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 
 from tornado.httputil import parse_cookie
@@ -42,25 +43,46 @@ def set_cookie(browser: str, options: Options, *, secure: bool) -> bytes:
     Args:
         secure: the client speaks TLS, to us or to a trusted proxy.
     """
-    parts = [f"{options.browser_cookie_name}={browser}"]
-    if options.browser_cookie_domain:
-        parts.append(f"Domain={options.browser_cookie_domain}")
-    if options.browser_cookie_path:
-        parts.append(f"Path={options.browser_cookie_path}")
-    if options.browser_cookie_max_age >= 0:
-        parts.append(f"Max-Age={options.browser_cookie_max_age}")
-    if options.browser_cookie_http_only:
+    attributes = _attributes(
+        options.browser_cookie_domain,
+        options.browser_cookie_path,
+        options.browser_cookie_max_age,
+        options.browser_cookie_http_only,
+        options.browser_cookie_secure,
+        options.browser_cookie_same_site,
+        options.browser_cookie_partitioned,
+        secure,
+    )
+    return f"Set-Cookie: {options.browser_cookie_name}={browser}{attributes}\r\n".encode("latin-1")
+
+
+@lru_cache(maxsize=64)
+def _attributes(
+    domain: str | None,
+    path: str | None,
+    max_age: int,
+    http_only: bool,
+    when_secure: str,
+    same_site: str | None,
+    partitioned: bool,
+    secure: bool,
+) -> str:
+    """What stands behind the value, the same in every answer of a mount."""
+    parts = [""]
+    if domain:
+        parts.append(f"Domain={domain}")
+    if path:
+        parts.append(f"Path={path}")
+    if max_age >= 0:
+        parts.append(f"Max-Age={max_age}")
+    if http_only:
         parts.append("HttpOnly")
     # Browsers drop a cookie that is for other sites and not Secure.
-    is_for_other_sites = options.browser_cookie_same_site == "None" or options.browser_cookie_partitioned
-    if (
-        options.browser_cookie_secure == "on"
-        or is_for_other_sites
-        or (options.browser_cookie_secure == "auto" and secure)
-    ):
+    is_for_other_sites = same_site == "None" or partitioned
+    if when_secure == "on" or is_for_other_sites or (when_secure == "auto" and secure):
         parts.append("Secure")
-    if options.browser_cookie_same_site:
-        parts.append(f"SameSite={options.browser_cookie_same_site}")
-    if options.browser_cookie_partitioned:
+    if same_site:
+        parts.append(f"SameSite={same_site}")
+    if partitioned:
         parts.append("Partitioned")
-    return f"Set-Cookie: {'; '.join(parts)}\r\n".encode("latin-1")
+    return "; ".join(parts)

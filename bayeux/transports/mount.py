@@ -18,7 +18,8 @@ from bayeux.transports.origin import IsAllowed, Origins
 from bayeux.transports.proxy import Proxies
 
 if TYPE_CHECKING:
-    from bayeux.transports.provenance import Provenance
+    from bayeux.transports.adopted.http import Common
+    from bayeux.transports.provenance import Judgement, Provenance
 
 log: logging.Logger = logging.getLogger(__name__)
 
@@ -26,6 +27,9 @@ Identify = Callable[[Context], "str | None | Awaitable[str | None]"]
 """Who this HTTP request or WebSocket upgrade is authenticated as; None = nobody.
 
 May set ``context.answer_headers``, and raise ``Unavailable`` where it cannot tell now: 503."""
+
+_ENDS = ("", "/", "?")
+"""What may stand behind a mount's path."""
 
 TransportName = Literal["websocket", "long-polling", "callback-polling"]
 
@@ -37,6 +41,8 @@ class Rules:
     options: Options
     origins: Origins
     proxies: Proxies
+    judged: dict[tuple[Common, bool], Judgement] = field(default_factory=dict, compare=False, repr=False)
+    """See ``provenance.judge``."""
     resting: dict[Hashable, tuple[Provenance, Context]] = field(default_factory=dict, compare=False, repr=False)
     """See ``Provenance.at_rest``."""
 
@@ -118,8 +124,7 @@ class Mount:
 
     def covers(self, target: str) -> bool:
         """Whether a request target leads here (HTTP-1). Nothing is decoded: names are compared as sent."""
-        rest = target[len(self.path) :]
-        return target.startswith(self.path) and (not rest or rest[0] in "/?")
+        return target.startswith(self.path) and target[len(self.path) : len(self.path) + 1] in _ENDS
 
 
 def mounts_of(served: Iterable[Mount | BayeuxServer], mounting: Mounting) -> tuple[Mount, ...]:

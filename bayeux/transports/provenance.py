@@ -10,18 +10,67 @@ Source: HTTP-2, CORS-2, CORS-3, COOK-5, SEC-34, SEC-96.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from bayeux.server.transport import Context
 from bayeux.transports.adopted.http import Head
 from bayeux.transports.browser import browser_of, cookies_of
-from bayeux.transports.mount import Mount, TransportName
+from bayeux.transports.mount import Mount, Rules, TransportName
 from bayeux.transports.origin import Verdict
 
 MAX_LOOKS = 64
 """So many ways of how answers look are remembered of a transport; clients have few different ones."""
 
+MAX_JUDGED = 512
+"""So many forms of heads are remembered of a transport."""
+
 _HSTS = b"Strict-Transport-Security: max-age=31536000\r\n"  # SEC-34
+
+
+class Judgement(NamedTuple):
+    """What a mount makes of all heads that differ at most in the lines of one client."""
+
+    is_preflight: bool
+    peer: str | None
+    """The client, if a proxy tells of one; None = whoever the connection is with."""
+    secure: bool
+    http2: bool
+    path: str
+    query: str
+    verdict: Verdict
+    lines: bytes
+
+
+def judge(rules: Rules, transport: TransportName, head: Head, peer: str, secure: bool) -> Judgement:
+    """The judgement of a head; remembered where neither an application nor a proxy has a say in it."""
+    common = head.common
+    if common is not None and (known := rules.judged.get((common, secure))) is not None:
+        return known
+    headers = head.headers
+    is_preflight = head.method == "OPTIONS" or "access-control-request-method" in headers
+    client = rules.proxies.client(peer, secure, headers)
+    origins = rules.origins
+    verdict = (origins.judge_script if transport == "callback-polling" else origins.judge)(headers, client.own_origin)
+    lines = _HSTS if client.secure else b""
+    if verdict is Verdict.ALLOWED and "origin" in headers:
+        lines += origins.headers(headers["origin"], is_preflight=is_preflight)
+    has_proxies = rules.proxies.are_trusted
+    path, _, query = head.target.partition("?")
+    judgement = Judgement(
+        is_preflight,
+        client.peer if has_proxies else None,
+        client.secure,
+        client.http2 or head.version >= "2",
+        path,
+        query,
+        verdict,
+        lines,
+    )
+    if common is not None and origins.is_fixed and not has_proxies:
+        if len(rules.judged) >= MAX_JUDGED:
+            rules.judged.clear()
+        rules.judged[common, secure] = judgement
+    return judgement
 
 
 class Provenance:
@@ -35,13 +84,10 @@ class Provenance:
     __slots__ = (
         "_browser",
         "_cookies",
-        "_http2",
         "_is_used",
-        "_path",
+        "_judgement",
         "_peer",
-        "_query",
         "_rules",
-        "_secure",
         "head",
         "is_admitted",
         "is_preflight",
@@ -56,26 +102,20 @@ class Provenance:
     ) -> None:
         self.mount: Mount = mount
         self.head: Head = head
-        self.transport: TransportName = transport or _transport_of(head)
-        self.is_preflight: bool = head.method == "OPTIONS" or "access-control-request-method" in head.headers
-        """A browser asks whether it may ask (CORS-3)."""
-        headers = head.headers
-        rules = self._rules = mount.rules(self.transport)
-        client = rules.proxies.client(peer, secure, headers)
-        self._peer, self._secure = client.peer, client.secure
-        self._http2 = client.http2 or head.version >= "2"
-        self._cookies = cookies_of(headers)
-        self._browser = browser_of(self._cookies, rules.options)
+        transport = self.transport = transport or _transport_of(head)
+        rules = self._rules = mount.rules(transport)
+        judgement = self._judgement = judge(rules, transport, head, peer, secure)
+        self._peer = judgement.peer or peer
+        cookies = self._cookies = cookies_of(head.headers)
+        self._browser = browser_of(cookies, rules.options) if cookies else None
         self._is_used = True
         self.is_admitted: bool = False
         """A long poll like this was found admissible, and is for as long as this holds."""
-        self._path, _, self._query = head.target.partition("?")
-        judge = rules.origins.judge_script if self.transport == "callback-polling" else rules.origins.judge
-        self.verdict: Verdict = judge(headers, client.own_origin)
-        self.lines: bytes = _HSTS if client.secure else b""
+        self.is_preflight: bool = judgement.is_preflight
+        """A browser asks whether it may ask (CORS-3)."""
+        self.verdict: Verdict = judgement.verdict
+        self.lines: bytes = judgement.lines
         """What the answers' heads have besides the usual."""
-        if self.verdict is Verdict.ALLOWED and "origin" in headers:
-            self.lines += rules.origins.headers(headers["origin"], is_preflight=self.is_preflight)
 
     def was_used(self) -> bool:
         """Whether a request came with it since this was last asked."""
@@ -105,6 +145,7 @@ class Provenance:
     def new_context(self, scope: Mapping[str, Any] | None) -> Context:
         """What hooks are told of one request; ``scope`` see there."""
         self._is_used = True
+        judgement = self._judgement
         return Context(
             transport=self.transport,
             options=self._rules.options,
@@ -112,10 +153,10 @@ class Provenance:
             headers=self.head.headers,
             cookies=self._cookies,
             peer=self._peer,
-            path=self._path,
-            query=self._query,
-            secure=self._secure,
-            http2=self._http2,
+            path=judgement.path,
+            query=judgement.query,
+            secure=judgement.secure,
+            http2=judgement.http2,
             browser=self._browser,
             scope=scope,
         )

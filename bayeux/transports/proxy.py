@@ -36,6 +36,8 @@ class Proxies:
 
     def __init__(self, networks: Iterable[str] = ()) -> None:
         self._networks = tuple(ip_network(network) for network in networks)
+        self.are_trusted: bool = bool(self._networks)
+        """Whether any proxy is believed."""
 
     def client(self, peer: str, secure: bool, headers: Mapping[str, str]) -> Client:
         """The client of a request that came from ``peer``."""

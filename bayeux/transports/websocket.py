@@ -189,10 +189,11 @@ def agreed_headers(exchange: HttpExchange, request: HttpRequest) -> bytes | None
     """
     context = exchange.context
     options, lines = context.options, b""
-    offered = [each.strip() for each in request.head.headers.get("sec-websocket-protocol", "").split(",")]
-    if options.ws_protocol and options.ws_protocol not in offered:
-        exchange.refuse(400, "Unknown subprotocol")
-        return None
+    if options.ws_protocol:
+        offered = [each.strip() for each in request.head.headers.get("sec-websocket-protocol", "").split(",")]
+        if options.ws_protocol not in offered:
+            exchange.refuse(400, "Unknown subprotocol")
+            return None
     if context.browser is None:
         context.browser = new_browser(exchange.mount.server.random_bytes)
         lines = set_cookie(context.browser, options, secure=context.secure)

@@ -34,7 +34,7 @@ def message(request: Request, **more: Any) -> Message:
 
 def session_in(state: State) -> BayeuxSession:
     session = BayeuxSession("s1", OPTIONS)
-    session.state = state
+    session.become(state)
     if state is not State.NEW:
         session.expires_at = 40.0
     return session

@@ -195,9 +195,10 @@ class Connection:
         if request is not None and self._mount is not None:
             mount, self._mount = self._mount, None
             self._enter(Stage.SERVING)
-            if self.provenance is None:  # or it is looked at already
-                self.look_at(self.door.clock() + REST)
+            is_looked_at = self.provenance is not None
             self.door.serve(self, mount, request)
+            if not is_looked_at and self.socket is None and self.stage in _AT_REST:
+                self.look_at(self.door.clock() + REST)
 
     def _next_request(self) -> HttpRequest | None:
         reader, provenance = self._reader, self.provenance
@@ -228,7 +229,7 @@ class Connection:
         reader, provenance = self._reader, self.provenance
         if not reader.waiting:
             return None
-        if provenance is not None and reader.repeats(provenance.head):
+        if provenance is not None and reader.begins_like(provenance.head):
             return provenance.mount
         target = reader.target(self.options.header_bytes)
         if target is None:

@@ -5,8 +5,9 @@ checked against one pattern beforehand, framing and ``Host`` by name (SEC-19). T
 here, because httptools takes a request with ``Upgrade: h2c`` (Java's client) for over at its head, and
 tells no offsets: this way a request takes exactly its own bytes, and what follows can be given back.
 
-Cost model: a head that comes again byte for byte, as those of a polling client do, is one comparison; another is
-parsed. A body that came whole is one slice (benchmarks/quick).
+Cost model: a head that comes again byte for byte, as those of a polling client do, is one comparison. Of another one
+only the lines of one client are read, its cookies for instance; the rest was parsed for others before. A body that
+came whole is one slice (benchmarks/quick).
 
 Rules: SEC-18, SEC-19, SEC-34, SEC-L4, SEC-L7, LP-4, LP-13, HTTP-3, ENC-1, ENC-3.
 """
@@ -40,8 +41,10 @@ _LENGTH = re.compile(r"[0-9]{1,15}")
 _CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}")
 _LONGEST_CHUNK_LINE = 64
 
-_OF_ONE_CLIENT = frozenset(("authorization", "cookie", "sec-websocket-key", "x-forwarded-for"))
-"""Headers whose values are hardly ever those of another connection."""
+# Headers whose values are hardly ever those of another connection, or of another request.
+_OWN = re.compile(rb"\r\n((?i:authorization|content-length|cookie|sec-websocket-key|x-forwarded-for)):([^\r]*)")
+_LONGEST_COMMON = 1024
+"""Bytes; together with the number of them, this bounds what is kept of what heads have in common."""
 
 _PLAINLY = "identity"
 _GZIPPED = ("gzip", "x-gzip")
@@ -76,9 +79,12 @@ def _too_large() -> HttpRefused:
     return HttpRefused(431, "Request headers too large", limit="SEC-L4")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Head:
-    """What stands before a request's body; shared by all requests of a connection that begin with the same bytes."""
+    """What stands before a request's body; shared by all requests of a connection that begin with the same bytes.
+
+    Not frozen, though nobody changes one: each request may make one, and that would take twice as long.
+    """
 
     method: str
     target: str
@@ -94,6 +100,8 @@ class Head:
     """Bytes of the body, if it does not come in chunks."""
     is_encoded: bool = False
     """The body comes in chunks, or is compressed."""
+    common: Common | None = field(default=None, repr=False)
+    """What it shares with the heads of other clients, if that is known."""
 
     @property
     def path(self) -> str:
@@ -168,6 +176,8 @@ def too_long(head: Head | None) -> HttpRefused:
 
 def origin_form(target: str) -> str:
     """A request target without scheme and host; whether they are ours is checked with ``Host``."""
+    if target.startswith("/"):
+        return target
     absolute = _ABSOLUTE.fullmatch(target)
     return absolute[2] or "/" if absolute else target
 
@@ -219,6 +229,10 @@ class RequestReader:
         self.waiting = waiting[end:]
         return HttpRequest(known, waiting[before:end])
 
+    def begins_like(self, known: Head) -> bool:
+        """Whether the next request has the same line as that one, and thus goes to the same place."""
+        return self.waiting.startswith(known.raw[: known.raw.find(b"\r\n") + 2])
+
     def target(self, header_bytes: int) -> str | None:
         """Path and query of the request that begins; None while its line is incomplete.
 
@@ -231,7 +245,8 @@ class RequestReader:
             if _START_SO_FAR.fullmatch(self.waiting):
                 return None
             raise _malformed("Malformed request line")
-        self._take(start.end())
+        if start.end():  # a blank line ahead of it
+            self._take(start.end())
         return origin_form(start[1].decode("latin-1"))
 
     def read(
@@ -292,6 +307,9 @@ class RequestReader:
     def _read_body(self, max_body: int) -> bytes | None:
         """Take what there is of a body of known length; all of it, once that is there."""
         self._bound(self._remaining, max_body)
+        if self._body is None and len(self.waiting) == self._remaining:
+            body, self.waiting, self._remaining = self.waiting, b"", 0
+            return body
         part = self._take(self._remaining)
         self._remaining -= len(part)
         if self._body is None and not self._remaining:
@@ -358,6 +376,47 @@ def parse_head(raw: bytes) -> Head:
     """
     if not _HEAD.fullmatch(raw):
         raise _malformed("Malformed head")
+    own = _OWN.findall(raw)
+    rest = _OWN.sub(b"", raw) if own else raw
+    is_short = len(rest) <= _LONGEST_COMMON
+    common = _known_common(rest) if is_short else _parse_common(rest)
+    headers = common.headers
+    if own:
+        headers = headers.copy()
+        for name, value in own:
+            _add_header(headers, _header_name(name), value)
+        if "content-length" in headers:
+            headers["content-length"] = shared(headers["content-length"])
+    length = 0
+    if "content-length" in headers or "transfer-encoding" in headers:
+        length = _length_of_body(headers, common.version)
+    return Head(
+        common.method,
+        common.target,
+        common.version,
+        headers,
+        common.keep_alive,
+        raw,
+        length,
+        "transfer-encoding" in headers or "content-encoding" in headers,
+        common if is_short else None,
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Common:
+    """What a head says in those of its lines that the heads of other clients have, too; one for all of them."""
+
+    method: str
+    target: str
+    version: str
+    headers: dict[str, str]
+    """Not to be changed."""
+    keep_alive: bool
+
+
+def _parse_common(raw: bytes) -> Common:
+    """The same of a head of this form without the lines of one client. Raises HttpRefused."""
     lines = _Lines()
     parser = HttpRequestParser(lines)
     try:
@@ -375,16 +434,11 @@ def parse_head(raw: bytes) -> Head:
         target = absolute[2] or "/"
     elif not target.startswith("/"):
         raise _malformed("Malformed target")
-    return Head(
-        shared(parser.get_method().decode()),
-        shared(target),
-        version,
-        headers,
-        _keeps_alive(headers.get("connection"), version),
-        raw,
-        _length_of_body(headers, version),
-        "transfer-encoding" in headers or "content-encoding" in headers,
-    )
+    keep_alive = _keeps_alive(headers.get("connection"), version)
+    return Common(shared(parser.get_method().decode()), shared(target), version, headers, keep_alive)
+
+
+_known_common = lru_cache(maxsize=512)(_parse_common)
 
 
 def _keeps_alive(connection: str | None, version: str) -> bool:
@@ -422,13 +476,14 @@ class _Lines:
 
     def on_header(self, raw: bytes, value: bytes) -> None:
         """One header line."""
-        name, text = _header_name(raw), value.decode("latin-1").strip(" \t")
-        if name not in _OF_ONE_CLIENT:
-            text = shared(text)
-        so_far = self.headers.get(name)
-        if so_far is not None:
-            text = f"{so_far}; {text}" if name == "cookie" else f"{so_far}, {text}"
-        self.headers[name] = text
+        _add_header(self.headers, _header_name(raw), value)
+
+
+def _add_header(headers: dict[str, str], name: str, value: bytes) -> None:
+    text, so_far = value.decode("latin-1").strip(" \t"), headers.get(name)
+    if so_far is not None:
+        text = f"{so_far}; {text}" if name == "cookie" else f"{so_far}, {text}"
+    headers[name] = text
 
 
 # -- out -----------------------------------------------------------------------------------
