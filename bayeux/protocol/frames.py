@@ -1,7 +1,7 @@
 """WebSocket frames, both ways, for server and client: bytes in, bytes and events out.
 
-Cost model: a text message that is one frame costs the list it is returned in, the slices of
-its key and payload and one call of the mask function: below 1 µs for 150 bytes. Everything
+Cost model: a text message that comes alone, in one frame and one read, costs a look at its header, the
+slices of its key and payload and one call of the mask function: below 1 µs for 150 bytes. Everything
 rarer may cost more. A drip of single bytes costs one append a byte: a frame is looked at when
 its header is complete and again when all of it is there.
 
@@ -40,6 +40,8 @@ _FINAL, _RESERVED, _CONTROL, _OPCODE = 0x80, 0x70, 0x08, 0x0F
 _COMPRESSED = 0x40  # one of the reserved bits; of a message's first frame
 _MASKED, _LENGTH = 0x80, 0x7F
 _WHOLE_TEXT = _FINAL | TEXT
+_MASKED_TEXT = bytes((_WHOLE_TEXT, _MASKED | 126))  # how one of 126 to 65,535 bytes begins, masked
+_KEY = 4  # bytes of a mask
 _UNLIMITED = (1 << 63) - 1  # the longest a frame can be
 _ACCEPT_SALT = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
@@ -255,6 +257,25 @@ class FrameReader:
         self._needed = 0
         self._fragments: _Fragments | None = None
         self._has_ended = False
+
+    def whole_text(self, data: bytes) -> bytes | None:
+        """The text message that ``data`` is, where it is just that: one masked frame, and nothing before it.
+
+        None where it is anything else, also where it breaks a rule: then ``feed`` it.
+        """
+        if self._rest is not None or self._fragments is not None or self._has_ended or not self._masked:
+            return None
+        size = len(data) - 2 - _KEY
+        if size < 126:
+            if size < 0 or data[0] != _WHOLE_TEXT or data[1] != _MASKED | size:
+                return None
+            payload = self._mask(data[2:6], data[6:])
+        else:
+            size -= 2
+            if data[:2] != _MASKED_TEXT or int.from_bytes(data[2:4], "big") != size:
+                return None
+            payload = self._mask(data[4:8], data[8:])
+        return payload if payload.isascii() and size <= self._max_size else None
 
     def feed(self, data: bytes) -> list[Event]:
         """What ``data`` completes, in order.

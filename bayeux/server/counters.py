@@ -75,4 +75,6 @@ class Counters:
         histogram = self.request_seconds.get(name)
         if histogram is None:
             histogram = self.request_seconds[name] = Histogram(SECONDS)
-        histogram.observe(seconds)
+        # As ``observe``, without another call: every message is timed.
+        histogram.counts[bisect_left(histogram.bounds, seconds)] += 1
+        histogram.total += seconds
