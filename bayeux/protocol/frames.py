@@ -17,6 +17,7 @@ from __future__ import annotations
 import base64
 import codecs
 import hashlib
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -40,8 +41,10 @@ _FINAL, _RESERVED, _CONTROL, _OPCODE = 0x80, 0x70, 0x08, 0x0F
 _COMPRESSED = 0x40  # one of the reserved bits; of a message's first frame
 _MASKED, _LENGTH = 0x80, 0x7F
 _WHOLE_TEXT = _FINAL | TEXT
-_MASKED_TEXT = bytes((_WHOLE_TEXT, _MASKED | 126))  # how one of 126 to 65,535 bytes begins, masked
-_KEY = 4  # bytes of a mask
+_MASKED_TEXT = _WHOLE_TEXT << 8 | _MASKED  # how a masked one of less than 126 bytes begins, its length to be added
+_LONG_TEXT = _MASKED_TEXT + 126  # how one of 126 to 65,535 bytes begins; its length follows
+_START = struct.Struct("!HH").unpack_from
+_SHORT_TEXT = [bytes((_WHOLE_TEXT, size)) for size in range(126)]  # how a short one begins, unmasked
 _UNLIMITED = (1 << 63) - 1  # the longest a frame can be
 _ACCEPT_SALT = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
@@ -63,7 +66,7 @@ def text_frame(payload: bytes) -> bytes:
     """One unmasked, final text frame, as a server sends it."""
     size = len(payload)
     if size < 126:
-        return b"\x81" + size.to_bytes(1, "big") + payload
+        return _SHORT_TEXT[size] + payload
     if size < 65536:
         return b"\x81\x7e" + size.to_bytes(2, "big") + payload
     return b"\x81\x7f" + size.to_bytes(8, "big") + payload
@@ -231,6 +234,7 @@ class FrameReader:
         "_extension_bits",
         "_fragments",
         "_has_ended",
+        "_is_at_start",
         "_mask",
         "_masked",
         "_max_fragments",
@@ -257,25 +261,24 @@ class FrameReader:
         self._needed = 0
         self._fragments: _Fragments | None = None
         self._has_ended = False
+        self._is_at_start = role == "server"  # of a message that may be a masked frame
 
     def whole_text(self, data: bytes) -> bytes | None:
         """The text message that ``data`` is, where it is just that: one masked frame, and nothing before it.
 
         None where it is anything else, also where it breaks a rule: then ``feed`` it.
         """
-        if self._rest is not None or self._fragments is not None or self._has_ended or not self._masked:
+        size = len(data)
+        if size < 6 or not self._is_at_start:
             return None
-        size = len(data) - 2 - _KEY
-        if size < 126:
-            if size < 0 or data[0] != _WHOLE_TEXT or data[1] != _MASKED | size:
-                return None
+        start, length = _START(data)
+        if start == _LONG_TEXT and length == size - 8:
+            payload = self._mask(data[4:8], data[8:])
+        elif 126 > start - _MASKED_TEXT == size - 6:
             payload = self._mask(data[2:6], data[6:])
         else:
-            size -= 2
-            if data[:2] != _MASKED_TEXT or int.from_bytes(data[2:4], "big") != size:
-                return None
-            payload = self._mask(data[4:8], data[8:])
-        return payload if payload.isascii() and size <= self._max_size else None
+            return None
+        return payload if size <= self._max_size and (payload.isascii() or _is_utf8(payload)) else None
 
     def feed(self, data: bytes) -> list[Event]:
         """What ``data`` completes, in order.
@@ -328,16 +331,19 @@ class FrameReader:
                 events.append(payload)
             else:
                 return self._end(events, _NOT_UTF8)
+        self._is_at_start = bool(masked) and self._fragments is None
         return events
 
     def _wait(self, events: list[Event], data: bytes, start: int, until: int) -> list[Event]:
         """Keep an incomplete frame until there are enough bytes to look at it again."""
         self._rest = bytearray(data[start:])
         self._needed = until - start
+        self._is_at_start = False
         return events
 
     def _end(self, events: list[Event], last: Close | Violation) -> list[Event]:
         self._has_ended = True
+        self._is_at_start = False
         self._fragments = None
         events.append(last)
         return events
