@@ -112,7 +112,7 @@ class BayeuxServer:
         self.services: Services = Services(self)
         """What was registered."""
         self.admission: Admission = Admission(self)
-        self.flusher: Flusher = Flusher(self._call_soon, self.write, self._on_batch)
+        self.flusher: Flusher = Flusher(self._call_soon, self.write, self._on_batches)
         self.deadlines: Deadlines = Deadlines(clock)
         self.recovery: Recovery | None = None
         """Keeps events for those who missed them; the extension ``Replay`` sets it."""
@@ -510,7 +510,7 @@ class BayeuxServer:
             rest = short_way.publish(self, messages, transport, context) if transport.streaming else None
             if rest is None:
                 rest = self._exchange(messages, transport, context).steps()
-            return self.go(rest)
+            return self.go(rest) if rest else None
         finally:
             handled.set(before)
 
@@ -667,10 +667,10 @@ class BayeuxServer:
             attachment.attach(self, session, transport, is_poll=is_poll)
         return session
 
-    def _on_batch(self, batch: Batch) -> None:
-        accepted_at = batch.messages[0].accepted_at
-        if accepted_at:
-            self.counters.delivery_seconds.observe(self.clock() - accepted_at)
+    def _on_batches(self, batches: Iterable[Batch]) -> None:
+        now = self.clock()
+        accepted = [batch.messages[0].accepted_at for batch in batches]
+        self.counters.delivery_seconds.observe_all([now - at for at in accepted if at])
 
     def _sweep(self) -> None:
         context = self._context.copy()
