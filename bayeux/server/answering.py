@@ -72,19 +72,21 @@ def _encoded(reply: Reply) -> bytes:
 
 def take(server: BayeuxServer, session: ServerSession, transport: Transport, replies: list[Reply]) -> Batch:
     """What the session has waiting, to be written to ``transport`` now beside these replies."""
+    batch, queue = NOTHING, session.queue
+    is_seen = session.hooks is not None or server.listeners.dequeue
+    if not (queue.messages or is_seen or session.acknowledgement is not None or session.recovering is not None):
+        return NOTHING
     # A batch that is open at the end of its session is over, too: there is no later.
     is_open = transport.writable and (not session.is_batching or session.is_over)
-    is_seen = session.hooks is not None or server.listeners.dequeue
     if session.acknowledgement is not None:
         batch = _take_numbered(server, session, session.acknowledgement, replies, is_open=is_open)
-    elif is_open and (session.queue.messages or is_seen):
-        if session.queue.controlled:
+    elif is_open:
+        if queue.controlled:
             drop_stale(server, session)
         if is_seen:
             _ask_dequeue(server, session, replies)
-        batch = server.flusher.take(session)
-    else:
-        batch = NOTHING
+        if queue.messages:
+            batch = server.flusher.take(session)
     if batch.messages:
         server.counters.messages_delivered[transport.name] += len(batch.messages)
     if session.recovering is not None and server.recovery is not None:

@@ -69,7 +69,7 @@ def authorise_publish(server: BayeuxServer, message: Message, session: ServerSes
     channel = message.channel
     if channel.is_wild or channel.is_template:
         raise ChannelInvalid
-    if server.is_private(channel):
+    if channel.is_below(server.options.private_prefixes):
         raise PublishDenied(DENIED_BY_POLICY)
     if server.channels.get(channel.text) is None:
         return _authorise_first_publish(server, channel, session, message)
@@ -108,8 +108,10 @@ def authorise(
     about: tuple[str, ...],
 ) -> Rest:
     """The policy first, then the authorizers; raises ``error`` with the words of whoever denies."""
-    answer = ask_policy(getattr(server.policy, f"can_{operation}"), server, session, channel, message)
-    if answer is True and not _guards(server.channels, channel):
+    policy = server.policy
+    question = policy.can_publish if operation is Operation.PUBLISH else getattr(policy, f"can_{operation}")
+    answer = ask_policy(question, server, session, channel, message)
+    if answer is True and not (server.channels.may_be_guarded and _guards(server.channels, channel)):
         return DONE
     return _weigh(answer, server.channels, operation, channel, session, message, error, about)
 
