@@ -73,8 +73,13 @@ def _encoded(reply: Reply) -> bytes:
 def take(server: BayeuxServer, session: ServerSession, transport: Transport, replies: list[Reply]) -> Batch:
     """What the session has waiting, to be written to ``transport`` now beside these replies."""
     batch, queue = NOTHING, session.queue
-    is_seen = session.hooks is not None or server.listeners.dequeue
-    if not (queue.messages or is_seen or session.acknowledgement is not None or session.recovering is not None):
+    if not (
+        queue.messages
+        or server.listeners.dequeue
+        or session.hooks is not None
+        or session.acknowledgement is not None
+        or session.recovering is not None
+    ):
         return NOTHING
     # A batch that is open at the end of its session is over, too: there is no later.
     is_open = transport.writable and (not session.is_batching or session.is_over)
@@ -83,7 +88,7 @@ def take(server: BayeuxServer, session: ServerSession, transport: Transport, rep
     elif is_open:
         if queue.controlled:
             drop_stale(server, session)
-        if is_seen:
+        if server.listeners.dequeue or session.hooks is not None:
             _ask_dequeue(server, session, replies)
         if queue.messages:
             batch = server.flusher.take(session)

@@ -73,7 +73,10 @@ def authorise_publish(server: BayeuxServer, message: Message, session: ServerSes
         raise PublishDenied(DENIED_BY_POLICY)
     if server.channels.get(channel.text) is None:
         return _authorise_first_publish(server, channel, session, message)
-    return authorise(server, Operation.PUBLISH, channel, session, message, PublishDenied, ())
+    answer = ask_policy(server.policy.can_publish, server, session, channel, message)
+    if answer is True and not (server.channels.may_be_guarded and _guards(server.channels, channel)):
+        return DONE
+    return _weigh(answer, server.channels, Operation.PUBLISH, channel, session, message, PublishDenied, ())
 
 
 def _authorise_first_publish(
@@ -108,10 +111,8 @@ def authorise(
     about: tuple[str, ...],
 ) -> Rest:
     """The policy first, then the authorizers; raises ``error`` with the words of whoever denies."""
-    policy = server.policy
-    question = policy.can_publish if operation is Operation.PUBLISH else getattr(policy, f"can_{operation}")
-    answer = ask_policy(question, server, session, channel, message)
-    if answer is True and not (server.channels.may_be_guarded and _guards(server.channels, channel)):
+    answer = ask_policy(getattr(server.policy, f"can_{operation}"), server, session, channel, message)
+    if answer is True and not _guards(server.channels, channel):
         return DONE
     return _weigh(answer, server.channels, operation, channel, session, message, error, about)
 

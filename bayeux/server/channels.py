@@ -143,7 +143,7 @@ class ServerChannel:
 
     @property
     def is_guarded(self) -> bool:
-        """Some authorizer is to be asked, likewise."""
+        """Some authorizer is to be asked, likewise: who only wants to know does not ask for ``authorizers``."""
         return bool(self._authorizers)
 
     @property

@@ -67,13 +67,13 @@ def publish(server: BayeuxServer, messages: Sequence[Fields], transport: Transpo
 def _is_plain(server: BayeuxServer, session: ServerSession, transport: Transport) -> bool:
     """Nobody wants to see the session's messages, and all it is sent goes by this socket."""
     return not (
-        server.extensions
-        or session.hooks is not None
-        or session.is_traced
-        or session.batches
-        or session.connect_only
+        session.transport is not transport
         or session.is_over
-        or session.transport is not transport
+        or session.hooks is not None
+        or session.batches
+        or session.is_traced
+        or session.connect_only
+        or server.extensions
     )
 
 

@@ -65,13 +65,17 @@ class FramedSocket(WebSocket):
 
     def send(self, events: Batch, replies: Sequence[bytes]) -> None:
         """Write the frames of the events, then one with the replies (WS-11)."""
-        data = b""
-        if events.messages:
-            data = events.frames if self._deflate is None else events.deflated_frames(self._deflate)
-            if not replies:
-                self._write(data)
-                return
-        self._hold_back(data + (self._framed(b"[" + b",".join(replies) + b"]") if replies else _NOTHING))
+        how = self._deflate
+        if replies:
+            text = b"[" + b",".join(replies) + b"]"
+            data = frames.text_frame(text) if how is None else frames.deflated_text_frame(text, how)
+            if events.messages:
+                data = (events.frames if how is None else events.deflated_frames(how)) + data
+            self._hold_back(data)
+        elif events.messages:
+            self._write(events.frames if how is None else events.deflated_frames(how))
+        else:
+            self._hold_back(_NOTHING)
 
     def write_held_back(self) -> None:
         """The turn is over (``Holder``)."""
