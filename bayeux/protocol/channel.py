@@ -81,15 +81,16 @@ class ChannelName:
         return self.text
 
 
-def parse_channel(text: str) -> ChannelName:
+def parse_channel(text: str, max_length: int = MAX_LENGTH, max_segments: int = MAX_SEGMENTS) -> ChannelName:
     """The channel that ``text`` names; trailing white space and one trailing ``/`` do not count (CH-3).
 
     Raises ChannelInvalid (CH-1, CH-2, CH-5).
     """
-    return _cached_parse(text) if len(text) <= _CACHED_LENGTH else _parse(text)
+    parse = _cached_parse if len(text) <= _CACHED_LENGTH else _parse
+    return parse(text, max_length, max_segments)
 
 
-def _parse(text: str) -> ChannelName:
+def _parse(text: str, max_length: int, max_segments: int) -> ChannelName:
     if len(text) > 2 * MAX_LENGTH:  # white space beyond reason would fill the cache
         raise _invalid(text, f"it has more than {MAX_LENGTH} characters")
     name = text.rstrip(" \t\r\n")
@@ -102,6 +103,8 @@ def _parse(text: str) -> ChannelName:
     segments = name[1:].split("/")
     if len(segments) > MAX_SEGMENTS:
         raise _invalid(text, f"it has more than {MAX_SEGMENTS} segments")
+    if len(name) > max_length or len(segments) > max_segments:
+        raise ChannelInvalid
     is_wild = segments[-1] in _WILDCARDS
     plain = segments[:-1] if is_wild else segments
     if any("*" in segment or not segment.strip() for segment in plain):  # CH-2: a star stands alone, and last

@@ -61,10 +61,11 @@ class DeliveryQueue:
 
     def put(self, message: EncodedMessage) -> bool:
         """Queue it; False if it is above a bound, and then it is not queued."""
-        if len(self.messages) >= self.max_messages or self.bytes + message.size > self.max_bytes:
+        messages, size = self.messages, self.bytes + message.size
+        if len(messages) >= self.max_messages or size > self.max_bytes:
             return False
-        self.messages.append(message)
-        self.bytes += message.size
+        messages.append(message)
+        self.bytes = size
         return True
 
     def put_beyond_bounds(self, message: EncodedMessage) -> None:

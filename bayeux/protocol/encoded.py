@@ -114,7 +114,10 @@ class Batch:
     def frames(self) -> bytes:
         """The same as complete WebSocket text frames."""
         if self._frames is None:
-            self._frames = b"".join(map(text_frame, self.arrays))
+            if len(self.messages) == 1:  # it is never divided (WS-15)
+                self._frames = text_frame(b"[" + self.messages[0].json + b"]")
+            else:
+                self._frames = b"".join(map(text_frame, self.arrays))
         return self._frames
 
     def deflated_frames(self, how: Deflate) -> bytes:

@@ -1,7 +1,7 @@
 """WebSocket frames, both ways, for server and client: bytes in, bytes and events out.
 
-Cost model: a text message that is one frame costs the list it is returned in, the slices of
-its key and payload and one call of the mask function: below 1 µs for 150 bytes. Everything
+Cost model: a text message that comes alone, in one frame and one read, costs a look at its header, the
+slices of its key and payload and one call of the mask function: below 1 µs for 150 bytes. Everything
 rarer may cost more. A drip of single bytes costs one append a byte: a frame is looked at when
 its header is complete and again when all of it is there.
 
@@ -17,6 +17,7 @@ from __future__ import annotations
 import base64
 import codecs
 import hashlib
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -40,6 +41,10 @@ _FINAL, _RESERVED, _CONTROL, _OPCODE = 0x80, 0x70, 0x08, 0x0F
 _COMPRESSED = 0x40  # one of the reserved bits; of a message's first frame
 _MASKED, _LENGTH = 0x80, 0x7F
 _WHOLE_TEXT = _FINAL | TEXT
+_MASKED_TEXT = _WHOLE_TEXT << 8 | _MASKED  # how a masked one of less than 126 bytes begins, its length to be added
+_LONG_TEXT = _MASKED_TEXT + 126  # how one of 126 to 65,535 bytes begins; its length follows
+_START = struct.Struct("!HH").unpack_from
+_SHORT_TEXT = [bytes((_WHOLE_TEXT, size)) for size in range(126)]  # how a short one begins, unmasked
 _UNLIMITED = (1 << 63) - 1  # the longest a frame can be
 _ACCEPT_SALT = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
@@ -61,7 +66,7 @@ def text_frame(payload: bytes) -> bytes:
     """One unmasked, final text frame, as a server sends it."""
     size = len(payload)
     if size < 126:
-        return b"\x81" + size.to_bytes(1, "big") + payload
+        return _SHORT_TEXT[size] + payload
     if size < 65536:
         return b"\x81\x7e" + size.to_bytes(2, "big") + payload
     return b"\x81\x7f" + size.to_bytes(8, "big") + payload
@@ -229,6 +234,7 @@ class FrameReader:
         "_extension_bits",
         "_fragments",
         "_has_ended",
+        "_is_at_start",
         "_mask",
         "_masked",
         "_max_fragments",
@@ -255,6 +261,24 @@ class FrameReader:
         self._needed = 0
         self._fragments: _Fragments | None = None
         self._has_ended = False
+        self._is_at_start = role == "server"  # of a message that may be a masked frame
+
+    def whole_text(self, data: bytes) -> bytes | None:
+        """The text message that ``data`` is, where it is just that: one masked frame, and nothing before it.
+
+        None where it is anything else, also where it breaks a rule: then ``feed`` it.
+        """
+        size = len(data)
+        if size < 6 or not self._is_at_start:
+            return None
+        start, length = _START(data)
+        if start == _LONG_TEXT and length == size - 8:
+            payload = self._mask(data[4:8], data[8:])
+        elif 126 > start - _MASKED_TEXT == size - 6:
+            payload = self._mask(data[2:6], data[6:])
+        else:
+            return None
+        return payload if size <= self._max_size and (payload.isascii() or _is_utf8(payload)) else None
 
     def feed(self, data: bytes) -> list[Event]:
         """What ``data`` completes, in order.
@@ -307,16 +331,19 @@ class FrameReader:
                 events.append(payload)
             else:
                 return self._end(events, _NOT_UTF8)
+        self._is_at_start = bool(masked) and self._fragments is None
         return events
 
     def _wait(self, events: list[Event], data: bytes, start: int, until: int) -> list[Event]:
         """Keep an incomplete frame until there are enough bytes to look at it again."""
         self._rest = bytearray(data[start:])
         self._needed = until - start
+        self._is_at_start = False
         return events
 
     def _end(self, events: list[Event], last: Close | Violation) -> list[Event]:
         self._has_ended = True
+        self._is_at_start = False
         self._fragments = None
         events.append(last)
         return events

@@ -17,7 +17,6 @@ from bayeux.protocol import json
 from bayeux.protocol.channel import ChannelName, Kind, parse_channel
 from bayeux.protocol.errors import (
     ChannelCreateDenied,
-    ChannelInvalid,
     ChannelMissing,
     FieldInvalid,
     MalformedBody,
@@ -50,6 +49,9 @@ PROTOCOL_FIELDS = frozenset(
 
 _EXTENSION_KEYS = frozenset(("ack", "replay", "timesync"))
 """Keys of ``ext`` between a client and the server: from a publisher they would be lies (XT-2)."""
+
+_OF_PLAIN_PUBLISHES = frozenset(("channel", "id", "clientId", "data"))
+"""The fields that most publishes have; none of them but ``data`` and the channel goes on to subscribers."""
 
 _WITH_SUBSCRIPTION = (names.META_SUBSCRIBE, names.META_UNSUBSCRIBE)
 
@@ -84,11 +86,9 @@ def parse_envelope(body: bytes | str, options: Options) -> Envelope:
     Raises MalformedBody (MSG-4).
     """
     value = json.decode(body, options.max_json_depth)
-    messages = [value] if isinstance(value, dict) else value
-    if not isinstance(messages, list):
-        raise MalformedBody("neither an object nor an array of objects")
+    messages = value if type(value) is list else [value]
     for message in messages:
-        if not isinstance(message, dict):
+        if type(message) is not dict:
             raise MalformedBody("neither an object nor an array of objects")
     return Envelope(messages, len(body))
 
@@ -113,12 +113,16 @@ class Message:
     def __init__(self, fields: Fields, options: Options) -> None:
         self._start(fields)
         self.channel: ChannelName = _channel(fields, options)
-        self.id: MessageId | None = fields.get("id")
-        if self.id is not None and not is_valid_id(self.id):
+        given = fields.get("id")
+        self.id: MessageId | None = given
+        if given is not None and not is_valid_id(given):
             raise MessageIdInvalid
-        self.request: Request = _request(self.channel) if self.channel.kind is Kind.META else Request.PUBLISH
-        _check_types(fields, self.request)
-        if options.max_ext_size and "ext" in fields and len(json.encode(fields["ext"])) > options.max_ext_size:
+        self.request: Request = Request.PUBLISH if self.channel.kind is not Kind.META else _meta_request(self.channel)
+        if self.request is not Request.PUBLISH or not fields.keys() <= _OF_PLAIN_PUBLISHES:
+            _check_types(fields, self.request)
+        elif not isinstance(fields.get("clientId"), _STRING):
+            raise FieldInvalid("clientId")
+        if "ext" in fields and options.max_ext_size and len(json.encode(fields["ext"])) > options.max_ext_size:
             raise FieldInvalid("ext")
 
     @classmethod
@@ -236,6 +240,19 @@ def is_handshake(fields: Fields) -> bool:
     return asks_for(Request.HANDSHAKE, fields)
 
 
+def success(message: Message) -> bytes | None:
+    """The reply to a publish that succeeded, encoded (MSG-10…12); None where somebody began it, or it needs more care.
+
+    A template: what stands in it was checked, and needs no escape in JSON.
+    """
+    given, fields, channel = message.id, message.fields, message.channel.text
+    if message._reply is not None or fields.get("id") is not given or fields["channel"] != channel:
+        return None
+    if type(given) is str:
+        return f'{{"id":"{given}","channel":"{channel}","successful":true}}'.encode()
+    return None
+
+
 def oversized(envelope: Sequence[Fields], options: Options) -> frozenset[int]:
     """Which messages, by position, are above ``max_bayeux_message_size`` (SEC-L8).
 
@@ -294,6 +311,8 @@ def event_of(message: Message, options: Options) -> Fields:
     """What of a publish reaches subscribers (MSG-18, PUB-9, EXT-3)."""
     fields = message.fields
     event: Fields = {"channel": message.channel.text, "data": fields.get("data")}
+    if fields.keys() <= _OF_PLAIN_PUBLISHES:
+        return event
     if message.ext and (ext := _forwarded(message.ext, options)):
         event["ext"] = ext
     if "timestamp" in fields:
@@ -333,7 +352,7 @@ def subscriptions_of(message: Message, options: Options) -> list[ChannelName]:
 
 def _subscription(text: str, options: Options) -> ChannelName:
     try:
-        channel = _bounded(parse_channel(text), options)
+        channel = parse_channel(text, options.max_channel_length, options.max_channel_segments)
     except ProtocolError:
         raise SubscriptionInvalid from None
     if channel.is_template:  # CH-6
@@ -341,22 +360,14 @@ def _subscription(text: str, options: Options) -> ChannelName:
     return channel
 
 
-def _bounded(channel: ChannelName, options: Options) -> ChannelName:
-    """CH-5."""
-    text = channel.text
-    if len(text) > options.max_channel_length or text.count("/") > options.max_channel_segments:
-        raise ChannelInvalid
-    return channel
-
-
 def _channel(fields: Fields, options: Options) -> ChannelName:
     given = fields.get("channel")
     if not isinstance(given, str):
         raise ChannelMissing if given is None else FieldInvalid("channel")
-    return _bounded(parse_channel(given), options)
+    return parse_channel(given, options.max_channel_length, options.max_channel_segments)
 
 
-def _request(channel: ChannelName) -> Request:
+def _meta_request(channel: ChannelName) -> Request:
     """What a message on a meta channel asks for."""
     try:
         return _META_REQUESTS[channel.text]

@@ -71,20 +71,26 @@ def _encoded(reply: Reply) -> bytes:
 
 def take(server: BayeuxServer, session: ServerSession, transport: Transport, replies: list[Reply]) -> Batch:
     """What the session has waiting, to be written to ``transport`` now beside these replies."""
+    batch, queue = NOTHING, session.queue
+    if not (
+        queue.messages
+        or server.listeners.dequeue
+        or session.hooks is not None
+        or session.acknowledgement is not None
+        or session.recovering is not None
+    ):
+        return NOTHING
     # A batch that is open at the end of its session is over, too: there is no later.
-    queue = session.queue
     is_open = transport.writable and (not session.is_batching or session.is_over)
-    is_seen = session.hooks is not None or server.listeners.dequeue
     if session.acknowledgement is not None:
         batch = _take_numbered(server, session, session.acknowledgement, replies, is_open=is_open)
-    elif is_open and (queue.messages or is_seen):
+    elif is_open:
         if queue.controlled:
             drop_stale(server, session)
-        if is_seen:
+        if server.listeners.dequeue or session.hooks is not None:
             _ask_dequeue(server, session, replies)
-        batch = server.flusher.take(session)
-    else:
-        batch = NOTHING
+        if queue.messages:
+            batch = server.flusher.take(session)
     if batch.messages:
         server.counters.messages_delivered[transport.name] += len(batch.messages)
     if session.recovering is not None and server.recovery is not None:

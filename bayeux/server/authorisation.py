@@ -70,11 +70,14 @@ def authorise_publish(server: BayeuxServer, message: Message, session: ServerSes
     channel = message.channel
     if channel.is_wild or channel.is_template:
         raise ChannelInvalid
-    if server.is_private(channel):
+    if channel.is_below(server.options.private_prefixes):
         raise PublishDenied(DENIED_BY_POLICY)
     if server.channels.get(channel.text) is None:
         return _authorise_first_publish(server, channel, session, message)
-    return authorise(server, Operation.PUBLISH, channel, session, message, PublishDenied, ())
+    answer = ask_policy(server.policy.can_publish, server, session, channel, message)
+    if answer is True and not (server.channels.may_be_guarded and _guards(server.channels, channel)):
+        return DONE
+    return _weigh(answer, server.channels, Operation.PUBLISH, channel, session, message, PublishDenied, ())
 
 
 def _authorise_first_publish(

@@ -185,7 +185,7 @@ def warn_of_open_patterns(channels: Iterable[ServerChannel]) -> None:
 
 def _may_refuse_subscribe(channel: ServerChannel) -> bool:
     """Any authorizer but one that grants it to everybody: of foreign ones nothing is known."""
-    return not all(
+    return channel.is_guarded and not all(
         isinstance(each, Grant) and each.is_unconditional and Operation.SUBSCRIBE in each.operations
         for each in channel.authorizers
     )

@@ -128,6 +128,7 @@ class ServerChannel:
         """Asked about what clients want to do here (AUZ-4)."""
         if self._authorizers is None:
             self._authorizers = Registry()
+            self._server.channels.may_be_guarded = True
         return self._authorizers
 
     @property
@@ -136,8 +137,13 @@ class ServerChannel:
         return bool(self._listeners)
 
     @property
+    def is_special(self) -> bool:
+        """Somebody listens here, or its events wait, or some are spared: likewise."""
+        return bool(self._listeners) or self._is_lazy or self.lazy_timeout > 0 or self.flow is not None
+
+    @property
     def is_guarded(self) -> bool:
-        """Some authorizer is to be asked, likewise."""
+        """Some authorizer is to be asked, likewise: who only wants to know does not ask for ``authorizers``."""
         return bool(self._authorizers)
 
     @property
@@ -310,6 +316,8 @@ class Channels:
         self._initializers: Registry[tuple[str, Initializer]] = Registry()
         self._server = server
         self._patterns_as_of = 0  # changes whenever a pattern comes or goes
+        self.may_be_guarded: bool = False
+        """Somebody was given the authorizers of a channel; as long as nobody was, none has any."""
         for name in META_CHANNELS:
             self._by_name[name] = ServerChannel(parse_channel(name), server)
 
@@ -348,15 +356,25 @@ class Channels:
         channel = self._by_name.get(name.text)
         return self.find_matching(name) if channel is None else channel.matching(self._patterns_as_of)
 
+    def used(self, name: ChannelName) -> tuple[ServerChannel, ...]:
+        """The same, where ``name`` is in use from here on, and made if it is absent (CH-30)."""
+        channel = self._by_name.get(name.text)
+        if channel is None:
+            self.create_if_absent(name)
+            return self.matching(name)
+        channel.idle_sweeps = 0
+        is_known = channel._matching_as_of == self._patterns_as_of
+        return channel._matching if is_known else channel.matching(self._patterns_as_of)
+
     def find_matching(self, name: ChannelName) -> tuple[ServerChannel, ...]:
         """The same by a look at each pattern."""
         by_name = self._by_name
         return tuple([by_name[pattern] for pattern in name.patterns if pattern in by_name])
 
-    def subscribers(self, channels: Sequence[ServerChannel]) -> list[ServerSession]:
-        """Everyone under these channels, each session once (CH-22)."""
+    def subscribers(self, channels: Sequence[ServerChannel]) -> Sequence[ServerSession]:
+        """Everyone under these channels, each session once (CH-22), however they change meanwhile."""
         if len(channels) == 1:
-            return list(channels[0].subscribers)
+            return tuple(channels[0].subscribers)
         groups = [channel.subscribers for channel in channels if channel.subscribers]
         if len(groups) == 1:
             return list(groups[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Iterable
 
 
 class Histogram:
@@ -24,6 +25,13 @@ class Histogram:
         """Count one value."""
         self.counts[bisect_left(self.bounds, value)] += 1
         self.total += value
+
+    def observe_all(self, values: Iterable[float]) -> None:
+        """Count these."""
+        bounds, counts = self.bounds, self.counts
+        for value in values:
+            counts[bisect_left(bounds, value)] += 1
+            self.total += value
 
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -72,7 +80,10 @@ class Counters:
 
     def observe_request(self, name: str, seconds: float) -> None:
         """One request was processed in so many seconds."""
-        histogram = self.request_seconds.get(name)
-        if histogram is None:
+        try:
+            histogram = self.request_seconds[name]
+        except KeyError:
             histogram = self.request_seconds[name] = Histogram(SECONDS)
-        histogram.observe(seconds)
+        # As ``observe``, without another call: every message is timed.
+        histogram.counts[bisect_left(histogram.bounds, seconds)] += 1
+        histogram.total += seconds

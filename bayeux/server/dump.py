@@ -68,7 +68,7 @@ def _channel(channel: ServerChannel) -> dict[str, Any]:
         "name": channel.name.text,
         "subscribers": len(channel.subscribers),
         "listeners": len(channel.listeners),
-        "authorizers": len(channel.authorizers),
+        "authorizers": len(channel.authorizers) if channel.is_guarded else 0,
         "persistent": channel.persistent,
         "lazy": channel.lazy,
     }

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bayeux.protocol.encoded import NOTHING, Batch
@@ -39,20 +39,20 @@ class Flusher:
     Args:
         call_soon: runs a function in the loop's next turn.
         write: writes what one session has waiting.
-        on_batch: told of each distinct batch.
+        on_batches: told of the distinct batches of a turn, at its end.
     """
 
-    __slots__ = ("_batches", "_call_soon", "_holders", "_is_scheduled", "_marked", "_on_batch", "_write")
+    __slots__ = ("_batches", "_call_soon", "_holders", "_is_scheduled", "_marked", "_on_batches", "_write")
 
     def __init__(
         self,
         call_soon: Callable[..., Any],
         write: Callable[[ServerSession], None],
-        on_batch: Callable[[Batch], None],
+        on_batches: Callable[[Iterable[Batch]], None],
     ) -> None:
         self._call_soon = call_soon
         self._write = write
-        self._on_batch = on_batch
+        self._on_batches = on_batches
         self._marked: deque[ServerSession] = deque()
         self._holders: list[Holder] = []
         self._batches: dict[int, Batch] = {}
@@ -83,7 +83,9 @@ class Flusher:
                 write(session)
             except Exception:  # one session's fault must not silence all others
                 log.exception("writing to a session failed")
-        self._batches.clear()
+        if self._batches:
+            self._on_batches(self._batches.values())
+            self._batches.clear()
         holders, self._holders = self._holders, []
         for holder in holders:
             try:
@@ -108,9 +110,10 @@ class Flusher:
             or batch.max_frame_bytes != options.ws_max_frame_bytes
             or batch.max_frame_messages != options.ws_messages_per_frame
         ):
+            if batch is not None:  # the new one takes its place
+                self._on_batches((batch,))
             batch = Batch(messages.copy(), options.ws_max_frame_bytes, options.ws_messages_per_frame)
             self._batches[key] = batch
-            self._on_batch(batch)
             if not self._is_scheduled:
                 self._schedule()
         session.queue.clear()

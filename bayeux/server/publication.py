@@ -15,6 +15,7 @@ from bayeux.protocol.channel import ChannelName, Kind
 from bayeux.protocol.encoded import EncodedMessage
 from bayeux.protocol.errors import MessageDeleted, UnknownTarget
 from bayeux.protocol.message import Fields, Message, Request, event_of
+from bayeux.protocol.options import Options
 from bayeux.protocol.transitions import transition
 from bayeux.server import fanout
 from bayeux.server.authorisation import authorise_publish
@@ -37,19 +38,18 @@ def pass_on(server: BayeuxServer, message: Message, session: ServerSession | Non
     Raises ProtocolError, as the steps that are left do.
     """
     asking = authorise_publish(server, message, session)
-    return _pass_on_later(server, message, session, asking) if asking else _pass_on_now(server, message, session)
+    if asking:
+        return _pass_on_later(server, message, session, asking)
+    if session is not None:
+        transition(session, Request.PUBLISH)  # who was asked may have ended it
+    return publish(server, message, session)
 
 
 def _pass_on_later(server: BayeuxServer, message: Message, session: ServerSession | None, asking: Rest) -> Steps[None]:
     yield from asking
-    yield from _pass_on_now(server, message, session)
-
-
-def _pass_on_now(server: BayeuxServer, message: Message, session: ServerSession | None) -> Rest:
     if session is not None:
-        transition(session, Request.PUBLISH)  # it may have ended while somebody was asked
-    message.begin_reply()  # no listener changes what it repeats of the message
-    return publish(server, message, session)
+        transition(session, Request.PUBLISH)
+    yield from publish(server, message, session)
 
 
 def publish(server: BayeuxServer, message: Message, sender: ServerSession | None) -> Rest:
@@ -58,43 +58,48 @@ def publish(server: BayeuxServer, message: Message, sender: ServerSession | None
     Raises MessageDeleted if a listener vetoes, UnknownTarget if there must be one and is none.
     """
     name, channels = message.channel, server.channels
-    if name.kind is Kind.BROADCAST:
-        channels.create_if_absent(name)
-    elif message.context is not None and message.context.options.rpc_strict:
-        _check_target(channels.matching(name), name)
+    is_broadcast = name.kind is Kind.BROADCAST
+    matching = channels.used(name) if is_broadcast else channels.matching(name)
+    if not is_broadcast and message.context is not None and message.context.options.rpc_strict:
+        _check_target(matching, name)
     if server.listeners.published or server.extensions or server.recovery is not None:
         return _publish_asking(server, message, sender)
-    matching = channels.matching(name)
+    is_plain = not message.is_lazy
     for channel in matching:
-        if channel.is_heard:
-            return _publish_asking(server, message, sender)
-    if name.kind is Kind.BROADCAST:
-        _deliver(server, message, sender, _event(server, message), matching)
+        if channel.is_special:
+            if channel.is_heard:
+                return _publish_asking(server, message, sender)
+            is_plain = False
+    if is_broadcast:
+        options = server.options if message.context is None else message.context.options
+        _deliver(server, message, sender, _event(message, options), matching, options, is_plain=is_plain)
     return DONE
 
 
 def _publish_asking(server: BayeuxServer, message: Message, sender: ServerSession | None) -> Steps[None]:
     """The same where somebody has to be asked, and perhaps to be waited for."""
     name = message.channel
+    options = server.options if message.context is None else message.context.options
+    message.begin_reply()  # no listener changes what it repeats of the message
     yield from listen(server.channels.matching(name), sender, message)
     if server.listeners.published:
         yield from tell(server.listeners.published, sender, name.text, message.data)
     if name.kind is not Kind.BROADCAST:
         return
     server.channels.create_if_absent(name)  # again: it may have been swept while a listener was awaited
-    event = _event(server, message)
+    event = _event(message, options)
     if (yield from _is_stopped(server, event, sender)):
         return
     position = 0 if server.recovery is None else (yield from server.recovery.record(name, event))
     # Those who see it are asked for only here: who subscribed meanwhile and read the history may have read it too
     # early (RPL-16).
     server.channels.create_if_absent(name)
-    _deliver(server, message, sender, event, server.channels.matching(name), position)
+    _deliver(server, message, sender, event, server.channels.matching(name), options, position)
 
 
-def _event(server: BayeuxServer, message: Message) -> Fields:
+def _event(message: Message, options: Options) -> Fields:
     """What its subscribers will see; the message is settled."""
-    event = event_of(message, server.options if message.context is None else message.context.options)
+    event = event_of(message, options)
     message.freeze()
     return event
 
@@ -105,24 +110,32 @@ def _deliver(
     sender: ServerSession | None,
     event: Fields,
     matching: Sequence[ServerChannel],
+    options: Options,
     position: int = 0,
+    *,
+    is_plain: bool = False,
 ) -> None:
-    """Encode an event and queue it for the subscribers of these channels, whose last is its own."""
-    sealed = _seal(server, event, _lazy_timeout(server, message, matching))
-    sealed.position = position
-    flow = narrowest_flow(matching)
-    if flow is not None:
-        sealed.flow, sealed.key = flow, _key(flow, event)
+    """Encode an event and queue it for the subscribers of these channels, whose last is its own.
+
+    Args:
+        options: those its publisher came by.
+        position: its replay id, if its channel has a history.
+        is_plain: neither it nor any of these channels is lazy or has its flow controlled.
+    """
+    if is_plain:
+        sealed = EncodedMessage(message.channel.text, server.options.json_codec.encode(event), server.clock())
+    else:
+        sealed = _seal(server, event, _lazy_timeout(server, message, matching))
+        sealed.position = position
+        flow = narrowest_flow(matching)
+        if flow is not None:
+            sealed.flow, sealed.key = flow, _key(flow, event)
     sessions = server.channels.subscribers(matching)
-    if sender is not None and not _is_echoed(server, message, sender, matching[-1]):
+    if sender is not None and not (  # PUB-11
+        options.broadcast_to_publisher and matching[-1].broadcast_to_publisher and sender.broadcast_to_publisher
+    ):
         sessions = [session for session in sessions if session is not sender]
     fanout.deliver(server, sealed, event, sessions, sender)
-
-
-def _is_echoed(server: BayeuxServer, message: Message, sender: ServerSession, channel: ServerChannel) -> bool:
-    """PUB-11."""
-    options = server.options if message.context is None else message.context.options
-    return options.broadcast_to_publisher and channel.broadcast_to_publisher and sender.broadcast_to_publisher
 
 
 def _check_target(channels: Iterable[ServerChannel], name: ChannelName) -> None:

@@ -112,7 +112,7 @@ class BayeuxServer:
         self.services: Services = Services(self)
         """What was registered."""
         self.admission: Admission = Admission(self)
-        self.flusher: Flusher = Flusher(self._call_soon, self.write, self._on_batch)
+        self.flusher: Flusher = Flusher(self._call_soon, self.write, self._on_batches)
         self.deadlines: Deadlines = Deadlines(clock)
         self.recovery: Recovery | None = None
         """Keeps events for those who missed them; the extension ``Replay`` sets it."""
@@ -511,7 +511,7 @@ class BayeuxServer:
             rest = shortened(self, messages, transport, context)
             if rest is None:
                 rest = self._exchange(messages, transport, context).steps()
-            return self.go(rest)
+            return self.go(rest) if rest else None
         finally:
             handled.set(before)
 
@@ -675,10 +675,10 @@ class BayeuxServer:
         session = None if begins else self.owned_session(messages[0], transport, context, is_poll=is_poll)
         return Exchange(self, messages, session, transport, context)
 
-    def _on_batch(self, batch: Batch) -> None:
-        accepted_at = batch.messages[0].accepted_at
-        if accepted_at:
-            self.counters.delivery_seconds.observe(self.clock() - accepted_at)
+    def _on_batches(self, batches: Iterable[Batch]) -> None:
+        now = self.clock()
+        accepted = [batch.messages[0].accepted_at for batch in batches]
+        self.counters.delivery_seconds.observe_all([now - at for at in accepted if at])
 
     def _sweep(self) -> None:
         context = self._context.copy()

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bayeux.protocol.errors import ProtocolError
-from bayeux.protocol.message import Fields, Message, Request, oversized
+from bayeux.protocol.message import Fields, Message, Request, oversized, success
 from bayeux.server import answering, publication
 from bayeux.server.current import handled
 from bayeux.server.exchange import Begun, Exchange
@@ -49,13 +49,16 @@ def publish(server: BayeuxServer, messages: Sequence[Fields], transport: Transpo
         rest = _fail(error)
     if rest:
         return Exchange(server, messages, session, transport, context, Begun(message, started, rest)).steps()
-    reply = message.reply
-    reply["successful"] = True
     server.counters.observe_request(Request.PUBLISH, server.clock() - started)
-    if transport.closed or not _is_plain(server, session, transport):  # the doing of a hook, or of a full queue
-        return Exchange(server, messages, session, transport, context).answer(reply, message)
-    events = answering.take(server, session, transport, [reply])
-    transport.send(events, answering.encoded((reply,)))
+    is_plain = not transport.closed and _is_plain(server, session, transport)  # or a hook, or a full queue did it
+    if is_plain and (encoded := success(message)) is not None and not server.listeners.dequeue:
+        transport.send(answering.take(server, session, transport, []), (encoded,))
+    else:
+        reply = message.reply
+        reply["successful"] = True
+        if not is_plain:
+            return Exchange(server, messages, session, transport, context).answer(reply, message)
+        transport.send(answering.take(server, session, transport, [reply]), answering.encoded((reply,)))
     if session.queue.messages:
         server.flusher.mark(session)
     return DONE
@@ -64,13 +67,13 @@ def publish(server: BayeuxServer, messages: Sequence[Fields], transport: Transpo
 def _is_plain(server: BayeuxServer, session: ServerSession, transport: Transport) -> bool:
     """Nobody wants to see the session's messages, and all it is sent goes by this socket."""
     return not (
-        server.extensions
-        or session.hooks is not None
-        or session.is_traced
-        or session.batches
-        or session.connect_only
+        session.transport is not transport
         or session.is_over
-        or session.transport is not transport
+        or session.hooks is not None
+        or session.batches
+        or session.is_traced
+        or session.connect_only
+        or server.extensions
     )
 
 

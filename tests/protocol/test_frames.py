@@ -62,6 +62,36 @@ def test_every_length_form_is_read_back(size: int) -> None:
     assert FrameReader("server", max_message_size=0).feed(client_frame(TEXT, payload, KEY)) == [payload]
 
 
+@given(
+    payload=st.one_of(st.binary(max_size=140), st.text(max_size=140).map(str.encode), st.just(b"x" * 400)),
+    opcode=st.sampled_from((TEXT, TEXT, TEXT, BINARY, PING, CLOSE)),
+    change=st.one_of(st.none(), st.tuples(st.integers(0, 7), st.integers(0, 255))),
+    cut=st.integers(-3, 3),
+    before=st.sampled_from(
+        (b"", part(TEXT, b"x"), client_frame(TEXT, b"y", KEY), b"\x81", client_frame(CLOSE, b"", KEY))
+    ),
+)
+def test_a_text_frame_read_alone_is_what_feeding_it_gives(
+    payload: bytes, opcode: int, change: tuple[int, int] | None, cut: int, before: bytes
+) -> None:
+    """Whatever came before it, and whatever is wrong with it."""
+    frame = bytearray(client_frame(opcode, payload, KEY))
+    if change is not None and change[0] < len(frame):
+        frame[change[0]] = change[1]
+    data = bytes(frame[:cut] if cut < 0 else frame + b"\x81" * cut)
+    alone, fed = server_reader(300), server_reader(300)
+    alone.feed(before)
+    fed.feed(before)
+    text = alone.whole_text(data)
+    events = fed.feed(data)
+    assert (alone.feed(data) if text is None else [text]) == events
+    assert text is not None or before or change or cut or opcode != TEXT or len(payload) > 290 or events[0] != payload
+
+
+def test_a_client_reads_no_masked_frame_alone() -> None:
+    assert client_reader().whole_text(client_frame(TEXT, b"x", KEY)) is None
+
+
 def test_text_frame_is_the_general_frame() -> None:
     for size in (0, 125, 126, 65535, 65536):
         assert text_frame(b"x" * size) == server_frame(TEXT, b"x" * size)

@@ -117,6 +117,10 @@ class Channel:
     name: Any
     authorizers: list[Any]
 
+    @property
+    def is_guarded(self) -> bool:
+        return bool(self.authorizers)
+
 
 def channels(**guarded: Any) -> list[Any]:
     """Channels by name, ``_`` for ``/`` and ``any`` for ``*``, each with one authorizer; and one without."""

@@ -37,7 +37,7 @@ def new_sessions(count: int) -> list[ServerSession]:
 
 def flusher_into(written: list[Batch], batches: list[Batch]) -> tuple[Flusher, Loop]:
     loop = Loop()
-    flusher = Flusher(loop.call_soon, lambda session: written.append(flusher.take(session)), batches.append)
+    flusher = Flusher(loop.call_soon, lambda session: written.append(flusher.take(session)), batches.extend)
     return flusher, loop
 
 

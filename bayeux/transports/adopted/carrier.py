@@ -163,9 +163,9 @@ class SocketCarrier:
 
     def ready(self, events: int) -> None:
         """See Watcher."""
-        if events & ~READ and self._unsent is not None:
+        if self._unsent is not None and events & ~READ:
             self._send_unsent(self._unsent)
-        if events & ~WRITE and self._watched & READ:
+        if self._watched & READ and events & ~WRITE:
             self._read()
 
     def _read(self) -> None:

@@ -65,13 +65,17 @@ class FramedSocket(WebSocket):
 
     def send(self, events: Batch, replies: Sequence[bytes]) -> None:
         """Write the frames of the events, then one with the replies (WS-11)."""
-        data = b""
-        if events.messages:
-            data = events.frames if self._deflate is None else events.deflated_frames(self._deflate)
-            if not replies:
-                self._write(data)
-                return
-        self._hold_back(data + (self._framed(b"[" + b",".join(replies) + b"]") if replies else _NOTHING))
+        how = self._deflate
+        if replies:
+            text = b"[" + b",".join(replies) + b"]"
+            data = frames.text_frame(text) if how is None else frames.deflated_text_frame(text, how)
+            if events.messages:
+                data = (events.frames if how is None else events.deflated_frames(how)) + data
+            self._hold_back(data)
+        elif events.messages:
+            self._write(events.frames if how is None else events.deflated_frames(how))
+        else:
+            self._hold_back(_NOTHING)
 
     def write_held_back(self) -> None:
         """The turn is over (``Holder``)."""
@@ -98,14 +102,14 @@ class FramedSocket(WebSocket):
 
     def received(self, data: bytes) -> None:
         """Bytes from the client."""
-        self.touch()
-        self._heard_at = self._active_at
-        self._server.counters.bytes_received[self.name] += len(data)
-        events = self._reader.feed(data)
-        if self._waiting is None:
-            self._take_all(events)
-        else:
-            self._waiting += events
+        self._active_at = self._heard_at = self._clock()
+        self._server.counters.bytes_received["websocket"] += len(data)
+        if self._waiting is not None:
+            self._waiting += self._reader.feed(data)
+        elif self.closed or (text := self._reader.whole_text(data)) is None:
+            self._take_all(self._reader.feed(data))
+        elif (work := self.take_message(text)) is not None:
+            self._wait_for(work, [])
 
     def look(self, now: float) -> float:
         """Close a socket that is idle, silent or dead; when to look again."""
@@ -135,10 +139,13 @@ class FramedSocket(WebSocket):
             if self.closed or not isinstance(event, bytes):
                 self._take(event)
             elif (work := self.take_message(event)) is not None:
-                self._waiting = events[n:]
-                self._connection.hold_reading(work)
-                work.add_done_callback(self._on_done)
+                self._wait_for(work, events[n:])
                 return
+
+    def _wait_for(self, work: asyncio.Task[Any], behind: list[Event]) -> None:
+        self._waiting = behind
+        self._connection.hold_reading(work)
+        work.add_done_callback(self._on_done)
 
     def _on_done(self, work: asyncio.Task[Any]) -> None:
         self.take_result(work)
@@ -186,18 +193,20 @@ class FramedSocket(WebSocket):
         return frames.text_frame(text) if self._deflate is None else frames.deflated_text_frame(text, self._deflate)
 
     def _hold_back(self, data: bytes) -> None:
-        if not self._held_back:
+        if self._held_back:
+            data = self._held_back + data
+        else:
             self._server.flusher.wait_for_end(self)
-        self._held_back += data
-        if len(self._held_back) > MAX_HELD_BACK:
+        self._held_back = data
+        if len(data) > MAX_HELD_BACK:
             self._write(b"")
 
     def _write(self, data: bytes) -> None:
         """Write now, behind what was held back."""
         if self._held_back:
             data, self._held_back = self._held_back + data, b""
-        self.touch()
-        self._server.counters.bytes_sent[self.name] += len(data)
+        self._active_at = self._clock()
+        self._server.counters.bytes_sent["websocket"] += len(data)
         self._connection.write(data)
 
 
