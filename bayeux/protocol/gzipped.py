@@ -1,8 +1,8 @@
 """Bodies by gzip, of which the part that many clients get is compressed once.
 
 Deflate is a row of blocks. What is shared becomes blocks that end at a byte and refer to nothing outside of
-themselves; what is one client's own stands behind them as it is, and so its length tells nothing of its likeness to
-what others wrote (SEC-93).
+themselves; what is one client's own stands behind them as it is, up to ``MOST_OF_ONES_OWN``, and so its length tells
+nothing of its likeness to what others wrote (SEC-93).
 
 Cost model: 10 µs for the first KiB, once a batch; a client costs a copy and the checksum of what is its own. A window
 no larger than the text: setting up one of 32 KiB takes ten times as long as filling it with a small body.

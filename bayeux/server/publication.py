@@ -115,7 +115,7 @@ def _deliver(
     *,
     is_plain: bool = False,
 ) -> None:
-    """Encode an event and queue it for the subscribers of these channels, whose last is its own.
+    """Encode an event and queue it for the subscribers of these channels.
 
     Args:
         options: those its publisher came by.
@@ -131,11 +131,17 @@ def _deliver(
         if flow is not None:
             sealed.flow, sealed.key = flow, _key(flow, event)
     sessions = server.channels.subscribers(matching)
-    if sender is not None and not (  # PUB-11
-        options.broadcast_to_publisher and matching[-1].broadcast_to_publisher and sender.broadcast_to_publisher
-    ):
+    if sender is not None and not _is_echoed(server, message, sender, options):
         sessions = [session for session in sessions if session is not sender]
     fanout.deliver(server, sealed, event, sessions, sender)
+
+
+def _is_echoed(server: BayeuxServer, message: Message, sender: ServerSession, options: Options) -> bool:
+    """Its publisher gets it, too, if it is subscribed (PUB-11)."""
+    if not (options.broadcast_to_publisher and sender.broadcast_to_publisher):
+        return False
+    channel = server.channels.get(message.channel.text)  # None where a listener has just removed it
+    return channel is None or channel.broadcast_to_publisher
 
 
 def _check_target(channels: Iterable[ServerChannel], name: ChannelName) -> None:

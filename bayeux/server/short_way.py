@@ -73,6 +73,7 @@ def _is_plain(server: BayeuxServer, session: ServerSession, transport: Transport
         or session.batches
         or session.is_traced
         or session.connect_only
+        or transport.connect_only
         or server.extensions
     )
 
@@ -103,4 +104,4 @@ def _admitted(messages: Sequence[Fields], session: ServerSession, context: Conte
 
 def _fail(error: Exception) -> Steps[None]:
     raise error
-    yield
+    yield  # which makes steps of it

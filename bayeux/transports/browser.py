@@ -21,9 +21,11 @@ _VALUE = re.compile(r"[A-Za-z0-9]{8,64}")
 
 
 def cookies_of(headers: Mapping[str, str]) -> Mapping[str, str]:
-    """The cookies a request carries."""
+    """The cookies a request carries; whoever sees them sees those of the next request that begins alike."""
     header = headers.get("cookie")
-    return {shared(name): value for name, value in parse_cookie(header).items()} if header else _NO_COOKIES
+    if not header:
+        return _NO_COOKIES
+    return MappingProxyType({shared(name): value for name, value in parse_cookie(header).items()})
 
 
 def browser_of(cookies: Mapping[str, str], options: Options) -> str | None:

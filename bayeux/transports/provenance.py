@@ -117,7 +117,7 @@ class Provenance:
         self.lines: bytes = judgement.lines
         """What the answers' heads have besides the usual."""
 
-    def was_used(self) -> bool:
+    def take_use(self) -> bool:
         """Whether a request came with it since this was last asked."""
         was_used, self._is_used = self._is_used, False
         return was_used

@@ -197,6 +197,25 @@ async def test_each_request_has_a_context_of_its_own() -> None:
     assert contexts[0].arrived_at < contexts[1].arrived_at < contexts[2].arrived_at
 
 
+@pytest.mark.spec("SEC-42")
+async def test_what_requests_have_in_common_cannot_be_changed_by_a_hook() -> None:
+    """One that wrote into its cookies once wrote into those of the requests behind it."""
+    refused: list[str] = []
+
+    def change(context: Context) -> None:
+        for name in ("headers", "cookies"):
+            try:
+                getattr(context, name)["changed"] = "yes"
+            except TypeError:
+                refused.append(name)
+
+    async with BayeuxServer(OPTIONS) as server:
+        door = Door([Mount(server, identify=change)], server.options)
+        await Visit(door).ask(request(b"POST /cometd HTTP/1.1", [b"Cookie: a=b"], PUBLISH))
+        door.close()
+    assert refused == ["headers", "cookies"]
+
+
 @pytest.mark.spec("SRV-7", "CORS-6")
 async def test_changed_options_count_for_a_head_that_is_known() -> None:
     asked = request(b"POST /cometd HTTP/1.1", [b"Origin: https://friend.example"], PUBLISH)

@@ -414,7 +414,7 @@ class Connection:
         """
         if self.stage not in _AT_REST:
             return now + REST if self.provenance is not None else 0.0
-        if self.provenance is not None and self.provenance.was_used():
+        if self.provenance is not None and self.provenance.take_use():
             return now + REST
         self.provenance = None
         if not self._reader.waiting:

@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from http import HTTPStatus
+from types import MappingProxyType
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
@@ -394,7 +395,7 @@ def parse_head(raw: bytes) -> Head:
         common.method,
         common.target,
         common.version,
-        headers,
+        MappingProxyType(headers),  # other requests have the same, and perhaps other clients
         common.keep_alive,
         raw,
         length,
