@@ -25,6 +25,7 @@ from bayeux.protocol.transitions import receive
 from bayeux.server import answering, attachment
 from bayeux.server.current import handled
 from bayeux.server.exchange import Exchange
+from bayeux.server.short_way import admit
 from bayeux.server.steps import DONE, Rest
 
 if TYPE_CHECKING:
@@ -82,13 +83,7 @@ def _admitted(messages: Sequence[Fields], session: ServerSession, context: Conte
             message = Message(fields, options)
         except ProtocolError:
             return None
-    if not session.take_token(options, now):
-        return None
-    session.refused_in_a_row = 0
-    session.options = options
-    session.last_seen_at = now
-    message.context, message.session = context, session
-    return message
+    return message if admit(session, message, context, now) else None
 
 
 def _process(

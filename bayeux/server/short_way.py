@@ -91,15 +91,22 @@ def _admitted(messages: Sequence[Fields], session: ServerSession, context: Conte
         message = Message(fields, options)
     except ProtocolError:
         return None
-    if not session.take_token(options, now):
+    if not admit(session, message, context, now):
         return None
-    session.refused_in_a_row = 0
     session.may_push = True
-    session.options = options
-    session.last_seen_at = now
     session.touch(now)
-    message.context, message.session = context, session
     return message
+
+
+def admit(session: ServerSession, message: Message, context: Context, now: float) -> bool:
+    """Whether the session is within its rate (SEC-L19); if so, the message is its latest."""
+    if not session.take_token(context.options, now):
+        return False
+    session.refused_in_a_row = 0
+    session.options = context.options
+    session.last_seen_at = now
+    message.context, message.session = context, session
+    return True
 
 
 def _fail(error: Exception) -> Steps[None]:
