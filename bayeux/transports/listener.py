@@ -239,6 +239,8 @@ class Listener:
 
     def _run_out(self, listening: socket.socket, error: OSError) -> None:
         """Answer one client with the descriptor held in reserve, then leave the others in the backlog (SEC-90)."""
+        if self._pause is not None:
+            return  # another listening socket ran out in this very turn
         log.error("cannot accept connections for %.0f s: %s", PAUSE, error.strerror)
         self._mounts[0].server.reject("SEC-L1")
         if self._reserve is not None:
