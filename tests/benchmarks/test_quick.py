@@ -44,6 +44,7 @@ def verdicts(baseline: Baseline, workload: Workload, counts: Counts) -> dict[str
 @pytest.mark.parametrize("workload", SMALL, ids=lambda workload: workload.name)
 def test_counting_again_gives_the_same(workload: Workload) -> None:
     """All that the rules call exact to the last digit; memory may find other places to lie in."""
+    measure(workload)  # it fills what is filled once
     first, second = measure(workload), measure(workload)
     assert {kind.name for kind in KINDS} == first.keys()
     assert set(verdicts(of(workload, first), workload, second).values()) == {Verdict.SAME}
