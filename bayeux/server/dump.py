@@ -67,7 +67,7 @@ def _channel(channel: ServerChannel) -> dict[str, Any]:
     return {
         "name": channel.name.text,
         "subscribers": len(channel.subscribers),
-        "listeners": len(channel.listeners),
+        "listeners": len(channel.listeners) if channel.is_heard else 0,
         "authorizers": len(channel.authorizers) if channel.is_guarded else 0,
         "persistent": channel.persistent,
         "lazy": channel.lazy,

@@ -369,3 +369,13 @@ def test_a_mistake_is_named_where_it_is_made(mistake: Any, error: type[Exception
     """Some were found out by the first client only, and a wrong channel had no words at all."""
     with pytest.raises(error, match=words):
         mistake()
+
+
+async def test_dump_leaves_channels_as_cheap_as_they_were() -> None:
+    """Whoever only counts listeners and authorizers makes no lists for them, and no publish looks for guards."""
+    async with BayeuxServer() as server:
+        channel, _ = server.create_channel_if_absent("/a")
+        dump(server)
+        assert channel._listeners is None
+        assert channel._authorizers is None
+        assert not server.channels.may_be_guarded
