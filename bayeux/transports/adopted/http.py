@@ -43,7 +43,10 @@ _CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}")
 _LONGEST_CHUNK_LINE = 64
 
 # Headers whose values are hardly ever those of another connection, or of another request.
-_OWN = re.compile(rb"\r\n((?i:authorization|content-length|cookie|sec-websocket-key|x-forwarded-for)):([^\r]*)")
+_OWN = re.compile(
+    rb"\r\n((?i:authorization|content-length|cookie|forwarded|proxy-authorization|sec-websocket-key|traceparent"
+    rb"|x-forwarded-for|x-real-ip|x-request-id)):([^\r]*)"
+)
 _LONGEST_COMMON = 1024
 """Bytes; together with the number of them, this bounds what is kept of what heads have in common."""
 
