@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Iterable
+from contextvars import Context
 from functools import partial
 
 from tornado.iostream import SSLIOStream
@@ -50,7 +51,7 @@ class Door:
         self.options = options
         self.server: BayeuxServer = self._mounts[0].server
         self.clock: Callable[[], float] = self.server.clock
-        self.deadlines: Deadlines = Deadlines(self.clock, self._loop.call_at)
+        self.deadlines: Deadlines = Deadlines(self.clock, partial(self._loop.call_at, context=Context()))
         self.call_soon: Callable[..., asyncio.Handle] = self._loop.call_soon
         self.connections: dict[Connection, None] = {}  # half as large as a set
 
@@ -116,7 +117,8 @@ class Door:
         stream = carrier.release(first_bytes, lambda: self._tell(carrier.peer))
         stream.home = (self, give_back)
         self._forget(connection)
-        give_back(stream, carrier.address)
+        # In a fresh context: behind a pipelined message it is that message's, which would live as long as this does.
+        Context().run(give_back, stream, carrier.address)
 
     def _forget(self, connection: Connection) -> None:
         self.connections.pop(connection, None)

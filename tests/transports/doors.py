@@ -19,6 +19,7 @@ from tornado.testing import bind_unused_port
 from tornado.web import Application, RequestHandler
 
 from bayeux.protocol.options import Options
+from bayeux.server.current import current_message
 from bayeux.server.server import BayeuxServer
 from bayeux.transports.asgi import BayeuxASGI
 from bayeux.transports.handlers import Entrance
@@ -41,6 +42,9 @@ class Elsewhere(RequestHandler):
 
     def post(self) -> None:
         self.write(f"posted {len(self.request.body)}")
+
+    def put(self) -> None:
+        self.write(f"while {current_message()} is handled")
 
 
 @dataclass(frozen=True)

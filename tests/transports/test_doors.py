@@ -194,6 +194,18 @@ async def test_pipelined_requests_are_answered_in_order_by_whom_they_are_for(doo
         await connection.close()
 
 
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.spec("MSGX-4")
+async def test_request_behind_a_message_is_served_outside_of_it(door: str) -> None:
+    async with open_house(door) as house:
+        connection = await HttpConnection.open(house.url)
+        ours = connection.request_bytes("POST", "/cometd", {}, orjson.dumps(HANDSHAKE))
+        connection.write(ours + connection.request_bytes("PUT", "/other", {}, b"1") + ours)
+        assert (await connection.reply()).json[0]["successful"]
+        assert (await connection.reply()).body == b"while None is handled"
+        await connection.close()
+
+
 @pytest.mark.parametrize("door", PLAIN_DOORS)
 async def test_request_that_arrives_in_pieces_is_the_same_request(door: str) -> None:
     async with open_house(door) as house:
