@@ -1,13 +1,14 @@
 """What the server asks of whatever joins its nodes.
 
-A *node* is one process with one event loop; its id is new at every start. What nodes send each other is bytes that this
-interface does not look into. Promises of order, loss and claims stand here and are held by ``tests/contracts``, which every
-implementation runs: ``memory`` for nodes in one process, ``redis`` for those of a cluster.
+A *node* is one process with one event loop; its id is new at every start. What nodes send each other is bytes that
+this interface does not look into. Promises of order, loss and claims stand here and are held by ``tests/contracts``,
+which every implementation runs: ``hub`` for nodes in one process, ``redis`` for those of a cluster.
 
-Every audience belongs to one of a fixed number of *partitions*, by a hash of its name. A partition counts what is published in
-it; that number is its *place*. A node listens to the partitions it has an interest in and is given all that is published
-there, its own publishes included, in the order of their places. What it missed while it was cut off is read from the
-partition's *journal*, which is bounded; a gap that cannot be filled is told, never passed over.
+Every audience belongs to one of a fixed number of *partitions*, by a hash of its name. A partition counts what is
+published in it; that number is its *place*. A place never comes twice, also not after the store has lost its data. A
+node listens to the partitions it has an interest in and is given all that is published there, its own publishes
+included, in the order of their places. What it missed while it was cut off is read from the partition's *journal*,
+which is bounded; a gap that cannot be filled is told, never passed over.
 
 Source: CLU-1…6, OPS-70…77, SEC-80; docs/decisions/nobody-delivers-locally-first.
 """
@@ -21,7 +22,17 @@ from typing import Protocol
 from bayeux.backplane.interface import History, Retention
 from bayeux.protocol.replay import Position
 
-__all__ = ["Arrived", "Backplane", "Claim", "JournalGap", "NodeInfo", "Places", "Receiver", "SessionStore", "StaleClaim"]
+__all__ = [
+    "Arrived",
+    "Backplane",
+    "Claim",
+    "JournalGap",
+    "NodeInfo",
+    "Places",
+    "Receiver",
+    "SessionStore",
+    "StaleClaim",
+]
 
 Places = Mapping[int, int]
 """By partition: the place of the last event that was taken in there."""
@@ -99,8 +110,11 @@ class Receiver(Protocol):
         """Traffic works both ways (CLU-1). Never of the node itself (CLU-2)."""
 
     def node_left(self, node: NodeInfo, reason: str) -> None:
-        """It said good-bye (``left``) or its lease has lapsed (``lost``); one that starts again under the same name is
-        told as left before the new one as joined."""
+        """It said good-bye (``left``) or its lease has lapsed (``lost``).
+
+        One that starts again under the same name is told as left before the new one as joined (CLU-2). One that was
+        lost and is heard of again joins again.
+        """
 
     def connected(self) -> None:
         """The store can be reached again, and all gaps are filled or told."""
@@ -112,8 +126,8 @@ class Receiver(Protocol):
 class SessionStore(Protocol):
     """Keeps what another node needs to go on with a session whose owner has died.
 
-    Every method raises ``errors.Unavailable`` if the store cannot be reached; whether a write happened is then unknown. Keys
-    live ``ttl`` seconds after the last write or ``touch``.
+    Every method raises ``errors.Unavailable`` if the store cannot be reached; whether a write happened is then unknown.
+    Keys live ``ttl`` seconds after the last write or ``touch``.
     """
 
     async def create(self, client_id: str, owner: str, record: bytes, ttl: float) -> int:
@@ -149,8 +163,9 @@ class SessionStore(Protocol):
 class Backplane(Protocol):
     """The way between nodes; one object a node.
 
-    Failure: ``publish``, ``send``, ``is_alive`` and the store raise ``errors.Unavailable`` after a bounded time if the
-    store cannot be reached. A publish whose outcome is unknown is tried once more by the backplane itself and counts once.
+    Failure: what is awaited, but ``start`` and ``stop``, raises ``errors.Unavailable`` after a bounded time if the
+    store cannot be reached; a ``listen`` then counts for nothing. A publish whose outcome is unknown is tried once more
+    by the backplane itself and counts once; if that fails, too, it may still have happened.
     """
 
     node: NodeInfo
@@ -171,8 +186,10 @@ class Backplane(Protocol):
 
     @property
     def lease_until(self) -> float:
-        """Until when, on the node's monotonic clock, this node may serve its sessions; what is past it, it may not: others may
-        have claimed them. Always earlier than the moment at which the others may."""
+        """Until when, on its monotonic clock, this node may serve its sessions: later others may have claimed them.
+
+        Always earlier than the moment at which the others may.
+        """
 
     @property
     def nodes(self) -> Sequence[NodeInfo]:
@@ -189,15 +206,15 @@ class Backplane(Protocol):
     ) -> Position | None:
         """Give something to every node that listens to the audience's partition, in one atomic step with keeping it.
 
-        Publishes of one node in one partition keep their order. When it returns, every node will be given it, or told of
-        a gap.
+        Publishes of one node in one partition keep their order. When it returns, every node will be given it, or told
+        of a gap; some may have been given it before.
 
         Args:
             audience: whose partition it is; with a retention the text of the channel whose history keeps ``payload``.
         """
 
     async def listen(self, partitions: Sequence[int]) -> None:
-        """Be given what is published there from some moment before this returns; counted, for as often as ``ignore``."""
+        """Be given what is published there, from some moment before this returns; counted, as is ``ignore``."""
 
     def ignore(self, partitions: Sequence[int]) -> None:
         """Take one ``listen`` back."""
@@ -207,8 +224,10 @@ class Backplane(Protocol):
         """How far this node is in each partition it listens to."""
 
     async def rewind(self, after: Places, deliver: Callable[[Arrived], None], join: Callable[[], None]) -> None:
-        """Hand over what was published after these places, of partitions that are listened to, then call ``join`` at an instant
-        at which nothing is missing: what comes later is given to the receiver as ever.
+        """Hand over what was published after these places, then call ``join`` at an instant when nothing is missing.
+
+        Of partitions that are not listened to nothing is handed over. Each partition keeps its order; what comes after
+        ``join`` is given to the receiver as ever. Some may have been handed over before this raises.
 
         Raises JournalGap, before ``join`` is called.
         """
