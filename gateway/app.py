@@ -1,12 +1,17 @@
 """The composition root: which parts the gateway is made of.
 
-Source: OPS-25, OPS-40, AG-14, CM-4.
+Source: OPS-25, OPS-40, OPS-46, OPS-48, AG-14, CM-4.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 from tornado.httpserver import HTTPServer
 
+from bayeux.backplane.interface import Retention
+from bayeux.extensions.ack import Acknowledge
+from bayeux.extensions.replay import Replay
 from bayeux.protocol.message import Message
 from bayeux.server.server import BayeuxServer
 from bayeux.server.sessions import ServerSession
@@ -22,6 +27,7 @@ from gateway.http.routes import internal_application, public_application
 from gateway.observe.health import Health
 from gateway.observe.loop_lag import LoopLag
 from gateway.observe.metrics import Metrics
+from gateway.operations import Operations
 
 _MAXIMUM_BODY = 1024 * 1024  # SEC-L9
 
@@ -31,18 +37,25 @@ class Gateway:
 
     Args:
         config: valid.
-        internal_token: what the internal listener takes orders for.
+        name: what other nodes call this one, the same at every start.
+        url: where operators of this one are answered.
 
     Raises ConfigurationWrong for key files that cannot be used.
     """
 
-    def __init__(self, config: Config, internal_token: str) -> None:
+    def __init__(self, config: Config, *, name: str = "", url: str = "") -> None:
         self.config = config
+        self.name = name
+        self.url = url
         self.agents = Agents(config.auth)
         is_open = config.is_development
         guests = (config.mounts.cometd.path, config.mounts.genesys.path) if is_open else ()
         policy = GatewayPolicy(self.agents.tokens, self.agents.users, config.grants, guests=guests, is_open=is_open)
         self.server = BayeuxServer(config.bayeux.options(), policy=policy)
+        if config.acknowledge or (config.acknowledge is None and config.redis is not None):
+            self.server.extensions.append(Acknowledge())
+        if config.retention:
+            self.server.extensions.append(Replay(_retentions(config)))
         policy.guard_wildcards(self.server)
         self.server.on("/meta/connect", self._renew_http_session)
         if config.is_development:
@@ -54,9 +67,25 @@ class Gateway:
         self.metrics = Metrics(self.server, self.lag)
         proxies = Proxies(self.server.options.trusted_proxies)
         self.public_http = _http_server(config, public_application(self.mounts, self.agents, self.health, proxies))
-        self.internal_http = _http_server(
-            config, internal_application(self.server, self.health, self.metrics, internal_token)
-        )
+
+    async def start(self) -> None:
+        """Begin to work on the running loop."""
+        await self.server.start()
+        self.lag.start()
+
+    async def stop(self) -> None:
+        """End all sessions at once."""
+        await self.server.stop()
+        self.lag.stop()
+
+    @property
+    def node_id(self) -> str:
+        """What other nodes address this one by; empty where there are none."""
+        return ""
+
+    def cluster_status(self) -> dict[str, Any] | None:
+        """What is known of the other nodes; None where there are none."""
+        return None
 
     def _mount(self, config: MountConfig) -> Mount:
         bayeux = self.config.bayeux
@@ -73,6 +102,22 @@ class Gateway:
         """AG-14: a live connect keeps the HTTP session of its browser alive."""
         if message.context is not None:
             self.agents.session_of(message.context.cookies.get(COOKIE, ""))
+
+
+def internal_http_server(config: Config, operations: Operations, token: str) -> HTTPServer:
+    """What serves operators.
+
+    Args:
+        token: what orders are taken for.
+    """
+    return _http_server(config, internal_application(operations, token, config.bayeux.options().max_json_depth))
+
+
+def _retentions(config: Config) -> dict[str, Retention]:
+    return {
+        each.channel: Retention(events=each.events, ttl=float(each.ttl), bytes=int(each.bytes))
+        for each in config.retention
+    }
 
 
 def _http_server(config: Config, application: object) -> HTTPServer:

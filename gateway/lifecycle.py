@@ -1,42 +1,37 @@
-"""From the bound socket to the last farewell: start, serve, drain, stop.
+"""``serve``, from the bound sockets to the exit code: one process, or a supervisor with its workers.
 
-Order of the start: sockets bound, configuration logged, ready. Order of the stop: not ready,
-serve on for a while, accept no more, send the clients away in slices, leave.
+Order of the start: sockets bound, configuration logged, stores connected, ready.
 
-Source: OPS-48, OPS-60, OPS-61, OPS-95, SEC-45.
+Source: OPS-45, OPS-46, OPS-48, OPS-60, OPS-61, OPS-95.
 """
 
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
-import resource
-import secrets
-import signal
 import socket
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from bayeux.transports.listener import BACKLOG, Listener
 from gateway import __version__
-from gateway.app import Gateway
+from gateway.app import Gateway, internal_http_server
+from gateway.auth.tokens import Tokens
 from gateway.config.loading import Loaded
 from gateway.config.model import Config
 from gateway.config.show import changed
 from gateway.config.units import Address
-from gateway.failure import ExitCode, Failure
+from gateway.failure import ExitCode
+from gateway.node import NodeOperations
 from gateway.observe.logging import configure
+from gateway.run import Run
 from gateway.running import Running, announce, forget, make_token
+from gateway.sockets import address_of, bound, held
+from gateway.supervisor import Supervisor
+from gateway.tuning import forget_garbage, raise_descriptor_limit
 
 log = logging.getLogger(__name__)
-
-_FEW_DESCRIPTORS = 4096
-_REMINDER = 60.0
-# Idle sessions are long-lived and without cycles: looking through them for garbage only costs time.
-_GARBAGE_THRESHOLD = 50_000
 
 
 def serve(loaded: Loaded, environment: Mapping[str, str]) -> ExitCode:
@@ -45,169 +40,88 @@ def serve(loaded: Loaded, environment: Mapping[str, str]) -> ExitCode:
     Raises ConfigurationWrong, Failure.
     """
     config = loaded.config
-    configure(config.log, node=f"{socket.gethostname()}-{secrets.token_hex(2)}")
-    for warning in loaded.warnings:
-        log.warning(warning)
-    _raise_descriptor_limit()
-    token = make_token(config)
-    gateway = Gateway(config, token)
+    with bound(config.listen.internal, "listen.internal") as internal:
+        name = name_of(config, address_of(internal))
+        configure(config.log, node=name)
+        for warning in loaded.warnings:
+            log.warning(warning)
+        raise_descriptor_limit()
+        token = make_token(config)
+        if config.processes > 1:
+            return _serve_by_workers(loaded, environment, internal, name, token)
+        return _serve_alone(loaded, environment, internal, name, token)
+
+
+def _serve_alone(
+    loaded: Loaded, environment: Mapping[str, str], internal: socket.socket, name: str, token: str
+) -> ExitCode:
+    config = loaded.config
+    gateway = Gateway(config, name=name)
     try:
         with (
             bound(config.listen.public, "listen.public") as public,
-            bound(config.listen.internal, "listen.internal") as internal,
+            announced(loaded, environment, public, internal, token),
         ):
-            running = Running(
-                public=f"http://{address_of(public)}",
-                internal=f"http://{address_of(internal)}",
-                token=token,
-                pid=os.getpid(),
-            )
-            path = announce(running, config, environment)
-            log.info("configuration", extra={key.replace(".", "_"): value for key, value in changed(loaded).items()})
-            gc.collect()
-            gc.freeze()
-            gc.set_threshold(_GARBAGE_THRESHOLD)
-            try:
-                return asyncio.run(Run(gateway, public, internal).until_signalled())
-            finally:
-                forget(path, running)
+            forget_garbage()
+            return asyncio.run(_run_alone(gateway, public, internal, token))
     finally:
         gateway.agents.close()
 
 
-class Run:
-    """One run of a gateway on sockets that are bound already.
+async def _run_alone(gateway: Gateway, public: socket.socket, internal: socket.socket, token: str) -> ExitCode:
+    run = make_run(gateway, public, internal, token)
+    return await run.until_told(lambda: tell_urls(gateway.config, run.public, run.internal))
 
-    Args:
-        public, internal: taken over, and closed at the end.
-    """
 
-    def __init__(self, gateway: Gateway, public: socket.socket, internal: socket.socket) -> None:
-        self._gateway = gateway
-        self._config = gateway.config
-        self._public = public
-        self._internal = internal
-        self._listener = Listener(gateway.mounts, gateway.public_http)
-        self._reminder: asyncio.TimerHandle | None = None
+def make_run(gateway: Gateway, public: socket.socket, internal: socket.socket, token: str) -> Run:
+    """A run with an internal listener of its own."""
+    return Run(gateway, public, internal, lambda run: internal_http_server(gateway.config, NodeOperations(run), token))
 
-    async def until_signalled(self) -> ExitCode:
-        """Serve until TERM or INT, then drain; a second INT stops at once (OPS-60)."""
-        loop = asyncio.get_running_loop()
-        signals: asyncio.Queue[int] = asyncio.Queue()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, signals.put_nowait, number)
-        await self.start()
-        try:
-            _tell_urls(self._config, self.public, self.internal)
-            if self._config.is_development:
-                self._remind()
-            log.info("stopping", extra={"signal": signal.Signals(await signals.get()).name})
-            return await self._end(signals)
-        finally:
-            await self.stop()
 
-    async def start(self) -> None:
-        """Begin to serve; ready when it returns."""
-        gateway = self._gateway
-        await gateway.server.start()
-        gateway.lag.start()
-        self._listener.add_socket(self._public)
-        gateway.internal_http.add_socket(self._internal)
-        gateway.health.is_started = True
-        log.info("ready", extra={"public": str(self.public), "internal": str(self.internal), "version": __version__})
-
-    @property
-    def public(self) -> Address:
-        """Where clients find us."""
-        return address_of(self._public)
-
-    @property
-    def internal(self) -> Address:
-        """Where operators and commands find us."""
-        return address_of(self._internal)
-
-    async def drain(self) -> None:
-        """Send all clients away (OPS-61); with no session open there is nobody to wait for."""
-        server, drain = self._gateway.server, self._config.drain
-        self._gateway.health.is_draining = True
-        has_sessions = len(server.sessions) > 0
-        if has_sessions:
-            await asyncio.sleep(drain.notice)
-        await self._listener.stop()
-        await server.drain(spread=drain.spread if has_sessions else 0.0)
-
-    async def stop(self) -> None:
-        """End everything at once."""
-        gateway = self._gateway
-        if self._reminder is not None:
-            self._reminder.cancel()
-        gateway.health.is_draining = True
-        await gateway.server.stop()
-        await self._listener.close()
-        for http_server in (gateway.public_http, gateway.internal_http):
-            http_server.stop()
-            await http_server.close_all_connections()
-        gateway.lag.stop()
-        log.info("stopped")
-
-    async def _end(self, signals: asyncio.Queue[int]) -> ExitCode:
-        """Drain within ``shutdown.timeout``."""
-        drain = asyncio.create_task(self.drain())
-        impatience = asyncio.create_task(_interrupted(signals))
-        try:
-            done, _ = await asyncio.wait(
-                (drain, impatience), timeout=self._config.shutdown.timeout, return_when=asyncio.FIRST_COMPLETED
+def _serve_by_workers(
+    loaded: Loaded, environment: Mapping[str, str], internal: socket.socket, name: str, token: str
+) -> ExitCode:
+    config = loaded.config
+    Tokens(config.auth.tokens)  # the key files, too: told once, here, and not by every worker
+    with (
+        held(config.listen.public, "listen.public") as public,
+        announced(loaded, environment, public, internal, token),
+    ):
+        supervisor = Supervisor(loaded, name, address_of(public), address_of(internal))
+        http_server = internal_http_server(config, supervisor, token)
+        return asyncio.run(
+            supervisor.until_told(
+                internal, http_server, lambda: tell_urls(config, address_of(public), address_of(internal))
             )
-            if drain in done:
-                await drain
-                return ExitCode.DONE
-            log.warning("stopped before all clients were sent away", extra={"cut": self._attached_sessions()})
-            return ExitCode.INTERRUPTED if impatience in done else ExitCode.TRY_AGAIN
-        finally:
-            drain.cancel()
-            impatience.cancel()
-            await asyncio.wait((drain, impatience))
-
-    def _attached_sessions(self) -> int:
-        """Sessions whose client hears us at this moment."""
-        return sum(
-            session.transport is not None or session.held_by is not None for session in self._gateway.server.sessions
         )
-
-    def _remind(self) -> None:
-        """SEC-45: nobody should forget that this is no place for real work."""
-        log.warning("development profile: everybody knows the passwords, and public channels are open to all")
-        self._reminder = asyncio.get_running_loop().call_later(_REMINDER, self._remind)
-
-
-async def _interrupted(signals: asyncio.Queue[int]) -> None:
-    """A second Ctrl-C; a second TERM changes nothing."""
-    while await signals.get() != signal.SIGINT:
-        pass
 
 
 @contextmanager
-def bound(address: Address, key: str) -> Iterator[socket.socket]:
-    """A listening socket, closed at the end if nobody else has done so; raises Failure."""
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+def announced(
+    loaded: Loaded, environment: Mapping[str, str], public: socket.socket, internal: socket.socket, token: str
+) -> Iterator[None]:
+    """Commands on this machine find us; and the log tells what we were told."""
+    running = Running(
+        public=f"http://{address_of(public)}",
+        internal=f"http://{address_of(internal)}",
+        token=token,
+        pid=os.getpid(),
+    )
+    path = announce(running, loaded.config, environment)
+    log.info("configuration", extra={key.replace(".", "_"): value for key, value in changed(loaded).items()})
     try:
-        listening = socket.create_server((address.host, address.port), family=family, backlog=BACKLOG)
-    except OSError as error:
-        raise Failure(
-            f"{key} = {address} cannot be used ({error.strerror or error}): stop what listens there, or set another"
-        ) from None
-    listening.setblocking(False)
-    with listening:
-        yield listening
+        yield
+    finally:
+        forget(path, running)
 
 
-def address_of(bound: socket.socket) -> Address:
-    """Where a socket is bound."""
-    host, port = bound.getsockname()[:2]
-    return Address(host, port)
+def name_of(config: Config, internal: Address) -> str:
+    """What other nodes call this gateway: as configured, else what nothing else on any host is called at this time."""
+    return config.backplane.name or f"{socket.gethostname()}:{internal.port}"
 
 
-def _tell_urls(config: Config, public: Address, internal: Address) -> None:
+def tell_urls(config: Config, public: Address, internal: Address) -> None:
+    """Say to people where to go."""
     mounts = config.mounts
     paths = ", ".join(mount.path for mount in (mounts.cometd, mounts.genesys, mounts.notifications))
     lines = [
@@ -222,16 +136,3 @@ def _tell_urls(config: Config, public: Address, internal: Address) -> None:
         lines.append("  nobody can sign in: configure auth.users or auth.tokens, or start with --dev")
     sys.stderr.write("\n".join([*lines, "Ctrl-C stops it.", ""]))
     sys.stderr.flush()
-
-
-def _raise_descriptor_limit() -> None:
-    """OPS-95."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        soft = hard
-    except (OSError, ValueError):
-        pass  # some systems allow less than they say
-    log.info("descriptor limit", extra={"descriptors": soft})
-    if soft != resource.RLIM_INFINITY and soft < _FEW_DESCRIPTORS:
-        log.warning("fewer than %d descriptors: raise the limit with ulimit -n", _FEW_DESCRIPTORS)

@@ -6,13 +6,11 @@ Source: OPS-8, SEC-44.
 from __future__ import annotations
 
 import asyncio
-import http.client
 import json as plain_json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
-from urllib.parse import urlsplit
+from typing import Annotated
 
 import typer
 
@@ -20,12 +18,11 @@ from bayeux.client.client import BayeuxClient
 from bayeux.protocol import json
 from bayeux.protocol.errors import MalformedBody
 from gateway.cli.client import Sender, TokenFile, TransportName, Url, make_client, told_in_one_sentence
+from gateway.cli.order import order
 from gateway.cli.sources import Development, Files, Settings, sources
 from gateway.config import load
-from gateway.failure import ExitCode, Failure
-from gateway.running import Running, find_running
-
-_PATIENCE = 10.0
+from gateway.failure import Failure
+from gateway.running import find_running
 
 
 def publish(
@@ -54,7 +51,8 @@ def publish(
     value = _read(data)
     loaded = load(sources(files, settings, dev=dev))
     if user is not None:
-        answer = _publish_to_user(find_running(loaded, os.environ), user, channel, value)
+        body = {"user": user, "channel": channel, "data": value}
+        answer = order(find_running(loaded, os.environ), "POST", "/internal/publish", body)
         typer.echo(plain_json.dumps({"user": user, "channel": channel, "sessions": answer["sessions"]}))
         return
     client = make_client(loaded, url=url, user=sender, token_file=token_file, transport=transport)
@@ -81,26 +79,3 @@ def _read(data: str) -> json.Json:
 async def _publish(client: BayeuxClient, channel: str, value: json.Json) -> None:
     async with client:
         await client.publish(channel, value)
-
-
-def _publish_to_user(running: Running, user: str, channel: str, value: json.Json) -> Any:
-    """The answer of the internal listener; raises Failure."""
-    body = json.encode({"user": user, "channel": channel, "data": value})
-    headers = {"Authorization": f"Bearer {running.token}", "Content-Type": "application/json"}
-    connection = http.client.HTTPConnection(urlsplit(running.internal).netloc, timeout=_PATIENCE)
-    try:
-        connection.request("POST", "/internal/publish", body, headers)
-        response = connection.getresponse()
-        answer = plain_json.loads(response.read())
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise Failure(
-            f"{running.internal} cannot be reached ({error}): start a gateway with `bayeux-gateway serve`",
-            ExitCode.UNAVAILABLE,
-        ) from None
-    finally:
-        connection.close()
-    if response.status == http.client.UNAUTHORIZED:
-        raise Failure(f"{running.internal} does not take our token: is internal.token that of the gateway there?")
-    if response.status != http.client.OK:
-        raise Failure(f"{running.internal} refused: {answer.get('statusMessage', response.reason)}")
-    return answer

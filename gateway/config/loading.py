@@ -35,7 +35,7 @@ _SENTENCES = {
     "literal_error": "must be {expected}",
     "model_type": "is a section: write [{key}] and its keys below",
 }
-_FLAGS = {"profile": "--dev", "workers": "--workers", "listen.public": "--port"}
+_FLAGS = {"profile": "--dev", "workers": "--workers", "redis": "--redis", "listen.public": "--port"}
 # A table in a file changes some keys of a section; the others keep the defaults of that very section.
 _DEFAULTS = {leaf.key: Given(leaf.default, "") for leaf in LEAVES.values() if leaf.default is not None}
 
@@ -84,6 +84,11 @@ def load(sources: Sources) -> Loaded:
     if config is None or values.problems:
         raise ConfigurationWrong(values.problems)
     return Loaded(config, values.given, values.warnings)
+
+
+def load_given(given: Mapping[str, Given]) -> Loaded:
+    """The same configuration once more, from what ``load`` found: for a worker, whatever has changed since."""
+    return Loaded(Config.model_validate(_nested({**_DEFAULTS, **given})), given, ())
 
 
 def _collected(sources: Sources) -> Values:

@@ -2,20 +2,21 @@
 
 Nothing here reads a file or the environment; ``gateway.config.loading`` does.
 
-Source: OPS-20…22, OPS-40, OPS-43, OPS-60, OPS-61, SEC-4, SEC-45, SEC-50…53.
+Source: OPS-20…22, OPS-40, OPS-43, OPS-45, OPS-46, OPS-60, OPS-61, OPS-72, OPS-77, RPL-1, SEC-4, SEC-45, SEC-50…53.
 """
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, Field, SecretStr, model_validator
 
 from bayeux.protocol.channel import parse_channel
 from bayeux.protocol.errors import ChannelInvalid
 from gateway.config.bayeux import BayeuxSection, MountOverrides, strict
-from gateway.config.units import Address, Duration
+from gateway.config.units import Address, Duration, Size
 
 MINIMUM_SECRET_BYTES = 32  # SEC-50: a shorter HS256 secret can be guessed offline
 MAXIMUM_KEYS = 20  # SEC-50
@@ -169,6 +170,49 @@ class Grant(Section):
         return self
 
 
+class Retention(Section):
+    """A channel whose latest events are kept for who missed them (RPL-1); what is above a bound goes, oldest first."""
+
+    channel: str = Field(description="A broadcast channel, or a pattern for all it matches; the narrowest counts.")
+    events: int = Field(description="At most so many.", ge=1)
+    ttl: Duration = Field(default=Duration(3600), description="How long; 0 = until others push it out.")
+    bytes: Size = Field(default=Size(1024 * 1024), description="Of payload, together; 0 = unlimited.")
+
+    @model_validator(mode="after")
+    def _of_a_channel(self) -> Self:
+        try:
+            parse_channel(self.channel)
+        except ChannelInvalid:
+            raise ValueError("channel must be a channel name or pattern, such as /news/**") from None
+        return self
+
+
+class Backplane(Section):
+    """The way between nodes; it is used where `redis` is set."""
+
+    prefix: str = Field(
+        default="bayeux",
+        description="What all keys and channels in Redis begin with: one for each installation (OPS-77).",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9:_.-]{0,63}$",
+    )
+    name: str = Field(
+        default="",
+        description="This gateway's name among the nodes, the same at every start; "
+        "empty = host name and port of the internal listener.",
+        pattern=r"^[A-Za-z0-9_.:-]{0,128}$",
+    )
+    partitions: int = Field(
+        default=64, description="Parts into which channels and users are divided; the same on all nodes.", ge=1, le=1024
+    )
+    grace: Duration = Field(
+        default=Duration(30),
+        description="How long Redis may be away before `/health/ready` says 503; 0 = for ever (OPS-72).",
+    )
+    required_at_start: bool = Field(
+        default=False, description="End with exit code 69 if Redis cannot be reached at the start (OPS-48)."
+    )
+
+
 class Drain(Section):
     """How sessions are let go at a stop."""
 
@@ -200,7 +244,14 @@ class Config(Section):
         default="default",
         description="development = what `--dev` sets: accounts Agent1, Agent2; open channels; loopback only.",
     )
-    workers: int = Field(default=1, description="Processes that serve.", ge=1)
+    workers: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
+        default=1, description="Processes that serve; auto = one a core. More than one needs `redis` (OPS-45, OPS-46)."
+    )
+    redis: SecretStr | None = Field(
+        default=None,
+        description="URL of the Redis that joins workers and nodes: redis://, rediss://, unix://, redis+sentinel://, "
+        "redis+cluster://; unset = one process alone.",
+    )
     listen: Listen = Field(default=Listen(), description=Listen.__doc__)
     internal: Internal = Field(default=Internal(), description=Internal.__doc__)
     mounts: Mounts = Field(default=Mounts(), description=Mounts.__doc__)
@@ -210,14 +261,21 @@ class Config(Section):
     )
     auth: Auth = Field(default=Auth(), description=Auth.__doc__)
     grants: list[Grant] = Field(default=[], description=Grant.__doc__)
+    acknowledge: bool | None = Field(
+        default=None,
+        description="Serve acknowledged messages to clients that ask for them (ACK-2); "
+        "all messages go a dearer way then; unset = where `redis` is set.",
+    )
+    retention: list[Retention] = Field(default=[], description=Retention.__doc__)
+    backplane: Backplane = Field(default=Backplane(), description=Backplane.__doc__)
     drain: Drain = Field(default=Drain(), description=Drain.__doc__)
     shutdown: Shutdown = Field(default=Shutdown(), description=Shutdown.__doc__)
     log: Log = Field(default=Log(), description=Log.__doc__)
 
     @model_validator(mode="after")
     def _without_contradiction(self) -> Self:
-        if self.workers > 1:
-            raise ValueError("workers: more than one needs Redis, which this version does not use yet; set workers = 1")
+        if self.processes > 1 and self.redis is None:
+            raise ValueError('workers: more than one needs Redis: set redis = "redis://127.0.0.1", or workers = 1')
         if self.shutdown.timeout <= self.drain.notice + self.drain.spread:
             raise ValueError(
                 "shutdown.timeout must exceed drain.notice + drain.spread, or every stop would be cut short"
@@ -241,6 +299,11 @@ class Config(Section):
                 except ValueError as error:
                     raise ValueError(f"mounts.{name}: {error}") from None
         return self
+
+    @property
+    def processes(self) -> int:
+        """How many workers there are."""
+        return self.workers if self.workers != "auto" else len(os.sched_getaffinity(0))
 
     @property
     def is_development(self) -> bool:

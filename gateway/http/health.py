@@ -7,17 +7,30 @@ from __future__ import annotations
 
 from gateway.http.handler import JsonHandler
 from gateway.observe.health import Health
+from gateway.operations import Operations
 
 
 class HealthHandler(JsonHandler):
-    """200 or 503; what was checked is told on the internal listener only."""
+    """200 or 503, on the public listener without what was checked."""
 
-    def initialize(self, health: Health, with_details: bool) -> None:
+    def initialize(self, health: Health) -> None:
         """Whose."""
-        self._questions = {"live": health.live, "ready": health.ready, "startup": health.startup}
-        self._with_details = with_details
+        self._health = health
 
     def get(self, question: str) -> None:
         """No authentication: a load balancer asks."""
-        ok, report = self._questions[question]()
-        self.answer(report if self._with_details else {"status": report["status"]}, 200 if ok else 503)
+        ok, report = self._health.ask(question)
+        self.answer({"status": report["status"]}, 200 if ok else 503)
+
+
+class DetailedHealthHandler(JsonHandler):
+    """The same on the internal listener, with everything that was checked."""
+
+    def initialize(self, operations: Operations) -> None:
+        """Whose."""
+        self._operations = operations
+
+    async def get(self, question: str) -> None:
+        """No authentication here either."""
+        ok, report = await self._operations.health(question)
+        self.answer(report, 200 if ok else 503)

@@ -1,78 +1,140 @@
-"""What the internal listener serves: metrics, and publishing to one user.
+"""What the internal listener serves: metrics, and the orders of operators.
 
-Source: OPS-40, OPS-50, SEC-54, SEC-97.
+Source: OPS-9, OPS-10, OPS-40, OPS-50, OPS-72, SEC-54, SEC-97.
 """
 
 from __future__ import annotations
 
 import hmac
+import logging
 from typing import Any
 
 from tornado.web import HTTPError
 
 from bayeux.protocol import json
-from bayeux.protocol.channel import parse_channel
-from bayeux.protocol.errors import ChannelInvalid, MalformedBody
-from bayeux.server.server import BayeuxServer
+from bayeux.protocol.errors import MalformedBody, Unavailable
 from gateway.http.handler import JsonHandler
-from gateway.observe.metrics import Metrics
+from gateway.observe.families import page
+from gateway.operations import NodeUnknown, Operations, PublishRefused
+
+log = logging.getLogger(__name__)
+
+RETRY_AFTER = 2
+"""Seconds after which a publish may be tried again (OPS-72)."""
 
 
 class MetricsHandler(JsonHandler):
     """``GET /metrics``."""
 
-    def initialize(self, metrics: Metrics) -> None:
+    def initialize(self, operations: Operations) -> None:
         """Whose."""
-        self._metrics = metrics
+        self._operations = operations
 
-    def get(self) -> None:
+    async def get(self) -> None:
         """In the format the asker accepts."""
-        page, content_type = self._metrics.page(self.request.headers.get("Accept", ""))
+        text, content_type = page(await self._operations.metrics(), self.request.headers.get("Accept", ""))
         self.set_header("Content-Type", content_type)
-        self.finish(page)
+        self.finish(text)
 
 
-class _OrderRefused(Exception):
-    """What is wrong with a request to publish, for its sender."""
+class OrderRefused(Exception):
+    """What is wrong with an order, for its sender."""
 
 
-class PublishHandler(JsonHandler):
-    """``POST /internal/publish`` with ``{"user": …, "channel": …, "data": …}``."""
+class _Ordered(JsonHandler):
+    """Takes orders of whoever bears the token (SEC-97)."""
 
-    def initialize(self, server: BayeuxServer, token: str) -> None:
-        """``token`` is what the sender must bear."""
-        self._server = server
+    def initialize(self, operations: Operations, token: str, max_json_depth: int) -> None:
+        """Whose, and what the sender must bear."""
+        self.operations = operations
         self._token = token
+        self._max_json_depth = max_json_depth
 
-    def post(self) -> None:
-        """Deliver to the sessions of one user that subscribed; tell how many there were."""
+    def prepare(self) -> None:
+        """Refuse everybody else."""
         scheme, _, token = self.request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not hmac.compare_digest(token.encode(), self._token.encode()):
             self.set_header("WWW-Authenticate", "Bearer")
             raise HTTPError(401)
-        try:
-            user, channel, data = self._order()
-        except _OrderRefused as refused:
-            self.answer({"statusCode": 1, "statusMessage": str(refused), "requestId": self.request_id}, 400)
-            return
-        self.answer({"statusCode": 0, "sessions": self._server.deliver_to_user(user, channel, data)})
 
-    def _order(self) -> tuple[str, str, Any]:
-        """What is to be published to whom; raises _OrderRefused."""
+    def order(self) -> dict[str, Any]:
+        """The body. Raises OrderRefused."""
         try:
-            body = json.decode(self.request.body, self._server.options.max_json_depth)
+            body = json.decode(self.request.body, self._max_json_depth)
         except MalformedBody as error:
-            raise _OrderRefused(f"the body is {error}") from None
-        match body:
-            case {"user": str(user), "channel": str(channel)}:
-                pass
-            case _:
-                raise _OrderRefused('the body must be {"user": text, "channel": text, "data": any value}')
+            raise OrderRefused(f"the body is {error}") from None
+        if not isinstance(body, dict):
+            raise OrderRefused("the body must be an object")
+        return body
+
+    def refuse(self, text: str, status: int = 400, code: int = 1) -> None:
+        """Say what is wrong."""
+        self.answer({"statusCode": code, "statusMessage": text, "requestId": self.request_id}, status)
+
+
+class PublishHandler(_Ordered):
+    """``POST /internal/publish`` with ``{"user": …, "channel": …, "data": …}``."""
+
+    async def post(self) -> None:
+        """Deliver to the sessions of one user that subscribed; tell how many there were."""
         try:
-            name = parse_channel(channel)
-        except ChannelInvalid:
-            raise _OrderRefused("the channel is not a channel name") from None
-        if name.is_wild or name.is_template or not self._server.is_private(name):
-            prefixes = ", ".join(self._server.options.private_prefixes)
-            raise _OrderRefused(f"only a private channel has one user's sessions behind it: one below {prefixes}")
-        return user, channel, body.get("data")
+            match body := self.order():
+                case {"user": str(user), "channel": str(channel)}:
+                    pass
+                case _:
+                    raise OrderRefused('the body must be {"user": text, "channel": text, "data": any value}')
+            done = await self.operations.publish(user, channel, body.get("data"))
+        except (OrderRefused, PublishRefused) as refused:
+            self.refuse(str(refused))
+        except Unavailable:
+            self.set_header("Retry-After", str(RETRY_AFTER))
+            self.refuse("the backplane is away; try again", 503, 4)
+        else:
+            self.answer({"statusCode": 0, **done})
+
+
+class StatusHandler(_Ordered):
+    """``GET /internal/status``."""
+
+    async def get(self) -> None:
+        """Processes, sessions, nodes."""
+        self.answer({"statusCode": 0, **await self.operations.status()})
+
+
+class DrainHandler(_Ordered):
+    """``POST /internal/drain`` with ``{"node": …, "leave": …}``; both may be left out."""
+
+    async def post(self) -> None:
+        """Send the clients away; answers when they are."""
+        try:
+            match {"node": None, "leave": False, **self.order()}:
+                case {"node": str() | None as node, "leave": bool(leave)}:
+                    pass
+                case _:
+                    raise OrderRefused('the body must be {"node": id or null, "leave": true or false}')
+            log.warning("an operator drains", extra={"drained": node or "all", "leave": leave})
+            self.answer({"statusCode": 0, **await self.operations.drain(node, leave=leave)})
+        except OrderRefused as refused:
+            self.refuse(str(refused))
+        except NodeUnknown as unknown:
+            self.refuse(str(unknown), 404, 6)
+
+
+class KickHandler(_Ordered):
+    """``POST /internal/kick`` with ``{"user": …}`` or ``{"session": …}``, as logs call it."""
+
+    async def post(self) -> None:
+        """End sessions; tell how many."""
+        try:
+            match {"user": None, "session": None, **self.order()}:
+                case {"user": str() as user, "session": None as session}:
+                    pass
+                case {"user": None as user, "session": str() as session}:
+                    pass
+                case _:
+                    raise OrderRefused('the body must be {"user": name} or {"session": what logs call it}')
+        except OrderRefused as refused:
+            self.refuse(str(refused))
+            return
+        log.warning("an operator kicks", extra={"kicked_user": user, "kicked_session": session})
+        self.answer({"statusCode": 0, **await self.operations.kick(user=user, session=session)})

@@ -10,17 +10,16 @@ from pathlib import Path
 
 from tornado.web import Application
 
-from bayeux.server.server import BayeuxServer
 from bayeux.transports.mount import Mount
 from bayeux.transports.proxy import Proxies
 from bayeux.transports.routes import make_handlers
 from gateway.auth.agents import Agents
 from gateway.http.agent_api import Me, Version
 from gateway.http.handler import NotFound, StaticFiles, log_access
-from gateway.http.health import HealthHandler
-from gateway.http.internal import MetricsHandler, PublishHandler
+from gateway.http.health import DetailedHealthHandler, HealthHandler
+from gateway.http.internal import DrainHandler, KickHandler, MetricsHandler, PublishHandler, StatusHandler
 from gateway.observe.health import Health
-from gateway.observe.metrics import Metrics
+from gateway.operations import Operations
 
 STATIC = Path(__file__).parent.parent / "static"
 _HEALTH = r"/health/(live|ready|startup)"
@@ -35,7 +34,7 @@ def public_application(mounts: Iterable[Mount], agents: Agents, health: Health, 
     return Application(
         [
             *make_handlers(*mounts),
-            (_HEALTH, HealthHandler, {"health": health, "with_details": False}),
+            (_HEALTH, HealthHandler, {"health": health}),
             (r"/api/v2/me/?", Me, {"agents": agents, "proxies": proxies}),
             (r"/api/v2/diagnostics/version", Version),
             (r"/()", StaticFiles, {"path": STATIC, "default_filename": "index.html"}),
@@ -46,13 +45,18 @@ def public_application(mounts: Iterable[Mount], agents: Agents, health: Health, 
     )
 
 
-def internal_application(server: BayeuxServer, health: Health, metrics: Metrics, token: str) -> Application:
+def internal_application(operations: Operations, token: str, max_json_depth: int) -> Application:
     """What only operators and commands on this machine may reach."""
+    asked = {"operations": operations}
+    ordered = {**asked, "token": token, "max_json_depth": max_json_depth}
     return Application(
         [
-            (_HEALTH, HealthHandler, {"health": health, "with_details": True}),
-            (r"/metrics", MetricsHandler, {"metrics": metrics}),
-            (r"/internal/publish", PublishHandler, {"server": server, "token": token}),
+            (_HEALTH, DetailedHealthHandler, asked),
+            (r"/metrics", MetricsHandler, asked),
+            (r"/internal/publish", PublishHandler, ordered),
+            (r"/internal/status", StatusHandler, ordered),
+            (r"/internal/drain", DrainHandler, ordered),
+            (r"/internal/kick", KickHandler, ordered),
         ],
         default_handler_class=NotFound,
         log_function=log_access("internal"),

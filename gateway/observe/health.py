@@ -57,6 +57,14 @@ class Health:
             _Check("loop", lambda: self._keeps_up(MAXIMUM_LAG), True, now),
         ]
 
+    def ready_also_if(self, name: str, question: Callable[[], tuple[bool, str]]) -> None:
+        """Ask one thing more before saying ready; the question gives the answer and what is to be said about it."""
+        self._ready.append(_Check(name, question, False, self._clock()))
+
+    def ask(self, question: str) -> tuple[bool, Mapping[str, Any]]:
+        """The answer to ``live``, ``ready`` or ``startup``, and the report."""
+        return {"live": self.live, "ready": self.ready, "startup": self.startup}[question]()
+
     def startup(self) -> tuple[bool, Mapping[str, Any]]:
         """Is the start done? And the report."""
         return self._report(self._startup)

@@ -29,12 +29,12 @@ _PER_SECOND = 10
 _EVENTS_REMEMBERED = 1000
 
 
-def configure(config: Log, stream: TextIO | None = None, *, node: str = "") -> None:
+def configure(config: Log, stream: TextIO | None = None, *, node: str = "", worker: str = "") -> None:
     """Send all logs of this process to one stream, by default the standard output."""
     out = stream or sys.stdout
     as_text = config.format == "text" or (config.format == "auto" and out.isatty())
     handler = logging.StreamHandler(out)
-    handler.setFormatter(_formatter(as_text, node, colors=out.isatty() and "NO_COLOR" not in os.environ))
+    handler.setFormatter(_formatter(as_text, node, worker, colors=out.isatty() and "NO_COLOR" not in os.environ))
     handler.addFilter(RepeatFilter())
     root = logging.getLogger()
     root.handlers = [handler]
@@ -86,7 +86,7 @@ Fields = MutableMapping[str, Any]
 _extra_of = structlog.stdlib.ExtraAdder()
 
 
-def _formatter(as_text: bool, node: str, *, colors: bool) -> logging.Formatter:
+def _formatter(as_text: bool, node: str, worker: str, *, colors: bool) -> logging.Formatter:
     def ordered(logger: Any, level: str, given: Fields) -> Fields:
         """The fields of OPS-52 in their order, then what the record brings."""
         record: logging.LogRecord = given["_record"]
@@ -104,6 +104,8 @@ def _formatter(as_text: bool, node: str, *, colors: bool) -> logging.Formatter:
             fields["msg"] = message
         if node and not as_text:
             fields["node"] = node
+        if worker:
+            fields["worker"] = worker
         fields.update((name, value) for name, value in extra.items() if name != "_record" and value is not None)
         if "exc_info" in given:
             fields["exc_info"] = given["exc_info"]

@@ -19,16 +19,16 @@ from typing import Any, TypeAlias
 import tornado
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
-from prometheus_client.exposition import choose_encoder
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 import gateway
 from bayeux.server.counters import Histogram
 from bayeux.server.server import BayeuxServer
+from gateway.observe.families import LABEL, Family
 from gateway.observe.loop_lag import LoopLag
 
-_WORKER = "0"  # the one process there is
+_WORKER = "0"  # the one process there is, or replaced by the supervisor
 _SAMPLED_SESSIONS = 200
 _MESSAGES = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 _BYTES = (0, 256, 1024, 4096, 16384, 65536, 262144, 1048576)
@@ -43,10 +43,9 @@ class Metrics:
         self._registry.register(_LoopCollector(lag))
         ProcessCollector(registry=self._registry)
 
-    def page(self, accept: str) -> tuple[bytes, str]:
-        """All metrics and their content type: Prometheus text, or OpenMetrics for who accepts it."""
-        encode, content_type = choose_encoder(accept)
-        return encode(self._registry), content_type
+    def families(self) -> list[Family]:
+        """All of them, as they are at this moment."""
+        return [Family.of(metric) for metric in self._registry.collect()]
 
 
 class _BayeuxCollector(Collector):
@@ -130,7 +129,7 @@ def _counter(name: str, text: str, labels: Sequence[str], counts: Mapping[Any, f
 
 
 def _gauge(name: str, text: str, labels: Sequence[str], values: Mapping[Any, float]) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(name, text, labels=(*labels, "worker"))
+    family = GaugeMetricFamily(name, text, labels=(*labels, LABEL))
     for key, value in tuple(values.items()):
         family.add_metric((*_values(key), _WORKER), value)
     return family

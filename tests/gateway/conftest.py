@@ -18,7 +18,9 @@ from bayeux.client.client import BayeuxClient
 from gateway.__main__ import main
 from gateway.app import Gateway
 from gateway.config import Sources, load
-from gateway.lifecycle import Run, bound
+from gateway.lifecycle import make_run
+from gateway.run import Run
+from gateway.sockets import bound
 
 TOKEN = "the token of the internal listener"
 
@@ -71,9 +73,9 @@ async def serve() -> AsyncIterator[Serve]:
                 flags=profile,
             )
         )
-        gateway = Gateway(loaded.config, TOKEN)
+        gateway = Gateway(loaded.config)
         with bound(loaded.config.listen.public, "") as public, bound(loaded.config.listen.internal, "") as internal:
-            run = Run(gateway, public.dup(), internal.dup())
+            run = make_run(gateway, public.dup(), internal.dup(), TOKEN)
         await run.start()
         runs.append((gateway, run))
         return Served(gateway, run)

@@ -68,7 +68,7 @@ WRONG_FILES = [
     ("[[grants]]\nusers = ['a']\noperations = ['delete']\nchannel = '/x'", ["'subscribe' or 'publish'"]),
     ("[[grants]]\nusers = ['a']\noperations = ['publish']\nchannel = 'x'", ["must be a channel name"]),
     ("workers = 2", [":1: workers", "needs Redis"]),
-    ("workers = 0", ["workers", "1 or more"]),
+    ("workers = 0", ["workers", 'whole number or "auto"', "not 0"]),
     ("profile = 'developement'", ["profile", "'default' or 'development'"]),
     ("profile = 'development'\nlisten.public = '0.0.0.0:80'", [":2: listen.public", "this machine only"]),
     ("[auth.tokens]\nissuer = '${HOME}'", [":2: auth.tokens.issuer", "only GATEWAY_VAR_"]),

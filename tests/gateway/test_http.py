@@ -155,10 +155,10 @@ async def test_errors_are_json_without_a_trace(serve: Serve, path: str, method: 
 async def test_an_exception_becomes_an_id(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     served = await serve()
 
-    def fail(accept: str) -> None:
+    def fail() -> None:
         raise RuntimeError("CANARY")
 
-    monkeypatch.setattr(served.gateway.metrics, "page", fail)
+    monkeypatch.setattr(served.gateway.metrics, "families", fail)
     answer = await served.get("/metrics", internal=True)
     assert answer.code == 500
     assert re.fullmatch("[0-9a-f]{8}", json.loads(answer.body)["errorId"])

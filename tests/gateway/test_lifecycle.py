@@ -23,7 +23,7 @@ async def test_a_drain_that_takes_too_long_is_cut_with_75(serve: Serve, monkeypa
     monkeypatch.setattr(served.run, "drain", hang)
     async with served.client(user="Agent1") as client:
         assert await served.run._end(asyncio.Queue()) is ExitCode.TRY_AGAIN
-        assert served.run._attached_sessions() == 1
+        assert served.run.attached_sessions == 1
         assert client.client_id is not None
 
 

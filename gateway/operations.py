@@ -1,0 +1,63 @@
+"""What operators may ask of a gateway, be it one process or a supervisor with its workers.
+
+The internal listener and the commands know this interface alone; answers are plain JSON values, so that they can pass
+from a worker to its supervisor as they are.
+
+Source: OPS-9, OPS-10, OPS-45, OPS-50, OPS-51.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, TypeAlias
+
+from gateway.observe.families import Family
+
+Report: TypeAlias = Mapping[str, Any]
+"""What a check or a status says."""
+
+
+class NodeUnknown(Exception):
+    """No process of this gateway has that id or name."""
+
+
+class PublishRefused(Exception):
+    """It cannot be delivered; the text says why and what to do."""
+
+
+class Operations(Protocol):
+    """A gateway, as its operators see it.
+
+    Everything answers within about a second but ``drain``, which takes as long as its clients are given.
+    """
+
+    async def metrics(self) -> Sequence[Family]:
+        """All that is counted and measured."""
+
+    async def health(self, question: str) -> tuple[bool, Report]:
+        """``live``, ``ready`` or ``startup``: is it? And the report."""
+
+    async def status(self) -> Report:
+        """The processes, what they hold, and the nodes they know (OPS-9, OPS-62)."""
+
+    async def publish(self, user: str, channel: str, data: Any) -> Report:
+        """To the sessions of one user that subscribed; how many took it, as far as that is known.
+
+        Raises PublishRefused, errors.Unavailable.
+        """
+
+    async def drain(self, node: str | None, *, leave: bool) -> Report:
+        """Send the clients away, of one process or of all; answers when that is done (OPS-61).
+
+        Args:
+            node: the id or name of a process; None = all of them.
+            leave: and end. A worker that left is replaced.
+
+        Raises NodeUnknown.
+        """
+
+    async def kick(self, *, user: str | None, session: str | None) -> Report:
+        """End sessions: all of a user, or the one that logs call so (DSC-6); how many there were.
+
+        Sessions that other nodes hold are reached by asking there.
+        """
