@@ -1,0 +1,158 @@
+"""What is heard of one server's channels, over one connection.
+
+Owns which channels the server has confirmed. A channel that is asked for again before the server has confirmed that it was
+given up counts when the last of the two is confirmed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby, islice
+
+from redis import exceptions
+from redis.crc import key_slot
+
+from bayeux.backplane.redis.command import pack
+from bayeux.backplane.redis.connecting import LOST, Wire, cut, read
+
+BATCH = 512
+"""Channels in one command, at most, and of one report (OPS-73)."""
+
+_MESSAGES = (b"message", b"smessage")
+_CONFIRMED = (b"subscribe", b"ssubscribe")
+_GIVEN_UP = (b"unsubscribe", b"sunsubscribe")
+
+
+class Ear:
+    """One connection for subscriptions; use ``subscribe`` from the beginning, and ``run`` it.
+
+    Args:
+        place: the server, for operators.
+        is_sharded: SSUBSCRIBE is used, one command a slot.
+        heard: given channel and message.
+        confirmed: given channels that are heard from here on.
+        taken: given a channel that the server gives away, as its slot has moved.
+    """
+
+    def __init__(
+        self,
+        wire: Wire,
+        place: str,
+        *,
+        is_sharded: bool,
+        heard: Callable[[str, bytes], None],
+        confirmed: Callable[[Sequence[str]], None],
+        taken: Callable[[str], None],
+    ) -> None:
+        self.place = place
+        self._wire = wire
+        self._is_sharded = is_sharded
+        self._heard, self._confirmed, self._taken = heard, confirmed, taken
+        self._asked: Counter[bytes] = Counter()
+        self._given_up: Counter[bytes] = Counter()
+        self._news: list[str] = []
+        self._names: dict[bytes, str] = {}
+        self._unwritten: list[bytes] = []
+        self._written = asyncio.Event()
+        self._ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    def subscribe(self, channels: Iterable[str]) -> None:
+        """Ask for these; ``confirmed`` tells when."""
+        for batch in self._batches(channels):
+            self._command("SSUBSCRIBE" if self._is_sharded else "SUBSCRIBE", batch, self._asked)
+
+    def unsubscribe(self, channels: Iterable[str]) -> None:
+        """Give these up."""
+        for batch in self._batches(channels):
+            self._command("SUNSUBSCRIBE" if self._is_sharded else "UNSUBSCRIBE", batch, self._given_up)
+
+    def drop(self, why: str) -> None:
+        """Close the connection."""
+        if not self._ended.done():
+            self._ended.set_result(why)
+
+    async def run(self) -> str:
+        """Listen until the connection is lost or dropped; says why."""
+        tasks = [asyncio.create_task(work, name=f"Redis: {self.place}") for work in (self._listen(), self._send_all())]
+        try:
+            return await asyncio.shield(self._ended)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            cut(self._wire)
+
+    def _batches(self, channels: Iterable[str]) -> Iterable[Sequence[bytes]]:
+        names = {channel.encode(): channel for channel in channels}
+        self._names.update(names)
+        encoded = list(names)
+        if not self._is_sharded:
+            yield from _slices(encoded)
+            return
+        # The server refuses channels of several slots in one command.
+        for _, same_slot in groupby(sorted(encoded, key=key_slot), key_slot):
+            yield from _slices(same_slot)
+
+    def _command(self, command: str, channels: Sequence[bytes], counter: Counter[bytes]) -> None:
+        counter.update(channels)
+        self._unwritten.append(pack(command, *channels))
+        self._written.set()
+
+    async def _send_all(self) -> None:
+        try:
+            while True:
+                await self._written.wait()
+                self._written.clear()
+                packed, self._unwritten = self._unwritten, []
+                await self._wire.send_packed_command(packed, check_health=False)
+        except LOST as error:
+            self.drop(f"{self.place} is lost: {error}")
+
+    async def _listen(self) -> None:
+        try:
+            while not self._ended.done():
+                kind, channel, message = await read(self._wire)
+                if kind in _MESSAGES:
+                    self._tell()
+                    self._heard(self._names.get(channel, ""), message)
+                elif kind in _CONFIRMED:
+                    self._confirm(channel)
+                elif kind in _GIVEN_UP:
+                    self._give_up(channel)
+        except exceptions.ResponseError as error:
+            self.drop(f"{self.place} refuses a subscription ({error}): may the account use our channels?")
+        except LOST as error:
+            self.drop(f"{self.place} is lost: {error}")
+        except (TypeError, ValueError):
+            self.drop(f"{self.place} answers what was not asked")
+
+    def _confirm(self, channel: bytes) -> None:
+        self._asked[channel] -= 1
+        if self._asked[channel] <= 0:
+            del self._asked[channel]
+            self._news.append(self._names.get(channel, ""))
+        if not self._asked or len(self._news) >= BATCH:
+            self._tell()
+
+    def _give_up(self, channel: bytes) -> None:
+        if not self._given_up[channel]:
+            self._taken(self._names.pop(channel, ""))
+            return
+        self._given_up[channel] -= 1
+        if not self._given_up[channel]:
+            del self._given_up[channel]
+            if not self._asked[channel]:
+                self._names.pop(channel, None)
+
+    def _tell(self) -> None:
+        if self._news:
+            news, self._news = self._news, []
+            self._confirmed(news)
+
+
+def _slices(channels: Iterable[bytes]) -> Iterable[Sequence[bytes]]:
+    channels = iter(channels)
+    while batch := list(islice(channels, BATCH)):
+        yield batch
