@@ -20,7 +20,9 @@ VENDOR := gateway/static/vendor/cometd
 DOCUMENTED := $(shell find docs bayeux -name '*.md' -o -name '*.py' | LC_ALL=C sort)
 DOCS := build/docs/made-from-$(call key,$(DOCUMENTED))
 CLIENTS := tests/interop/node_modules/made-from-$(call key,tests/interop/package-lock.json)
-MISSING := $(strip $(if $(CHROMIUM),,chromium) $(if $(shell command -v npm),,npm))
+# Servers are often where only root looks.
+found = $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v $(1))
+MISSING := $(strip $(if $(CHROMIUM),,chromium) $(foreach each,npm redis-server nginx haproxy,$(if $(call found,$(each)),,$(each))))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
