@@ -10,9 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
-
-from bayeux.backplane.backplane import Arrived
+from typing import Final, Generic, Protocol, TypeVar
 
 __all__ = ["Feed", "JournalStretch"]
 
@@ -20,8 +18,18 @@ MAX_HELD: Final = 1000
 """Early events that wait for those before them; above it they are let go of, for the journal has them, too."""
 
 
+class _Placed(Protocol):
+    """An event, in whatever form: it stands somewhere."""
+
+    @property
+    def place(self) -> int: ...
+
+
+Event = TypeVar("Event", bound=_Placed)
+
+
 @dataclass(frozen=True, slots=True)
-class JournalStretch:
+class JournalStretch(Generic[Event]):
     """What a partition's journal held at one instant.
 
     Args:
@@ -32,10 +40,10 @@ class JournalStretch:
 
     floor: int
     newest: int
-    events: Sequence[Arrived] = ()
+    events: Sequence[Event] = ()
 
 
-class Feed:
+class Feed(Generic[Event]):
     """Hands over what it is given, when its turn has come.
 
     ``begin`` comes first, once it is certain that live events come in; what came earlier waits for it.
@@ -47,12 +55,12 @@ class Feed:
 
     __slots__ = ("_begun", "_give", "_held", "_lost", "place")
 
-    def __init__(self, give: Callable[[Arrived], None], lost: Callable[[], None]) -> None:
+    def __init__(self, give: Callable[[Event], None], lost: Callable[[], None]) -> None:
         self.place = 0
         """Of the last event that was handed over, or given up."""
         self._give = give
         self._lost = lost
-        self._held: dict[int, Arrived] = {}
+        self._held: dict[int, Event] = {}
         self._begun = False
 
     @property
@@ -71,7 +79,7 @@ class Feed:
         self._begun = True
         self._hand_over_held()
 
-    def take(self, event: Arrived) -> None:
+    def take(self, event: Event) -> None:
         """Something came live."""
         if not self._begun or event.place > self.place + 1:
             if len(self._held) >= MAX_HELD:
@@ -82,7 +90,7 @@ class Feed:
             if self._held:
                 self._hand_over_held()
 
-    def fill(self, stretch: JournalStretch) -> None:
+    def fill(self, stretch: JournalStretch[Event]) -> None:
         """Take in what the journal holds after ``place``, all of it or the beginning."""
         if stretch.newest < self.place:  # the store has lost events, perhaps also some that we were given
             self._held.clear()
@@ -106,7 +114,7 @@ class Feed:
         self.place = place
         self._lost()
 
-    def _hand_over(self, event: Arrived) -> None:
+    def _hand_over(self, event: Event) -> None:
         self.place = event.place
         self._give(event)
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import string
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
@@ -24,15 +23,13 @@ from bayeux.backplane.backplane import Arrived, Claim, JournalGap, Link, NodeInf
 from bayeux.backplane.feed import Feed, JournalStretch
 from bayeux.backplane.interface import History, Retention, Stretch
 from bayeux.backplane.memory import MemoryHistory
+from bayeux.backplane.node_id import NODE_ID_LENGTH, new_node_id
 from bayeux.protocol.channel import ChannelName
 from bayeux.protocol.client_id import RandomBytes
 from bayeux.protocol.errors import Unavailable
 from bayeux.protocol.replay import Position
 
 __all__ = ["MemoryBackplane", "MemoryHub"]
-
-ID_LENGTH: Final = 8
-_ID_ALPHABET = string.digits + string.ascii_lowercase
 
 MAX_LANE: Final = 10_000
 """Messages that wait for one node; above it ``send`` is refused."""
@@ -45,7 +42,7 @@ class _Partition:
     journal: deque[Arrived]
     place: int = 0
 
-    def stretch(self, after: int) -> JournalStretch:
+    def stretch(self, after: int) -> JournalStretch[Arrived]:
         floor = self.journal[0].place - 1 if self.journal else self.place
         return JournalStretch(floor, self.place, [event for event in self.journal if event.place > after])
 
@@ -105,7 +102,7 @@ class MemoryHub:
         Args:
             name: the node's id if empty.
         """
-        id = "".join(_ID_ALPHABET[byte % len(_ID_ALPHABET)] for byte in self._random_bytes(ID_LENGTH))
+        id = new_node_id(self._random_bytes)
         return MemoryBackplane(self, NodeInfo(id, name or id, url))
 
     def notice(self) -> None:
@@ -160,7 +157,7 @@ class MemoryBackplane:
         self.sessions: _HubSessions = _HubSessions(self)
         self._receiver: Receiver | None = None
         self._known: dict[str, NodeInfo] = {}
-        self._feeds: dict[int, Feed] = {}
+        self._feeds: dict[int, Feed[Arrived]] = {}
         self._interest: Counter[int] = Counter()
         self._wire: deque[Arrived] = deque()
         self._lane: deque[tuple[str, bytes]] = deque(maxlen=MAX_LANE)
@@ -576,7 +573,7 @@ class _HubSessions:
     def _claimed(self, client_id: str, number: int) -> Claim:
         known = self._known(client_id)
         if known is None or known.claim.number != number:
-            raise StaleClaim(client_id[:ID_LENGTH])
+            raise StaleClaim(client_id[:NODE_ID_LENGTH])
         return known.claim
 
     def _keep(self, client_id: str, claim: Claim, ttl: float) -> None:

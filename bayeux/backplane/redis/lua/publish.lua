@@ -1,0 +1,60 @@
+-- Publish something in a partition: count it, journal it, retain it where there is a retention, and tell all who
+-- listen; all of it or nothing. Run twice with the same counter it counts once.
+--
+-- KEYS: state, journal, last publish of this node here; with a retention: stream, about, channels
+-- ARGV: epoch offered, ttl of the state, node, counter, the event's body (its kind, node, counter, header and payload as
+--       five values of MessagePack), pub/sub channel, PUBLISH or SPUBLISH, journal's length, journal's ttl;
+--       with a retention: channel, length of the payload, events, ttl, bytes, milliseconds to add to the clock
+-- Gives place and epoch; an empty epoch if it had happened before and is not in the journal any more.
+
+local last = redis.call('GET', KEYS[3])
+if last then
+  local counter, place, epoch = string.match(last, '^(%d+) (%d+) (%w+)$')
+  if tonumber(counter) == tonumber(ARGV[4]) then
+    return {place, epoch}
+  end
+  if tonumber(counter) > tonumber(ARGV[4]) then
+    -- One of several that were sent again together.
+    for _, entry in ipairs(redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1000)) do
+      local event = cmsgpack.unpack(entry[2][2])
+      if event[5] == ARGV[3] and tonumber(event[6]) == tonumber(ARGV[4]) then
+        return {whole(event[2]), event[3]}
+      end
+    end
+    return {'0', ''}
+  end
+end
+
+local epoch, before = open(ARGV[1], ARGV[2])
+local place = redis.call('HINCRBY', KEYS[1], 'place', 1)
+-- An array of eight: version, place and epoch, then the five of the body.
+local event = string.char(0x98) .. cmsgpack.pack(1, place, epoch) .. ARGV[5]
+redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[8], whole(place) .. '-0', 'e', event)
+redis.call('PEXPIRE', KEYS[2], ARGV[9])
+redis.call('SET', KEYS[3], ARGV[4] .. ' ' .. whole(place) .. ' ' .. epoch, 'PX', 60000)
+
+if KEYS[4] then
+  local stream, about, channels = KEYS[4], KEYS[5], KEYS[6]
+  local size, most, ttl, bytes = tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13]), tonumber(ARGV[14])
+  local now = clock(tonumber(ARGV[15]))
+  if redis.call('EXISTS', about) == 0 then
+    redis.call('DEL', stream)
+    redis.call('HSET', about, 'floor', whole(before), 'bytes', 0)
+  end
+  redis.call('XADD', stream, whole(place) .. '-0', 'p', string.sub(ARGV[5], #ARGV[5] - size + 1), 't', whole(now))
+  redis.call('HINCRBY', about, 'bytes', size)
+  redis.call('HSET', about, 'newest', whole(place), 'ttl', whole(ttl))
+  local _, _, count = trim(stream, about, now, most, ttl, bytes)
+  if count > 0 then
+    redis.call('ZADD', channels, ttl > 0 and whole(now + ttl) or '+inf', ARGV[10])
+  else
+    redis.call('ZREM', channels, ARGV[10])
+  end
+  local kept = ttl > 0 and ttl or IDLE
+  redis.call('PEXPIRE', stream, whole(kept))
+  redis.call('PEXPIRE', about, whole(math.max(kept, IDLE)))
+  redis.call('PEXPIRE', channels, whole(math.max(kept, IDLE)))
+end
+
+redis.call(ARGV[7], ARGV[6], event)
+return {whole(place), epoch}
