@@ -9,6 +9,8 @@ import pytest
 from bayeux.backplane.backplane import Claim, SessionStore, StaleClaim
 from tests.support.nodes import Nodes, eventually
 
+STORES = ("memory", "redis", "cluster")
+
 ID = "aaaaaaaa" + "0" * 27
 LONG = 60.0
 

@@ -63,7 +63,7 @@ class Member(Protocol):
     ears: Ears
 
     async def cut(self) -> None:
-        """It cannot reach the store."""
+        """It cannot reach the store. Skips the test where nothing can stand in between."""
 
     async def heal(self) -> None:
         """It can again."""

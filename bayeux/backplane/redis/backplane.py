@@ -197,8 +197,7 @@ class RedisBackplane:
         self._connecting = asyncio.create_task(self._connect(), name="backplane: catches up")
 
     def disconnected(self, why: str) -> None:
-        """A server is lost."""
-        log.warning("the backplane cannot be reached: %s", why, extra={"event": "backplane_lost"})
+        """A server is lost; the link logs why."""
         if self._connecting is not None:
             self._connecting.cancel()
         if self._has_told_connected and self._receiver is not None:
