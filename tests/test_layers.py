@@ -37,6 +37,9 @@ class Storey:
 STOREYS = {
     "bayeux.protocol": Storey(("bayeux.protocol",), frozenset({"orjson"}), IMPURE),
     "bayeux.server": Storey(("bayeux.protocol", "bayeux.server", "bayeux.backplane"), refused=OUTSIDE),
+    "bayeux.server.cluster": Storey(
+        ("bayeux.protocol", "bayeux.server", "bayeux.backplane"), frozenset({"msgpack"}), OUTSIDE
+    ),
     "bayeux.extensions": Storey(
         ("bayeux.protocol", "bayeux.server", "bayeux.backplane", "bayeux.extensions"), refused=OUTSIDE
     ),

@@ -13,6 +13,8 @@ from itertools import groupby
 
 from bayeux.protocol.encoded import EncodedMessage
 
+MAX_NUMBER = 2**53 - 1  # what JavaScript counts exactly
+
 
 class Acknowledgement:
     """The unacknowledged batches of one session."""
@@ -62,6 +64,11 @@ class Acknowledgement:
         self.sent = [(number, list(sent)) for number, sent in numbered]
         self._measure()
 
+    def restore(self, sent: list[tuple[int, Sequence[EncodedMessage]]]) -> None:
+        """Hold just these batches, which another server sent."""
+        self.sent = sent
+        self._measure()
+
     @property
     def messages(self) -> list[EncodedMessage]:
         """Everything sent and not acknowledged, oldest first."""
@@ -70,6 +77,22 @@ class Acknowledgement:
     def _measure(self) -> None:
         self.count = sum(len(messages) for _, messages in self.sent)
         self.bytes = sum(message.size for _, messages in self.sent for message in messages)
+
+
+class ResumedAcknowledgement(Acknowledgement):
+    """That of a session that another server began: its client alone knows how far the numbers have come.
+
+    They go on behind the first one that it acknowledges. What the other server had sent, and was not acknowledged, is
+    no batch here: it waits in the queue once more.
+    """
+
+    __slots__ = ()
+
+    def acknowledge(self, number: int) -> int:
+        """See ``Acknowledgement``."""
+        if self.next_batch == 1 and not self.sent:
+            self.next_batch = max(1, min(number, MAX_NUMBER) + 1)
+        return super().acknowledge(number)
 
 
 def batch_number(value: object) -> int | None:

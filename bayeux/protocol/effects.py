@@ -23,6 +23,8 @@ class EndReason(Enum):
     REVOKED = "revoked"
     DRAIN = "drain"
     ERROR = "error"
+    GAP = "gap"
+    MOVED = "moved"
 
 
 class HeldConnect:

@@ -282,6 +282,16 @@ class BayeuxSession:
         """End it because the server stops."""
         return self._break_off(EndReason.DRAIN)
 
+    def lose_events(self, now: float) -> list[Effect]:
+        """End it because events were lost that its client counts on: it begins anew, and knows (OPS-74)."""
+        return self._break_off(EndReason.GAP)
+
+    def move(self, now: float) -> list[Effect]:
+        """End it here because it goes on at another node; nobody is told, and its connect is held there."""
+        self.held = None
+        self.queue.clear()
+        return [End(EndReason.MOVED)]
+
     def release(self, now: float, leaving: float | None = None) -> ReplyFields | None:
         """The answer to the held connect, if there is one: events came, its time is up, or the server goes (CN-3)."""
         held = self.held
@@ -309,6 +319,10 @@ class BayeuxSession:
         """No path leaves it without a held connect or an end (SES-7, CN-24)."""
         if self.is_processing:
             self._start_clock(now, self._interval)
+
+    def restart_clock(self, now: float) -> None:
+        """It has come from another server: its client has as long as after an answer to show itself."""
+        self._start_clock(now, self._interval)
 
     @property
     def next_deadline(self) -> float:

@@ -25,6 +25,8 @@ class Happening(Enum):
     OVERFLOW = "overflow"
     FLOOD = "flood"
     STOP = "stop"
+    GAP = "gap"
+    MOVE = "move"
 
 
 OnRequest: TypeAlias = Callable[[BayeuxSession, Message, Arrival], list[Effect]]
@@ -63,6 +65,10 @@ HAPPENINGS: Mapping[tuple[State, Happening], tuple[OnHappening, State]] = {
     (CONNECTED, Happening.STOP): (BayeuxSession.stop, EXPIRED),
     (HANDSHAKEN, Happening.FLOOD): (BayeuxSession.flood, EXPIRED),
     (CONNECTED, Happening.FLOOD): (BayeuxSession.flood, EXPIRED),
+    (HANDSHAKEN, Happening.GAP): (BayeuxSession.lose_events, EXPIRED),
+    (CONNECTED, Happening.GAP): (BayeuxSession.lose_events, EXPIRED),
+    (HANDSHAKEN, Happening.MOVE): (BayeuxSession.move, EXPIRED),
+    (CONNECTED, Happening.MOVE): (BayeuxSession.move, EXPIRED),
 }
 
 

@@ -238,6 +238,8 @@ class ServerChannel:
             return False
         session.enter(self.name.text)
         self._server.go(self._server.channels.enter(session, self.name, None))
+        if self._server.cluster is not None:
+            self._server.cluster.keep_soon(session)
         return True
 
     def unsubscribe(self, session: ServerSession) -> bool:
@@ -246,10 +248,14 @@ class ServerChannel:
             return False
         session.leave(self.name.text)
         self._server.go(self._server.channels.leave(session, self.name, None))
+        if self._server.cluster is not None:
+            self._server.cluster.keep_soon(session)
         return True
 
     def admit(self, session: ServerSession) -> None:
         """Enter a session among the subscribers; it must not be one of them."""
+        if not self.subscribers and self._server.cluster is not None:
+            self._server.cluster.listen_to(self.name)
         if isinstance(self.subscribers, dict):
             self.subscribers[session] = None
         elif len(self.subscribers) < FEW:
@@ -265,6 +271,8 @@ class ServerChannel:
             del self.subscribers[session]
         else:
             self.subscribers = tuple(each for each in self.subscribers if each is not session)
+        if not self.subscribers and self._server.cluster is not None:
+            self._server.cluster.ignore(self.name)
         return True
 
     def publish(self, data: Any, sender: Sender | None = None) -> asyncio.Task[Any] | None:

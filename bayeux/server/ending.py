@@ -33,6 +33,7 @@ _AT_ONCE = {
     EndReason.SLOW: (CLOSE_POLICY, "slow"),  # Q-2
     EndReason.ERROR: (CLOSE_POLICY, "flooding"),  # SEC-L19
     EndReason.DRAIN: (CLOSE_GOING_AWAY, "Going away"),  # DSC-11
+    EndReason.GAP: (CLOSE_GOING_AWAY, "Events were lost"),  # OPS-74
 }
 _TOLD = (EndReason.KICKED, EndReason.INACTIVE, EndReason.REVOKED)
 """What a client hears of with the rest of its events (DSC-6)."""
@@ -102,6 +103,8 @@ def end(server: BayeuxServer, session: ServerSession, reason: EndReason) -> Step
 def _remove(server: BayeuxServer, session: ServerSession, reason: EndReason) -> list[ServerChannel]:
     """Take a session out of everything; the channels that it was a subscriber of."""
     server.sessions.remove(session)
+    if server.cluster is not None:
+        server.cluster.session_ends(session, reason)
     server.deadlines.forget(session)
     server.counters.session_ends[reason.value] += 1
     if log.isEnabledFor(logging.INFO):

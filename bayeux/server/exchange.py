@@ -213,8 +213,12 @@ class Exchange:
         plan: Plan | None = None
         if request is Request.SUBSCRIBE:
             yield from authorise_subscribe(server, message, session)
+            if server.cluster is not None:
+                yield from server.cluster.before_subscribe(session, message)
             if server.recovery is not None:
                 plan = yield from server.recovery.plan(session, message)
+        elif request is Request.UNSUBSCRIBE and server.cluster is not None:
+            yield from server.cluster.before_unsubscribe(session, message)
         yield from self._listen_to_meta(message, session)
         if session.is_over and request in _ENDED_MEANWHILE:
             raise _ENDED_MEANWHILE[request]
@@ -282,6 +286,8 @@ class Exchange:
         server.admission.admit_session(session)
         for effect in receive(session, message, self._arrival(session)):
             if isinstance(effect, Reply):
+                if server.cluster is not None:
+                    yield from server.cluster.before_begin(session, message)
                 yield from server.begin(session, self._transport, message)
                 if session.is_over:  # a listener kicked it: its client has no id to come back with
                     server.sessions.forget_kicked(session)
@@ -296,7 +302,10 @@ class Exchange:
         """One that no policy has been asked about. Raises Unavailable or RateLimited."""
         server, context = self._server, self._context
         server.admission.admit_handshake(context)
-        return ServerSession(new_client_id(server.random_bytes), context.options, server, context, server.clock())
+        client_id = new_client_id(server.random_bytes)
+        if server.cluster is not None:
+            client_id = server.cluster.hint + client_id
+        return ServerSession(client_id, context.options, server, context, server.clock())
 
     # Its way ---------------------------------------------------------------------------------------
 

@@ -58,6 +58,10 @@ class Flusher:
         self._batches: dict[int, Batch] = {}
         self._is_scheduled = False
 
+    def write_by(self, write: Callable[[ServerSession], None]) -> None:
+        """Have this called in place of what writes a session."""
+        self._write = write
+
     def mark(self, session: ServerSession) -> None:
         """Have this session written at the end of the turn."""
         if session.is_marked:

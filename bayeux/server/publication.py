@@ -62,7 +62,8 @@ def publish(server: BayeuxServer, message: Message, sender: ServerSession | None
     matching = channels.used(name) if is_broadcast else channels.matching(name)
     if not is_broadcast and message.context is not None and message.context.options.rpc_strict:
         _check_target(matching, name)
-    if server.listeners.published or server.extensions or server.recovery is not None:
+    is_asked = server.listeners.published or server.extensions
+    if is_asked or server.recovery is not None or server.cluster is not None:
         return _publish_asking(server, message, sender)
     is_plain = not message.is_lazy
     for channel in matching:
@@ -88,7 +89,10 @@ def _publish_asking(server: BayeuxServer, message: Message, sender: ServerSessio
         return
     server.channels.create_if_absent(name)  # again: it may have been swept while a listener was awaited
     event = _event(message, options)
-    if (yield from _is_stopped(server, event, sender)):
+    if (yield from is_stopped_by_any(server, event, sender)):
+        return
+    if server.cluster is not None:
+        yield from server.cluster.publishing.broadcast(message, event, sender, options)
         return
     position = 0 if server.recovery is None else (yield from server.recovery.record(name, event))
     # Those who see it are asked for only here: who subscribed meanwhile and read the history may have read it too
@@ -125,18 +129,18 @@ def _deliver(
     if is_plain:
         sealed = EncodedMessage(message.channel.text, server.options.json_codec.encode(event), server.clock())
     else:
-        sealed = _seal(server, event, _lazy_timeout(server, message, matching))
+        sealed = _seal(server, event, lazy_timeout(server, message.is_lazy, matching))
         sealed.position = position
         flow = narrowest_flow(matching)
         if flow is not None:
-            sealed.flow, sealed.key = flow, _key(flow, event)
+            sealed.flow, sealed.key = flow, key_of(flow, event)
     sessions = server.channels.subscribers(matching)
-    if sender is not None and not _is_echoed(server, message, sender, options):
+    if sender is not None and not is_echoed(server, message, sender, options):
         sessions = [session for session in sessions if session is not sender]
     fanout.deliver(server, sealed, event, sessions, sender)
 
 
-def _is_echoed(server: BayeuxServer, message: Message, sender: ServerSession, options: Options) -> bool:
+def is_echoed(server: BayeuxServer, message: Message, sender: ServerSession, options: Options) -> bool:
     """Its publisher gets it, too, if it is subscribed (PUB-11)."""
     if not (options.broadcast_to_publisher and sender.broadcast_to_publisher):
         return False
@@ -153,16 +157,17 @@ def _check_target(channels: Iterable[ServerChannel], name: ChannelName) -> None:
     raise UnknownTarget
 
 
-def _lazy_timeout(server: BayeuxServer, message: Message, channels: Iterable[ServerChannel]) -> float | None:
+def lazy_timeout(server: BayeuxServer, is_lazy: bool, channels: Iterable[ServerChannel]) -> float | None:
     """How many seconds it may wait, the shortest that anyone asks for; None if it is not lazy (Q-10, Q-11)."""
     lazy = [channel.lazy_timeout for channel in channels if channel.lazy]
-    if not lazy and not message.is_lazy:
+    if not lazy and not is_lazy:
         return None
     timeout = min((each for each in lazy if each > 0), default=server.options.max_lazy_timeout)
     return timeout if timeout > 0 else None
 
 
-def _key(flow: FlowControl, event: Fields) -> Hashable:
+def key_of(flow: FlowControl, event: Fields) -> Hashable:
+    """What an event supersedes others under (QUE-5)."""
     try:
         key: Hashable = call(flow.key_of, event["channel"], event["data"])
         hash(key)
@@ -228,12 +233,12 @@ def spread(
     lazy_timeout: float | None,
 ) -> Steps[int]:
     """Send an event to these sessions; how many took it."""
-    if server.extensions and (yield from _is_stopped(server, event, sender)):
+    if server.extensions and (yield from is_stopped_by_any(server, event, sender)):
         return 0
     return fanout.deliver(server, _seal(server, event, lazy_timeout), event, sessions, sender)
 
 
-def _is_stopped(server: BayeuxServer, event: Fields, sender: ServerSession | None) -> Steps[bool]:
+def is_stopped_by_any(server: BayeuxServer, event: Fields, sender: ServerSession | None) -> Steps[bool]:
     """Server-wide extensions, once for everybody (EXN-3)."""
     for extension in reversed(server.extensions):
         if (yield from is_stopped(extension.outgoing, sender, None, event)):

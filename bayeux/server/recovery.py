@@ -50,6 +50,7 @@ Setting = TypeVar("Setting")
 
 SWEEP_PERIOD = 60.0
 SLICE = 100  # events read from the history at a time
+LONGEST_WAY = 5.0  # seconds after which an event that was kept has come to every node, or is told as a gap
 
 
 @dataclass(slots=True)
@@ -61,6 +62,8 @@ class Cursor:
     """The greatest id of a live event that passed the session by meanwhile."""
     is_waiting: bool = False
     """It has read everything, but an event that is being kept may still pass by."""
+    is_at_end: bool = False
+    """It has read everything, but some of that may still be on its way through the cluster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,10 @@ class Recovery:
         self._being_kept: Counter[str] = Counter()
         """How many events of a channel are on their way into the history."""
 
+    def keep_in(self, history: History) -> None:
+        """Read the events from here on where all nodes of a cluster keep them."""
+        self._history = history
+
     def sweep(self, now: float) -> None:
         """Have the history tidied up, once a minute."""
         if now >= self._sweep_at and isinstance(self._history, Swept):
@@ -123,6 +130,10 @@ class Recovery:
             return channel.retention
         return _narrowest(self._retentions, name)
 
+    def follows(self, name: ChannelName) -> bool:
+        """Whether a subscriber to this channel or pattern may be one who asks for events that he missed."""
+        return bool(self._retentions) if name.is_wild else self.retention(name) is not None
+
     def style(self, name: ChannelName) -> Style:
         """How its events carry their ids."""
         return _narrowest(self._styles, name) or Style.EXT
@@ -134,7 +145,7 @@ class Recovery:
             return 0
         style = self.style(name)
         # Marked once before it is kept, for the date, and again for what is known only then.
-        mark(event, Position(0, ""), style, self._now())
+        self.prepare(name, event)
         payload = self._server.options.json_codec.encode(event)
         self._being_kept[name.text] += 1
         try:
@@ -147,11 +158,26 @@ class Recovery:
         mark(event, position, style, "")
         return position.offset
 
+    def prepare(self, name: ChannelName, event: Fields) -> None:
+        """Make room in an event for where it will stand."""
+        mark(event, Position(0, ""), self.style(name), self._now())
+
+    def sealed(self, name: ChannelName, payload: bytes, position: Position) -> bytes:
+        """An event that was kept, with where it stands written into it."""
+        event: Fields = json.decode_own(payload)
+        mark(event, position, self.style(name), "")
+        return json.encode(event)
+
     def withhold(self, session: ServerSession, message: EncodedMessage) -> bool:
         """Whether a live event is to pass a session by, which will come to it by itself (RPL-16)."""
         cursor = (session.recovering or {}).get(message.channel)
         if cursor is None or not message.position:
             return False
+        if cursor.is_at_end:
+            if message.position > cursor.after:
+                self._end(session, message.channel, cursor)
+                return False
+            return True  # it was read from the history
         cursor.withheld = max(cursor.withheld, message.position)
         if cursor.is_waiting:
             cursor.is_waiting = False
@@ -270,6 +296,9 @@ class Recovery:
                     continue
                 if self._being_kept[name]:
                     cursor.is_waiting = True
+                elif self._server.cluster is not None:
+                    cursor.is_waiting = cursor.is_at_end = True
+                    self._server.call_later(LONGEST_WAY, partial(self._end, session, name, cursor))
                 elif session.recovering and session.recovering.get(name) is cursor:  # it may have rewound meanwhile
                     del session.recovering[name]
         finally:
@@ -277,6 +306,12 @@ class Recovery:
             if not session.recovering:
                 session.recovering = None
                 session.drop_empty_hooks()
+
+    def _end(self, session: ServerSession, name: str, cursor: Cursor) -> None:
+        """What comes live from here on was not read from the history."""
+        if session.recovering is not None and session.recovering.get(name) is cursor:
+            del session.recovering[name]
+            self._server.call_later(0.0, partial(self.go_on, session))  # which tidies up behind the last of them
 
     def _replay_some(self, session: ServerSession, channel: ChannelName, cursor: Cursor, room: int) -> Steps[bool]:
         """Queue the next events; True when the session is up to date."""
@@ -297,7 +332,9 @@ class Recovery:
         event: Fields = json.decode_own(retained.payload)
         mark(event, Position(retained.id, epoch), self.style(channel), "")
         server = self._server
-        message = EncodedMessage(channel.text, json.encode(event), server.clock())
+        # In a cluster what is from the past is found by its id alone, wherever the session goes (``checkpoints``).
+        accepted_at = server.clock() if server.cluster is None else 0.0
+        message = EncodedMessage(channel.text, json.encode(event), accepted_at)
         message.position = retained.id
         fanout.replay(server, session, message, event)
 

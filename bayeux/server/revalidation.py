@@ -37,6 +37,8 @@ def revalidate(server: BayeuxServer, session: ServerSession) -> Steps[None]:
             session.leave(text)
             yield from _tell_client(server, session, text)
             yield from server.channels.leave(session, name, None)
+            if server.cluster is not None:
+                server.cluster.keep_soon(session)
 
 
 def _tell_client(server: BayeuxServer, session: ServerSession, subscription: str) -> Steps[None]:

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, overload
+from weakref import WeakSet
 
 from bayeux.protocol import json
 from bayeux.protocol.channel import ChannelName, Kind, parse_channel
@@ -53,9 +54,10 @@ from bayeux.server.security import Authorizer, SecurityPolicy
 from bayeux.server.service import Services
 from bayeux.server.sessions import ServerSession, Sessions
 from bayeux.server.steps import Rest, Steps, start
-from bayeux.server.transport import Context, Transport
+from bayeux.server.transport import Context, Mounted, Transport
 
 if TYPE_CHECKING:
+    from bayeux.server.cluster.cluster import Cluster
     from bayeux.server.recovery import Recovery
     from bayeux.transports.listener import Listener
 
@@ -116,6 +118,10 @@ class BayeuxServer:
         self.deadlines: Deadlines = Deadlines(clock)
         self.recovery: Recovery | None = None
         """Keeps events for those who missed them; the extension ``Replay`` sets it."""
+        self.cluster: Cluster | None = None
+        """The nodes that serve together with this one; ``Cluster(server, backplane)`` sets it, before ``start``."""
+        self.mounts: WeakSet[Mounted] = WeakSet()
+        """Where it is served; each mount enters itself."""
         self.sweeps: Sweeps = Sweeps()
         """How long looking for unused channels took."""
         self.attributes: dict[str, Any] = {}
@@ -152,6 +158,8 @@ class BayeuxServer:
             )
         warn_of_open_patterns(self.channels)
         self._sweep()
+        if self.cluster is not None:
+            await self.cluster.start()
 
     @property
     def is_started(self) -> bool:
@@ -188,9 +196,13 @@ class BayeuxServer:
         await self.services.stop()
         await self.drain(spread=0.0, timeout=0.0)
         await self._end_hooks(timeout / 2)
+        if self.cluster is not None:
+            await self.cluster.leave()
         for session in self.sessions:
             self._part(ending.end_at_last(self, session))
         await self._end_hooks(timeout / 2)
+        if self.cluster is not None:
+            await self.cluster.stop()
         if self._sweep_timer is not None:
             self._sweep_timer.cancel()
         self.deadlines.stop()
@@ -282,10 +294,15 @@ class BayeuxServer:
         It walks that user's sessions and never the subscriptions of others: there is no way from
         here to a session of somebody else. Returns how many sessions took it.
 
+        In a cluster it reaches his sessions on all nodes, a little later, and gives how many of this node will; to know
+        that they all do, await ``cluster.deliver_to_user``.
+
         Raises ChannelInvalid for a pattern and a meta channel; TypeError for data that JSON cannot say.
         """
         self._expect_own_thread()
         name = _addressable(channel)
+        if self.cluster is not None:
+            return self.cluster.deliver_to_user_soon(user, name, data, ext)
         own = [each for each in self.sessions.of_user(user) if each.is_subscribed_to(name)]
         return self.reach(publication.address(self, name, data, ext, own), own)
 
@@ -505,6 +522,12 @@ class BayeuxServer:
 
         Raises HandshakeNotAlone, BatchTooLarge; then nothing was processed.
         """
+        if self.cluster is not None and not self.cluster.is_here(messages[0], transport):
+            return self.cluster.route(messages, transport, context)
+        return self.process(messages, transport, context)
+
+    def process(self, messages: Sequence[Fields], transport: Transport, context: Context) -> asyncio.Task[Any] | None:
+        """The same for a session that lives on this node, or on none."""
         before = handled.get()
         try:
             shortened = short_way.publish if transport.streaming else lone_connect.connect
@@ -518,6 +541,8 @@ class BayeuxServer:
     def connection_lost(self, transport: Transport) -> None:
         """The connection of a held connect or of a socket is gone; nothing waiting is lost (SES-8, WS-16)."""
         attachment.lose(self, transport)
+        if self.cluster is not None:
+            self.cluster.connection_lost(transport)
 
     def writable_again(self, transport: Transport) -> None:
         """A slow reader has caught up."""
@@ -561,6 +586,8 @@ class BayeuxServer:
             session.browser = new_client_id(self.random_bytes)
         attachment.attach_new(self, session, transport)
         self.sessions.add(session)
+        if self.cluster is not None:
+            self.cluster.session_begins(session)
         self.watch(session)
         if log.isEnabledFor(logging.INFO):
             log.info("session begins", extra={"event": "session_begins", **ending.log_fields(session)})
@@ -568,6 +595,15 @@ class BayeuxServer:
             yield from tell_while(lambda: not session.is_over, self.listeners.session_added, session, message)
         if session.hooks is not None and not session.is_over:
             yield from tell(session.hooks.listeners.added, session, message)
+
+    def may_speak_for(self, session: ServerSession, transport: Transport, context: Context) -> bool:
+        """Whether this request may speak for a session (SES-4)."""
+        return self._binding.find(session.client_id, transport, context) is session
+
+    @staticmethod
+    def addressable(channel: str) -> ChannelName:
+        """A channel that the application may send something on. Raises ChannelInvalid."""
+        return _addressable(channel)
 
     def perform(self, session: ServerSession, effect: Effect, message: Message | None = None) -> Steps[None]:
         """Do one thing a session asked for; its replies and publishes are the exchange's."""
@@ -617,7 +653,8 @@ class BayeuxServer:
 
     def release(self, session: ServerSession, *, is_timeout: bool = False) -> None:
         """Answer its held connect with whatever is waiting (CN-3)."""
-        self.go(answering.release(self, session, is_timeout=is_timeout))
+        if self.cluster is None or not self.cluster.is_fenced:
+            self.go(answering.release(self, session, is_timeout=is_timeout))
 
     def deliver_samples(self, session: ServerSession, now: float) -> None:
         """Queue what waited for its time (QUE-5)."""
@@ -664,6 +701,13 @@ class BayeuxServer:
     # Itself --------------------------------------------------------------------------------------------
 
     def _exchange(self, messages: Sequence[Fields], transport: Transport, context: Context) -> Exchange:
+        begins = self.expect_whole(messages, context)
+        is_poll = not transport.streaming and asks_for(Request.CONNECT, messages[0])
+        session = None if begins else self.owned_session(messages[0], transport, context, is_poll=is_poll)
+        return Exchange(self, messages, session, transport, context)
+
+    def expect_whole(self, messages: Sequence[Fields], context: Context) -> bool:
+        """Whether they are a handshake. Raises HandshakeNotAlone, BatchTooLarge."""
         bound = context.options.max_batch_messages
         if bound and len(messages) > bound:
             self.reject("SEC-L11")
@@ -671,9 +715,7 @@ class BayeuxServer:
         begins = is_handshake(messages[0])
         if len(messages) > 1 and (begins or any(is_handshake(fields) for fields in messages[1:])):
             raise HandshakeNotAlone("a handshake must be alone in its request")
-        is_poll = not transport.streaming and asks_for(Request.CONNECT, messages[0])
-        session = None if begins else self.owned_session(messages[0], transport, context, is_poll=is_poll)
-        return Exchange(self, messages, session, transport, context)
+        return begins
 
     def _on_batches(self, batches: Iterable[Batch]) -> None:
         now = self.clock()

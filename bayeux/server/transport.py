@@ -104,6 +104,15 @@ def _weight(parameter: str) -> float:
         return 0.0
 
 
+class Mounted(Protocol):
+    """A place where a server is served."""
+
+    path: str
+
+    def options(self, transport: Any) -> Options:
+        """What one of the transports goes by there, by its name."""
+
+
 class Transport(Protocol):
     """Carries finished bytes to one client; decides nothing about what they say.
 

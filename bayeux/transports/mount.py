@@ -99,6 +99,7 @@ class Mount:
         self._changes = {transport: {**(overrides or {}), **changes} for transport, changes in specific.items()}
         self._made_from = server.options
         self._rules = self._make_rules()
+        server.mounts.add(self)
 
     def options(self, transport: TransportName) -> Options:
         """What this transport goes by here."""

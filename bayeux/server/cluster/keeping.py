@@ -1,0 +1,253 @@
+"""Writes into the store what another node needs to go on with this node's sessions.
+
+Owns the claims of this node, and when something is written: a session before its client is told that it has one, its
+subscriptions before they take effect, how far all of them have come once a second. A client is never told of anything
+that would be forgotten with this node.
+
+Source: OPS-62, SES-2, SEC-41; docs/decisions/nobody-delivers-locally-first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from bayeux.backplane.backplane import Backplane, Places, StaleClaim
+from bayeux.protocol.channel import ChannelName, Kind, parse_channel
+from bayeux.protocol.errors import Unavailable
+from bayeux.server.cluster.checkpoints import Behind, Checkpoint, Ring, behind
+from bayeux.server.cluster.interest import Interest
+from bayeux.server.cluster.records import Kept, Record
+from bayeux.server.steps import Steps
+
+if TYPE_CHECKING:
+    from bayeux.server.server import BayeuxServer
+    from bayeux.server.sessions import ServerSession
+
+log: logging.Logger = logging.getLogger(__name__)
+
+KEPT_FOR: Final = 60.0
+"""Seconds that a session is kept for, besides the time that its client may stay away, since its owner last said so."""
+TOUCH_PERIOD: Final = 20.0
+TOUCHED_AT_ONCE: Final = 500
+
+
+class Keeping:
+    """The claims of this node.
+
+    Args:
+        soon: begins a coroutine whose failure is none: what it was to write is written again, or runs out.
+        lost: told of a session that another node has claimed.
+    """
+
+    def __init__(
+        self,
+        server: BayeuxServer,
+        backplane: Backplane,
+        interest: Interest,
+        soon: Callable[[Any], object],
+        lost: Callable[[ServerSession], None],
+    ) -> None:
+        self._server = server
+        self._backplane = backplane
+        self._interest = interest
+        self._soon = soon
+        self._lost = lost
+        self._kept: dict[ServerSession, Kept] = {}
+        self._ring = Ring(server.clock())
+        self._number = 0
+        self._touch_at = 0.0
+        self._to_check: dict[ServerSession, float] = {}
+        self.unsettled: dict[str, Behind] = {}
+        """Sessions that are being brought here: claimed, and not at work yet. Who comes after this node must know."""
+        self.is_leaving = False
+        """The node goes: its sessions are left to the others."""
+
+    def __iter__(self) -> Iterator[ServerSession]:
+        return iter(tuple(self._kept))
+
+    def of(self, session: ServerSession) -> Kept | None:
+        """What is kept of a session; None of one inside the server."""
+        return self._kept.get(session)
+
+    @property
+    def next_number(self) -> int:
+        """That of the next checkpoint."""
+        return self._number + 1
+
+    # Beginnings and ends ------------------------------------------------------------------------------
+
+    def begin(self, session: ServerSession) -> Steps[None]:
+        """Keep a session whose handshake was accepted, before its client is told. Raises Unavailable."""
+        if session.is_local:
+            return
+        kept = Kept(0, since=self.next_number)
+        record = Record.of(self._server, session, kept).packed()
+        kept.number = yield self._backplane.sessions.create(
+            session.client_id, self._backplane.node.id, record, ttl(session)
+        )
+        self._kept[session] = kept
+
+    def adopt(self, session: ServerSession, kept: Kept) -> None:
+        """It was claimed for this node."""
+        self._kept[session] = kept
+
+    def end(self, session: ServerSession, *, is_elsewhere: bool) -> None:
+        """It is over here."""
+        kept = self._kept.pop(session, None)
+        self._to_check.pop(session, None)
+        if kept is not None and not is_elsewhere and not self.is_leaving:
+            self._soon(self._backplane.sessions.end(session.client_id, kept.number))
+
+    # Subscriptions ------------------------------------------------------------------------------------
+
+    def before_subscribe(self, session: ServerSession, names: list[ChannelName]) -> Steps[None]:
+        """See to it that no event of these channels passes by, and keep whom they are for. Raises Unavailable."""
+        names = [name for name in names if name.kind is Kind.BROADCAST and not session.is_in(name.text)]
+        if not names:
+            return
+        partitions = self.partitions_of(session, names)
+        if self._interest.is_missing(partitions):
+            yield self._interest.listen(partitions)
+        kept = self._kept.get(session)
+        if kept is None:
+            return
+        fresh = {name.text: self._begun(session, name) for name in names if name.text not in kept.begun}
+        kept.begun.update(fresh)
+        try:
+            yield self.write(session, kept)
+        except BaseException:
+            for each in fresh:
+                kept.begun.pop(each, None)
+            raise
+        self._to_check[session] = self._server.clock() + KEPT_FOR  # it may be refused yet
+
+    def before_unsubscribe(self, session: ServerSession, names: list[ChannelName]) -> Steps[None]:
+        """Keep that events of these channels are not for it. Raises Unavailable."""
+        kept = self._kept.get(session)
+        if kept is None:
+            return
+        left = {name.text: kept.begun.pop(name.text) for name in names if name.text in kept.begun}
+        if left:
+            try:
+                yield self.write(session, kept)
+            except BaseException:
+                kept.begun.update(left)
+                raise
+            self._to_check[session] = self._server.clock()
+
+    def check_soon(self, session: ServerSession) -> None:
+        """Its subscriptions were changed from inside: keep what they are."""
+        if session in self._kept:
+            self._to_check[session] = self._server.clock()
+            self._soon(self._check(session))
+
+    def partitions_of(self, session: ServerSession, names: list[ChannelName]) -> list[int]:
+        """Where the events of these channels come that are for this session."""
+        partitions = {each for name in names for each in self._interest.of_channel(name)}
+        if session.user is not None:
+            partitions.update(self._interest.of_user(session.user))
+        return sorted(partitions)
+
+    async def write(self, session: ServerSession, kept: Kept) -> None:
+        """Keep it as it is. Raises Unavailable, also where somebody else has claimed it."""
+        record = Record.of(self._server, session, kept).packed()
+        sessions = self._backplane.sessions
+        try:
+            await sessions.update(session.client_id, kept.number, record, ttl(session))
+        except StaleClaim:
+            if await sessions.find(session.client_id) is not None:
+                log.info("a session was claimed by another node", extra={"event": "claim_lost"})
+                self._lost(session)
+                raise Unavailable from None
+            # The store has lost its data, not we our session.
+            kept.number = await sessions.create(session.client_id, self._backplane.node.id, record, ttl(session))
+
+    # Time ---------------------------------------------------------------------------------------------
+
+    def checkpoint(self) -> Checkpoint:
+        """How far the sessions of this node are at this instant."""
+        self._number += 1
+        places = dict(self._backplane.places)
+        found: dict[str, Behind] = dict(self.unsettled)
+        for session, kept in self._kept.items():
+            if (late := behind(session, kept, self._ring, places)) is not None:
+                found[session.client_id] = late
+        self._ring.add(self._server.clock(), places)
+        return Checkpoint(self._number, places, found)
+
+    def base_of(self, session: ServerSession, kept: Kept) -> Behind:
+        """From where on a session would have to be given events once more if this node died now."""
+        places = dict(self._backplane.places)
+        return behind(session, kept, self._ring, places) or Behind(places, {})
+
+    async def write_checkpoint(self) -> None:
+        """Raises Unavailable."""
+        checkpoint = self.checkpoint()
+        ttl = 2 * KEPT_FOR + self._server.options.max_interval
+        await self._backplane.sessions.write_checkpoint(self._backplane.node.id, checkpoint.packed(), ttl)
+
+    async def look(self) -> None:
+        """What is due: sessions that live are kept, changed ones are written. Raises Unavailable."""
+        now = self._server.clock()
+        for session in [each for each, at in self._to_check.items() if at <= now]:
+            await self._check(session)
+        if now < self._touch_at:
+            return
+        self._touch_at = now + TOUCH_PERIOD
+        by_ttl: dict[float, list[str]] = {}
+        for session in self._kept:
+            by_ttl.setdefault(ttl(session), []).append(session.client_id)
+        for seconds, client_ids in by_ttl.items():
+            for first in range(0, len(client_ids), TOUCHED_AT_ONCE):
+                await self._backplane.sessions.touch(client_ids[first : first + TOUCHED_AT_ONCE], seconds)
+
+    async def find_lost(self) -> list[ServerSession]:
+        """The sessions that others have claimed; what the store has forgotten is kept anew. Raises Unavailable."""
+        lost = []
+        sessions = list(self._kept.items())
+        for first in range(0, len(sessions), TOUCHED_AT_ONCE):
+            part = sessions[first : first + TOUCHED_AT_ONCE]
+            claims = await asyncio.gather(*[self._backplane.sessions.find(each.client_id) for each, _ in part])
+            for (session, kept), claim in zip(part, claims, strict=True):
+                if claim is None:
+                    await self.write(session, kept)
+                elif claim.number != kept.number or claim.owner != self._backplane.node.id:
+                    lost.append(session)
+        return lost
+
+    async def _check(self, session: ServerSession) -> None:
+        kept = self._kept.get(session)
+        self._to_check.pop(session, None)
+        if kept is None or session.is_over:
+            return
+        subscriptions = session.subscriptions
+        begun = {name: places for name, places in kept.begun.items() if name in subscriptions}
+        for name in subscriptions - begun.keys():
+            begun[name] = self._begun(session, parse_channel(name))
+        if begun.keys() != kept.begun.keys():
+            kept.begun = begun
+            try:
+                await self.write(session, kept)
+            except Unavailable:
+                self._to_check[session] = self._server.clock() + 1.0
+
+    def _begun(self, session: ServerSession, name: ChannelName) -> Places:
+        places: Mapping[int, int] = self._backplane.places
+        return {each: places[each] for each in self.partitions_of(session, [name]) if each in places}
+
+
+def ttl(session: ServerSession) -> float:
+    """Seconds to keep it for."""
+    own = session.max_interval
+    max_interval = session.options.max_interval if own is None or own < 0 else own
+    return KEPT_FOR + min(max_interval + session.options.timeout, 86_400.0)
+
+
+async def quietly(coroutine: Any) -> None:
+    """Wait for what may be impossible just now."""
+    with suppress(Unavailable, StaleClaim):
+        await coroutine

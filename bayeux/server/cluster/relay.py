@@ -1,0 +1,250 @@
+"""A request for a session that lives on another node: it goes there, and its answer comes back.
+
+The owner has it processed like any other, by a transport whose bytes go to the node that the client asked; that node
+writes them as they are. A held connect is held by the owner. If the client hangs up, the owner is told; if one of the
+two nodes dies, the other lets go. Who asks travels along, so that the owner alone decides whose session it is (SEC-42).
+
+Source: OPS-42, SES-8, SEC-42, SEC-80; docs/decisions/nobody-delivers-locally-first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from itertools import count
+from typing import TYPE_CHECKING, Any, Final
+
+from bayeux.protocol.encoded import NOTHING, Batch, EncodedMessage
+from bayeux.protocol.message import Fields
+from bayeux.protocol.options import Options
+from bayeux.server.cluster.records import options_key, options_of
+from bayeux.server.cluster.wire import Unreadable, fit, pack, string_map, strings
+from bayeux.server.transport import Context, Transport
+
+if TYPE_CHECKING:
+    from bayeux.server.server import BayeuxServer
+    from bayeux.server.sessions import ServerSession
+
+log: logging.Logger = logging.getLogger(__name__)
+
+MAX_ASKED: Final = 20_000
+"""Requests of this node that wait for others; above it they are refused with 503."""
+
+Post = Callable[[str, bytes], None]
+"""Sends a message to a node, soon; what cannot be sent is lost."""
+
+
+class Outcome(StrEnum):
+    """What became of a request at the node it was sent to."""
+
+    SENT = "sent"
+    DISMISSED = "dismissed"
+    ELSEWHERE = "elsewhere"
+    """The session does not live there."""
+    LEAVING = "leaving"
+    """It does, but that node is going: whoever asks may have it."""
+    BUSY = "busy"
+    """Nothing was done; it may be tried again."""
+    LOST = "lost"
+    """The node has gone, and nobody knows what it did."""
+
+
+class RelayTransport:
+    """At the owner: the request of another node (``Transport``)."""
+
+    connect_only = False
+    streaming = False
+    writable = True
+
+    def __init__(self, name: str, answer: Callable[[Outcome, Any, Any], None]) -> None:
+        self.name = name
+        self.connect_only = name == "callback-polling"
+        self.closed = False
+        self.session: ServerSession | None = None
+        self._answer = answer
+
+    def send(self, events: Batch, replies: Sequence[bytes]) -> None:
+        """See ``Transport``."""
+        self.closed = True
+        self._answer(Outcome.SENT, events.json if events.messages else b"", list(replies))
+
+    def dismiss(self, status: int) -> None:
+        """See ``Transport``."""
+        self.closed = True
+        self._answer(Outcome.DISMISSED, status, None)
+
+    def close(self, code: int, reason: str) -> None:
+        """A request is over once it is answered."""
+
+
+class Asked:
+    """At the node that the client asked: a request that waits for the owner's answer."""
+
+    __slots__ = ("done", "node", "outcome", "transport")
+
+    def __init__(self, node: str, transport: Transport, done: asyncio.Future[Outcome]) -> None:
+        self.node = node
+        self.transport = transport
+        self.done = done
+
+
+class Relay:
+    """Both ends of all requests between this node and others."""
+
+    def __init__(self, server: BayeuxServer, post: Post) -> None:
+        self._server = server
+        self._post = post
+        self._ids = count(1)
+        self._asked: dict[int, Asked] = {}
+        self._numbers: dict[Transport, int] = {}
+        self._serving: dict[tuple[str, int], RelayTransport] = {}
+        self.relayed = 0
+        """Requests that were sent to their owners."""
+
+    # The node that the client asked -------------------------------------------------------------------
+
+    async def ask(
+        self, node: str, messages: Sequence[Fields], transport: Transport, context: Context, *, is_certain: bool
+    ) -> Outcome:
+        """Have the owner process them, and answer ``transport`` as it says; what else comes of it is the caller's.
+
+        Args:
+            is_certain: the store says that it is the owner.
+        """
+        if len(self._asked) >= MAX_ASKED:
+            return Outcome.BUSY
+        number = next(self._ids)
+        asked = Asked(node, transport, asyncio.get_running_loop().create_future())
+        self._asked[number] = asked
+        self._numbers[transport] = number
+        self.relayed += 1
+        self._post(
+            node,
+            pack("request", number, list(messages), packed_context(self._server, context), transport.name, is_certain),
+        )
+        try:
+            return await asked.done
+        except asyncio.CancelledError:
+            self._post(node, pack("cancel", number))
+            raise
+        finally:
+            self._asked.pop(number, None)
+            self._numbers.pop(transport, None)
+
+    def connection_lost(self, transport: Transport) -> None:
+        """The client has hung up: the owner lets go of its connect (SES-8)."""
+        number = self._numbers.get(transport)
+        asked = None if number is None else self._asked.get(number)
+        if asked is not None:
+            self._post(asked.node, pack("cancel", number))
+            _settle(asked.done, Outcome.SENT)
+
+    def take_answer(self, sender: str, number: int, rest: Sequence[Any]) -> None:
+        """What the owner says. Raises Unreadable."""
+        asked = self._asked.get(number)
+        if asked is None or asked.node != sender:
+            return  # the client has hung up meanwhile
+        outcome, first, second = rest[:3]
+        if outcome not in tuple(Outcome):
+            raise Unreadable("an answer of another kind")
+        outcome = Outcome(outcome)
+        if not asked.transport.closed:
+            if outcome is Outcome.SENT:
+                if not isinstance(first, bytes) or not all(isinstance(each, bytes) for each in second):
+                    raise Unreadable("an answer that is none")
+                # All the events as one: nobody here looks into them.
+                events = Batch([EncodedMessage("", first)]) if first else NOTHING
+                asked.transport.send(events, second)
+            elif outcome is Outcome.DISMISSED:
+                asked.transport.dismiss(int(first))
+        _settle(asked.done, outcome)
+
+    # The owner ----------------------------------------------------------------------------------------
+
+    def take_request(
+        self, sender: str, number: int, rest: Sequence[Any]
+    ) -> tuple[list[Fields], Context, RelayTransport, bool]:
+        """What is to be processed, and where its answer goes; whether the store was asked. Raises Unreadable."""
+        messages, packed, name, is_certain = rest[:4]
+        if not isinstance(messages, list) or not messages or not isinstance(name, str):
+            raise Unreadable("a request without messages")
+        fields = [dict(string_map(each)) for each in messages]
+        transport = RelayTransport(name, lambda *answer: self._answer(sender, number, *answer))
+        self._serving[sender, number] = transport
+        return fields, read_context(self._server, packed), transport, is_certain is True
+
+    def refuse(self, sender: str, number: int, outcome: Outcome) -> None:
+        """It was not processed."""
+        transport = self._serving.get((sender, number))
+        if transport is not None:
+            transport.closed = True
+        self._answer(sender, number, outcome, None, None)
+
+    def take_cancel(self, sender: str, number: int) -> None:
+        """The client has hung up there."""
+        transport = self._serving.pop((sender, number), None)
+        if transport is not None and not transport.closed:
+            transport.closed = True
+            self._server.connection_lost(transport)
+
+    def node_left(self, node: str) -> None:
+        """What was sent there is not answered any more, and what came from there needs no answer."""
+        for asked in list(self._asked.values()):
+            if asked.node == node:
+                _settle(asked.done, Outcome.LOST)
+        for sender, number in [key for key in self._serving if key[0] == node]:
+            self.take_cancel(sender, number)
+
+    def _answer(self, sender: str, number: int, outcome: Outcome, first: Any, second: Any) -> None:
+        if self._serving.pop((sender, number), None) is not None:
+            self._post(sender, pack("answer", number, outcome.value, first, second))
+
+
+def _settle(future: asyncio.Future[Outcome], outcome: Outcome) -> None:
+    if not future.done():
+        future.set_result(outcome)
+
+
+# Who asks ---------------------------------------------------------------------------------------------
+
+
+def packed_context(server: BayeuxServer, context: Context) -> list[Any]:
+    """What an owner needs to know of a request."""
+    mount, transport = options_key(server, context.options)
+    return [
+        mount,
+        transport,
+        context.transport,
+        dict(context.headers),
+        dict(context.cookies),
+        server.clock() - context.arrived_at,
+        [context.peer, context.local, context.path, context.query, context.http_version],
+        [context.secure, context.http2],
+        context.browser,
+        context.user,
+        sorted(context.roles),
+    ]
+
+
+def read_context(server: BayeuxServer, packed: Sequence[Any]) -> Context:
+    """The request as it was there, with the options that it would have gone by here. Raises Unreadable."""
+    values = list(packed)
+    if len(values) < len(_CONTEXT) or not fit(values, _CONTEXT):
+        raise Unreadable("a request of nobody")
+    mount, key, transport, headers, cookies, age, texts, flags, browser, user, roles = values[: len(_CONTEXT)]
+    if len(texts) != 5 or len(flags) != 2:
+        raise Unreadable("a request of nobody")
+    peer, local, path, query, http_version = strings(texts)
+    secure, http2 = map(bool, flags)
+    options: Options = options_of(server, mount, key)
+    return Context(
+        transport=transport, options=options, headers=string_map(headers), cookies=string_map(cookies),
+        arrived_at=server.clock() - age, peer=peer, local=local, path=path, query=query, http_version=http_version,
+        secure=secure, http2=http2, browser=browser, user=user, roles=frozenset(strings(roles)),
+    )  # fmt: skip
+
+
+_TEXT = (str, type(None))
+_CONTEXT = (str, str, str, dict, dict, (float, int), list, list, _TEXT, _TEXT, list)
