@@ -1,8 +1,9 @@
 """Commands on their way, and the order among them that survives being sent again.
 
 A queue holds calls that may not overtake each other: all of one slot in a Cluster, all where there is one server. While
-some come back unanswered, the others of the queue wait; when none is under way any more, all go again, in the order in which
-they were made. The backplane counts on it: it tells a publish that comes twice by its number being no higher than the last.
+some come back unanswered, the others of the queue wait; when none is under way any more, all go again, in the order in
+which they were made. The backplane counts on it: it tells a publish that comes twice by its number being no higher
+than the last.
 """
 
 from __future__ import annotations
@@ -91,6 +92,7 @@ class Call:
             self.queue.lost(self, why)
 
     def finish(self, reply: Any) -> None:
+        """Whoever made the call gets this, or is raised it."""
         if self.answer.done():
             return  # whoever waited has gone
         if isinstance(reply, Exception):
@@ -153,6 +155,7 @@ class Queue:
             self._waiting.popleft().finish(StoreUnavailable(why))
 
     def answered(self, call: Call, reply: Any) -> None:
+        """By a call that was sent: this is what came back."""
         self._under_way -= 1
         if isinstance(reply, exceptions.ResponseError):
             self._refused(call, reply)
@@ -162,6 +165,7 @@ class Queue:
             self._go_again()
 
     def lost(self, call: Call, why: str) -> None:
+        """By a call that was sent: no answer will come."""
         self._under_way -= 1
         if call.attempts < ATTEMPTS:
             self._returned.append(call)

@@ -24,7 +24,7 @@ from bayeux.backplane.redis.unavailable import StoreUnavailable
 logger = logging.getLogger(__name__)
 
 LOST = (exceptions.RedisError, OSError, EOFError)
-"""What a connection raises when nothing more can be read from it; ``ResponseError``, a reply, is to be caught before."""
+"""What a connection raises that is of no more use; ``ResponseError`` is a reply, and to be caught before."""
 
 OLDEST = (6, 2)
 SHARDED_FROM = (7, 0)
@@ -40,13 +40,16 @@ _WRONG_MODE = {
 class Wire(Protocol):
     """What we use of redis-py's connections."""
 
-    async def connect(self) -> None: ...
+    async def connect(self) -> None:
+        """Log in, too."""
 
-    async def send_packed_command(self, command: Iterable[bytes], check_health: bool = True) -> None: ...
+    async def send_packed_command(self, command: Iterable[bytes], check_health: bool = True) -> None:
+        """Write it, and wait where much is unwritten."""
 
     async def read_response(
         self, disable_decoding: bool = False, timeout: float | None = None, *, disconnect_on_error: bool = True
-    ) -> Any: ...
+    ) -> Any:
+        """The next reply; ``math.inf`` is no time-out, None the connection's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +78,15 @@ async def open_wire(
 
     Raises StoreUnavailable within ``timing.connect``, with a text for operators.
     """
+    expected = Form.SENTINEL if is_sentinel else Form.CLUSTER if topology.form is Form.CLUSTER else Form.SINGLE
     wire = _wire(topology, address, name)
     try:
         async with asyncio.timeout(timing.connect):
             await wire.connect()
             server = _server(await ask(wire, "HELLO"))
+            wrong = _what_is_wrong(server, expected)
+            if wrong:
+                raise StoreUnavailable(f"{topology.url_of(address)} {wrong}")
             for script in scripts:
                 await ask(wire, "SCRIPT", "LOAD", script.text)
     except (*LOST, TimeoutError) as error:
@@ -88,11 +95,6 @@ async def open_wire(
     except BaseException:
         cut(wire)
         raise
-    expected = Form.SENTINEL if is_sentinel else Form.CLUSTER if topology.form is Form.CLUSTER else Form.SINGLE
-    wrong = _what_is_wrong(server, expected)
-    if wrong:
-        cut(wire)
-        raise StoreUnavailable(f"{topology.url_of(address)} {wrong}")
     return wire, server
 
 
@@ -109,7 +111,7 @@ async def read(wire: Wire) -> Any:
 
 def cut(wire: Wire) -> None:
     """Close at once, from wherever: a wire that swallows is not waited for."""
-    # disconnect() of redis-py is a coroutine and waits for what is not written yet, without end on a link that swallows.
+    # redis-py's disconnect() waits for what is not written yet: for ever, on a link that swallows.
     connection = cast(Any, wire)
     if connection._writer is not None:
         connection._writer.transport.abort()

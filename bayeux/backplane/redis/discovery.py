@@ -23,8 +23,8 @@ Ranges = Sequence[tuple[int, int, Address]]
 async def find_master(topology: Topology, timing: Timing, name: str) -> Address:
     """Where the master is: by the newest configuration that a majority of Sentinels knows.
 
-    One that was cut off from the others would answer first as well, and wrongly; fewer than a majority are believed when
-    the others do not answer within ``timing.connect`` + ``timing.reply``. Raises StoreUnavailable.
+    One that was cut off from the others would answer first as well, and wrongly; fewer than a majority are believed
+    when the others do not answer within ``timing.connect`` + ``timing.reply``. Raises StoreUnavailable.
     """
     sentinels = [
         asyncio.create_task(_ask_sentinel(topology, address, timing, name), name=f"Sentinel {address}")

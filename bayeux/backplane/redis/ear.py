@@ -1,7 +1,7 @@
 """What is heard of one server's channels, over one connection.
 
-Owns which channels the server has confirmed. A channel that is asked for again before the server has confirmed that it was
-given up counts when the last of the two is confirmed.
+Owns which channels the server has confirmed. A channel that is asked for again before the server has confirmed that it
+was given up counts when the last of the two is confirmed.
 """
 
 from __future__ import annotations
@@ -30,10 +30,11 @@ class Ear:
 
     Args:
         place: the server, for operators.
+        reply: seconds within which something that was asked for is confirmed, or the connection is dropped.
         is_sharded: SSUBSCRIBE is used, one command a slot.
         heard: given channel and message.
         confirmed: given channels that are heard from here on.
-        taken: given a channel that the server gives away, as its slot has moved.
+        taken: given channels that the server does not have any more, as their slot has moved.
     """
 
     def __init__(
@@ -41,13 +42,15 @@ class Ear:
         wire: Wire,
         place: str,
         *,
+        reply: float,
         is_sharded: bool,
         heard: Callable[[str, bytes], None],
         confirmed: Callable[[Sequence[str]], None],
-        taken: Callable[[str], None],
+        taken: Callable[[Sequence[str]], None],
     ) -> None:
         self.place = place
         self._wire = wire
+        self._reply = reply
         self._is_sharded = is_sharded
         self._heard, self._confirmed, self._taken = heard, confirmed, taken
         self._asked: Counter[bytes] = Counter()
@@ -56,12 +59,18 @@ class Ear:
         self._names: dict[bytes, str] = {}
         self._unwritten: list[bytes] = []
         self._written = asyncio.Event()
-        self._ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()
+        self._last_answer = 0.0
+        self._alarm: asyncio.TimerHandle | None = None
+        self._ended: asyncio.Future[str] = self._loop.create_future()
 
     def subscribe(self, channels: Iterable[str]) -> None:
         """Ask for these; ``confirmed`` tells when."""
         for batch in self._batches(channels):
             self._command("SSUBSCRIBE" if self._is_sharded else "SUBSCRIBE", batch, self._asked)
+        if self._alarm is None and self._asked:
+            self._last_answer = self._loop.time()
+            self._alarm = self._loop.call_later(self._reply, self._check)
 
     def unsubscribe(self, channels: Iterable[str]) -> None:
         """Give these up."""
@@ -81,8 +90,10 @@ class Ear:
         finally:
             for task in tasks:
                 task.cancel()
-            await asyncio.wait(tasks)
             cut(self._wire)
+            if self._alarm is not None:
+                self._alarm.cancel()
+            await asyncio.wait(tasks)
 
     def _batches(self, channels: Iterable[str]) -> Iterable[Sequence[bytes]]:
         names = {channel.encode(): channel for channel in channels}
@@ -113,7 +124,11 @@ class Ear:
     async def _listen(self) -> None:
         try:
             while not self._ended.done():
-                kind, channel, message = await read(self._wire)
+                try:
+                    kind, channel, message = await read(self._wire)
+                except exceptions.MovedError as error:
+                    self._refused(error.slot_id)
+                    continue
                 if kind in _MESSAGES:
                     self._tell()
                     self._heard(self._names.get(channel, ""), message)
@@ -128,7 +143,15 @@ class Ear:
         except (TypeError, ValueError):
             self.drop(f"{self.place} answers what was not asked")
 
+    def _refused(self, slot: int) -> None:
+        """Of a slot that the server does not have."""
+        refused = [channel for channel in self._asked if key_slot(channel) == slot]
+        for channel in refused:
+            del self._asked[channel]
+        self._taken([self._names.pop(channel, "") for channel in refused])
+
     def _confirm(self, channel: bytes) -> None:
+        self._last_answer = self._loop.time()
         self._asked[channel] -= 1
         if self._asked[channel] <= 0:
             del self._asked[channel]
@@ -136,9 +159,20 @@ class Ear:
         if not self._asked or len(self._news) >= BATCH:
             self._tell()
 
+    def _check(self) -> None:
+        """Does the server confirm what it was asked for?"""
+        self._alarm = None
+        if not self._asked:
+            return
+        rest = self._last_answer + self._reply - self._loop.time()
+        if rest > 0:
+            self._alarm = self._loop.call_later(rest, self._check)
+        else:
+            self.drop(f"{self.place} does not confirm a subscription within {self._reply:g} s")
+
     def _give_up(self, channel: bytes) -> None:
         if not self._given_up[channel]:
-            self._taken(self._names.pop(channel, ""))
+            self._taken([self._names.pop(channel, "")])
             return
         self._given_up[channel] -= 1
         if not self._given_up[channel]:

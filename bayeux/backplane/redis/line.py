@@ -1,6 +1,7 @@
 """Commands to one server over one connection, pipelined: many are under way at once, answers come in the same order.
 
-Cost a call: its bytes packed once, one deque append, one future; what is sent in a turn of the loop goes out in one write.
+Cost a call: its bytes packed once, one deque append, one future; what is sent in a turn of the loop goes out in one
+write.
 """
 
 from __future__ import annotations
@@ -64,8 +65,8 @@ class Line:
             self.is_open = False
             for task in tasks:
                 task.cancel()
-            await asyncio.wait(tasks)
             cut(self._wire)
+            await asyncio.wait(tasks)
             if self._alarm is not None:
                 self._alarm.cancel()
             while self._under_way:

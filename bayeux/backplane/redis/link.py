@@ -1,8 +1,8 @@
 """The way from one node to Redis: commands, subscriptions and blocking readers, over whatever topology.
 
-Owns the connections of a node (OPS-71): to each server one for commands, which are pipelined, and one for subscriptions; and
-one for each stream that is followed. Owns their time-outs, their reconnecting and the probe (OPS-72, 73). Knows nothing of
-what is said in them: keys, scripts and messages are the backplane's.
+Owns the connections of a node (OPS-71): to each server one for commands, which are pipelined, and one for
+subscriptions; and one for each stream that is followed. Owns their time-outs, their reconnecting and the probe
+(OPS-72, 73). Knows nothing of what is said in them: keys, scripts and messages are the backplane's.
 """
 
 from __future__ import annotations
@@ -34,14 +34,11 @@ logger = logging.getLogger(__name__)
 
 MAX_CALLS = 10_000
 MAX_CALL_BYTES = 64 * 1024 * 1024
-"""Calls that wait for an answer, and their bytes: more fail at once. At 2 s of patience the former is 5,000 a second."""
-
-LOOK_AGAIN = 10.0
-"""Seconds after which Sentinels, or the Cluster, are asked again without a reason."""
+"""Calls that wait for an answer, and their bytes: more fail at once. With 2 s of patience 5,000 a second."""
 
 
 class Listener(Protocol):
-    """Who is told what happens; plain functions on the node's loop, called one after the other, none of which may raise."""
+    """Who is told what happens; plain functions on the node's loop, called one after the other. None may raise."""
 
     def message(self, channel: str, message: bytes) -> None:
         """Published on a channel that is subscribed to; in the order of its server."""
@@ -49,10 +46,11 @@ class Listener(Protocol):
     def subscribed(self, channels: Sequence[str]) -> None:
         """From here on all that is published there is heard. What was published before, since when the link was last
         connected or ever, was perhaps not: read the journal now. Called for a first subscription as for one made
-        anew, before ``subscribe`` returns, and before the first message that follows."""
+        anew, before ``subscribe`` returns, and before the first message that follows.
+        """
 
     def connected(self) -> None:
-        """All servers can be reached and all subscriptions stand; ``subscribed`` has been called before for all of them."""
+        """All servers can be reached and all subscriptions stand; ``subscribed`` has told them all."""
 
     def disconnected(self, why: str) -> None:
         """A server is lost; ``why`` names it, without a password. In a Cluster calls for the others still work."""
@@ -69,12 +67,12 @@ class RedisLink:
     """Use: make it, ``start``, then call; ``stop`` at the end. It may be called while there is no connection, too.
 
     Every call that needs the store fails with ``StoreUnavailable``, an ``errors.Unavailable``, after at most
-    ``timing.patience`` seconds (2), and at once where the store has been away for longer. Its text names the problem, the
-    server and the next step, without a password. What Redis refuses for another reason is raised as
+    ``timing.patience`` seconds (2), and at once where the store has been away for longer. Its text names the problem,
+    the server and the next step, without a password. What Redis refuses for another reason is raised as
     ``redis.exceptions.ResponseError``: a defect of ours.
 
-    Calls for the same key (in a Cluster: for the same slot; otherwise all) are executed in the order in which they were made,
-    also those that had to be sent again: none overtakes another.
+    Calls for the same key (in a Cluster: for the same slot; otherwise all) are executed in the order in which they
+    were made, also those that had to be sent again: none overtakes another.
 
     Args:
         topology: where the servers are.
@@ -111,6 +109,8 @@ class RedisLink:
         self._queues: dict[int, Queue] = {}
         self._wanted: set[str] = set()
         self._standing: set[str] = set()
+        self._taken: set[str] = set()
+        """Channels that their server does not have any more, until the map has been read again."""
         self._awaited: dict[str, asyncio.Future[None]] = {}
         self._followers: set[StreamFollower] = set()
         self._calls = self._call_bytes = 0
@@ -174,7 +174,8 @@ class RedisLink:
     @property
     def is_sharded(self) -> bool:
         """Messages are to be published with SPUBLISH, not PUBLISH (Cluster, from 7.0 on); give it to a script as an
-        argument at each call."""
+        argument at each call.
+        """
         return self._is_sharded
 
     @property
@@ -233,9 +234,9 @@ class RedisLink:
     async def subscribe(self, channels: Sequence[str]) -> None:
         """Hear these channels, besides others; returns when their servers have confirmed it.
 
-        A channel is heard at the server of its hash tag, where the scripts that publish there run. One that is subscribed
-        to already is confirmed at once. On ``StoreUnavailable`` it stays wanted, and is told by ``subscribed`` when
-        it is reached; so after every subscription that is lost.
+        A channel is heard at the server of its hash tag, where the scripts that publish there run. One that is
+        subscribed to already is confirmed at once. On ``StoreUnavailable`` it stays wanted, and is told by
+        ``subscribed`` when it is reached; so after every subscription that is lost.
         """
         self._ask_for([channel for channel in channels if channel not in self._wanted])
         loop = asyncio.get_running_loop()
@@ -286,7 +287,7 @@ class RedisLink:
     # Streams ----------------------------------------------------------------------------------
 
     def follow(self, stream: str, received: Callable[[Entries], None], after: bytes = b"0-0") -> Follower:
-        """Read a stream on a connection of its own, from an id on, for ever: each entry once and in order, also over cuts.
+        """Read a stream on a connection of its own, from an id on, for ever: each entry once, in order, also over cuts.
 
         Where the stream's last id is found to be lower than what was read (its server lost data), all that is in it is
         handed over from its start.
@@ -356,9 +357,11 @@ class RedisLink:
         for channel in own:
             self._forget(channel)
 
-    def taken(self, channel: str) -> None:
+    def taken(self, shard: Shard, channels: Sequence[str]) -> None:
         """See ``Owner``."""
-        self._standing.discard(channel)
+        own = [each for each in channels if each in self._wanted and self._owners[self._slot(each)] is shard]
+        self._standing.difference_update(own)
+        self._taken.update(own)
         self.look_again()
 
     def is_sharded_by(self, server: Server) -> bool:
@@ -453,7 +456,7 @@ class RedisLink:
         pause, answered = 0.0, loop.time()
         while True:
             try:
-                async with asyncio.timeout(LOOK_AGAIN):
+                async with asyncio.timeout(self._timing.look):
                     await self._look.wait()
             except TimeoutError:
                 pass  # without a reason
@@ -482,7 +485,9 @@ class RedisLink:
     async def _look_at_map(self) -> None:
         known = [address for address in self._shards if address is not None]
         ranges = await read_map(self._topology, known, self._timing, self._name, self._chance)
+        taken, self._taken = self._taken & self._wanted, set()
         self._assign(ranges)
+        self._ask_for(taken - self._standing)
         owners = set(self._owners)
         for address, shard in list(self._shards.items()):
             if shard not in owners:
@@ -498,12 +503,9 @@ class RedisLink:
         for first, last, address in ranges:
             shard = self._shards.get(address) or self._add_shard(address)
             self._owners[first : last + 1] = [shard] * (last + 1 - first)
+        # Nobody tells the old server: it gives up what it has no slot for.
         moved = [channel for channel, owner in before.items() if self._owners[self._slot(channel)] is not owner]
         self._standing.difference_update(moved)
-        for channel in moved:
-            owner = before[channel]
-            if owner is not None and owner.ear is not None:
-                owner.ear.unsubscribe([channel])
         self._ask_for(moved)
 
 

@@ -1,7 +1,8 @@
-"""One server that has a part of our keys: its line for commands, its ear for subscriptions, and the probe that goes round.
+"""One server with a part of our keys: its line for commands, its ear for subscriptions, and the probe between them.
 
-A probe is published by the line and must be heard by the ear (OPS-73). That finds what no time-out of a connection does: a
-subscription that is silent because nothing comes through, or because its server is not the one that is published at.
+A probe is published by the line and must be heard by the ear (OPS-73). That finds what no time-out of a connection
+does: a subscription that is silent because nothing comes through, or because its server is not the one that is
+published at.
 """
 
 from __future__ import annotations
@@ -27,13 +28,14 @@ class Owner(Protocol):
     def wanted_at(self, shard: Shard) -> Sequence[str]:
         """The channels that are to be heard there."""
 
-    def heard(self, channel: str, message: bytes) -> None: ...
+    def heard(self, channel: str, message: bytes) -> None:
+        """Published there."""
 
     def confirmed(self, shard: Shard, channels: Sequence[str]) -> None:
         """Heard from here on."""
 
-    def taken(self, channel: str) -> None:
-        """No more heard here: the channel's slot has moved."""
+    def taken(self, shard: Shard, channels: Sequence[str]) -> None:
+        """No more heard here: their slots have moved, perhaps to and fro."""
 
     def is_sharded_by(self, server: Server) -> bool:
         """Whether this server's channels are bound to slots."""
@@ -120,6 +122,8 @@ class Shard:
         finally:
             self.line = None
             self.away_since = asyncio.get_running_loop().time()
+        if self.ear is not None:
+            self.ear.drop(why)  # what befell the one has perhaps befallen the other, which would not notice
         return why
 
     def _missed(self, why: str) -> None:
@@ -132,10 +136,11 @@ class Shard:
         self.ear = ear = Ear(
             wire,
             self.name,
+            reply=self._timing.reply,
             is_sharded=self._owner.is_sharded_by(server),
             heard=self._heard,
             confirmed=self._confirmed,
-            taken=self._owner.taken,
+            taken=self._taken,
         )
         self._probe = self._owner.probe_channel(self)
         self._restoring = {*self._owner.wanted_at(self)} | ({self._probe} - {""})
@@ -156,6 +161,14 @@ class Shard:
         others = [channel for channel in channels if channel != self._probe]
         if others:
             self._owner.confirmed(self, others)
+        self._restored(channels)
+
+    def _taken(self, channels: Sequence[str]) -> None:
+        self._owner.taken(self, channels)
+        self._restored(channels)
+
+    def _restored(self, channels: Sequence[str]) -> None:
+        """These need not be waited for any more."""
         if self._restoring:
             self._restoring.difference_update(channels)
             if not self._restoring:

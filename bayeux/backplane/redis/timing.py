@@ -27,6 +27,9 @@ class Timing:
     missed_probes: int = 3
     """After so many times ``probe`` without hearing one, connections are dropped (OPS-73)."""
 
+    look: float = 10.0
+    """Between two questions to Sentinels, or a Cluster, whether servers have changed."""
+
     def __post_init__(self) -> None:
         for name in self.__slots__:
             if getattr(self, name) <= 0:

@@ -7,8 +7,9 @@
 ``redis+cluster://…host[:6379],host``               a Cluster, found through any of its servers
 =================================================== ===========================================================
 
-``rediss`` in place of ``redis`` speaks TLS, to Sentinels as well. Options after ``?``: ``ssl_ca_certs``, ``ssl_certfile``,
-``ssl_keyfile`` (files), ``ssl_check_hostname=false``, ``ssl_cert_reqs=none``; ``sentinel_username``, ``sentinel_password``.
+``rediss`` in place of ``redis`` speaks TLS, to Sentinels as well. Options after ``?``: ``ssl_ca_certs``,
+``ssl_certfile``, ``ssl_keyfile`` (files), ``ssl_check_hostname=false``, ``ssl_cert_reqs=none``; ``sentinel_username``,
+``sentinel_password``.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""The backplane on real Redis servers, which the tests start."""
