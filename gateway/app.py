@@ -10,9 +10,12 @@ from typing import Any
 from tornado.httpserver import HTTPServer
 
 from bayeux.backplane.interface import Retention
+from bayeux.backplane.redis.backplane import RedisBackplane
+from bayeux.backplane.redis.topology import Topology
 from bayeux.extensions.ack import Acknowledge
 from bayeux.extensions.replay import Replay
 from bayeux.protocol.message import Message
+from bayeux.server.cluster.cluster import Cluster
 from bayeux.server.server import BayeuxServer
 from bayeux.server.sessions import ServerSession
 from bayeux.transports.mount import Mount
@@ -23,10 +26,12 @@ from gateway.auth.policy import GatewayPolicy
 from gateway.config.model import Config
 from gateway.config.model import Mount as MountConfig
 from gateway.development import serve_development_channels
+from gateway.failure import ExitCode, Failure
 from gateway.http.routes import internal_application, public_application
 from gateway.observe.health import Health
 from gateway.observe.loop_lag import LoopLag
 from gateway.observe.metrics import Metrics
+from gateway.observe.reach import Reach
 from gateway.operations import Operations
 
 _MAXIMUM_BODY = 1024 * 1024  # SEC-L9
@@ -45,8 +50,6 @@ class Gateway:
 
     def __init__(self, config: Config, *, name: str = "", url: str = "") -> None:
         self.config = config
-        self.name = name
-        self.url = url
         self.agents = Agents(config.auth)
         is_open = config.is_development
         guests = (config.mounts.cometd.path, config.mounts.genesys.path) if is_open else ()
@@ -60,32 +63,71 @@ class Gateway:
         self.server.on("/meta/connect", self._renew_http_session)
         if config.is_development:
             serve_development_channels(self.server)
+        self.backplane = _backplane(config, name, url)
+        self._reach: Reach | None = None
         mounts = config.mounts
         self.mounts = [self._mount(each) for each in (mounts.cometd, mounts.genesys, mounts.notifications)]
         self.lag = LoopLag()
         self.health = Health(self.lag)
-        self.metrics = Metrics(self.server, self.lag)
+        if self.backplane is not None:
+            Cluster(self.server, self.backplane)
+            self._reach = Reach(
+                lambda: self.backplane is not None and self.backplane.is_connected, config.backplane.grace
+            )
+            self.health.ready_also_if("backplane", self._reach.check)
+        self.metrics = Metrics(self.server, self.lag, self.backplane)
         proxies = Proxies(self.server.options.trusted_proxies)
         self.public_http = _http_server(config, public_application(self.mounts, self.agents, self.health, proxies))
 
     async def start(self) -> None:
-        """Begin to work on the running loop."""
+        """Begin to work on the running loop.
+
+        Raises Failure where the backplane cannot be reached and that was required.
+        """
         await self.server.start()
         self.lag.start()
+        if self.backplane is None or self._reach is None:
+            return
+        self._reach.start()
+        if self.config.backplane.required_at_start and not self.backplane.is_connected:
+            raise Failure(
+                f"redis: {self.backplane.trouble}; start it, or set backplane.required_at_start = false to wait for it",
+                ExitCode.UNAVAILABLE,
+            )
 
     async def stop(self) -> None:
         """End all sessions at once."""
         await self.server.stop()
         self.lag.stop()
+        if self._reach is not None:
+            self._reach.stop()
+
+    async def deliver_to_user(self, user: str, channel: str, data: Any) -> int | None:
+        """On all nodes; how many sessions took it, None where nobody can know.
+
+        Raises Unavailable, ChannelInvalid.
+        """
+        if self.server.cluster is None:
+            return self.server.deliver_to_user(user, channel, data)
+        await self.server.cluster.deliver_to_user(user, channel, data)
+        return None
 
     @property
     def node_id(self) -> str:
         """What other nodes address this one by; empty where there are none."""
-        return ""
+        return self.backplane.node.id if self.backplane is not None else ""
 
     def cluster_status(self) -> dict[str, Any] | None:
         """What is known of the other nodes; None where there are none."""
-        return None
+        if self.backplane is None or self.config.redis is None:
+            return None
+        nodes = [self.backplane.node, *self.backplane.nodes]
+        return {
+            "redis": str(Topology.parse(self.config.redis.get_secret_value())),
+            "is_connected": self.backplane.is_connected,
+            "trouble": self.backplane.trouble,
+            "nodes": [{"id": node.id, "name": node.name, "url": node.url} for node in nodes],
+        }
 
     def _mount(self, config: MountConfig) -> Mount:
         bayeux = self.config.bayeux
@@ -111,6 +153,15 @@ def internal_http_server(config: Config, operations: Operations, token: str) -> 
         token: what orders are taken for.
     """
     return _http_server(config, internal_application(operations, token, config.bayeux.options().max_json_depth))
+
+
+def _backplane(config: Config, name: str, url: str) -> RedisBackplane | None:
+    if config.redis is None:
+        return None
+    options = config.backplane
+    return RedisBackplane(
+        config.redis.get_secret_value(), name=name, url=url, prefix=options.prefix, partitions=options.partitions
+    )
 
 
 def _retentions(config: Config) -> dict[str, Retention]:

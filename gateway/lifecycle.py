@@ -56,7 +56,7 @@ def _serve_alone(
     loaded: Loaded, environment: Mapping[str, str], internal: socket.socket, name: str, token: str
 ) -> ExitCode:
     config = loaded.config
-    gateway = Gateway(config, name=name)
+    gateway = Gateway(config, name=name, url=f"http://{address_of(internal)}")
     try:
         with (
             bound(config.listen.public, "listen.public") as public,

@@ -79,7 +79,7 @@ class NodeOperations(Operations):
         if name.is_wild or name.is_template or not server.is_private(name):
             prefixes = ", ".join(server.options.private_prefixes)
             raise PublishRefused(f"only a private channel has one user's sessions behind it: one below {prefixes}")
-        return {"sessions": server.deliver_to_user(user, channel, data)}
+        return {"sessions": await self._gateway.deliver_to_user(user, channel, data)}
 
     async def drain(self, node: str | None, *, leave: bool) -> Report:
         """Its own clients; see ``Operations``."""

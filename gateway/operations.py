@@ -41,7 +41,7 @@ class Operations(Protocol):
         """The processes, what they hold, and the nodes they know (OPS-9, OPS-62)."""
 
     async def publish(self, user: str, channel: str, data: Any) -> Report:
-        """To the sessions of one user that subscribed; how many took it, as far as that is known.
+        """To the sessions of one user that subscribed; how many took it, None where nobody can know.
 
         Raises PublishRefused, errors.Unavailable.
         """

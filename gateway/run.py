@@ -51,6 +51,8 @@ class Run:
     ) -> None:
         self.gateway = gateway
         self._config = gateway.config
+        self.public: Address = address_of(public)
+        """Where clients find us."""
         self._public = public
         self._internal = internal
         self._internal_http = make_internal(self) if make_internal is not None else None
@@ -93,11 +95,6 @@ class Run:
             self._internal_http.add_socket(self._internal)
         gateway.health.is_started = True
         log.info("ready", extra={"public": str(self.public), "version": __version__})
-
-    @property
-    def public(self) -> Address:
-        """Where clients find us."""
-        return address_of(self._public)
 
     @property
     def internal(self) -> Address:

@@ -169,10 +169,15 @@ class Backplane(Protocol):
     """
 
     node: NodeInfo
-    history: History
-    """The histories of channels that ``publish`` writes to."""
-    sessions: SessionStore
     partitions: int
+
+    @property
+    def history(self) -> History:
+        """The histories of channels that ``publish`` writes to."""
+
+    @property
+    def sessions(self) -> SessionStore:
+        """Where the sessions of all nodes are kept."""
 
     async def start(self, receiver: Receiver) -> None:
         """Reach the store, take the lease, join; retried in the background where the store is down (OPS-48)."""

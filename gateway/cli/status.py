@@ -49,7 +49,9 @@ def lines(status: Mapping[str, Any]) -> Iterator[str]:
     if cluster is None:
         yield _ALONE
         return
-    yield f"Redis {cluster['redis']}: {'connected' if cluster['is_connected'] else 'away'}. {_SHARED}"
+    state = "connected" if cluster["is_connected"] else f"away ({cluster['trouble']})"
+    yield f"Redis at {cluster['redis']} is {state}. {_SHARED}"
+    yield ""
     columns = ("node", "name", "operators")
     yield from _table([[node["id"], node["name"], node["url"]] for node in cluster["nodes"]], columns)
 

@@ -13,6 +13,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, Field, SecretStr, model_validator
 
+from bayeux.backplane.redis.topology import Topology
 from bayeux.protocol.channel import parse_channel
 from bayeux.protocol.errors import ChannelInvalid
 from gateway.config.bayeux import BayeuxSection, MountOverrides, strict
@@ -286,6 +287,15 @@ class Config(Section):
                     raise ValueError(
                         f"listen.{name}: the development profile serves this machine only (SEC-45); use 127.0.0.1"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _redis_is_a_url(self) -> Self:
+        if self.redis is not None:
+            try:
+                Topology.parse(self.redis.get_secret_value())
+            except ValueError as error:
+                raise ValueError(f"redis: {error}") from None
         return self
 
     @model_validator(mode="after")

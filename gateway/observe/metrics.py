@@ -23,6 +23,7 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 import gateway
+from bayeux.backplane.redis.backplane import RedisBackplane
 from bayeux.server.counters import Histogram
 from bayeux.server.server import BayeuxServer
 from gateway.observe.families import LABEL, Family
@@ -35,12 +36,18 @@ _BYTES = (0, 256, 1024, 4096, 16384, 65536, 262144, 1048576)
 
 
 class Metrics:
-    """What ``/metrics`` answers for one server."""
+    """What ``/metrics`` answers for one process.
 
-    def __init__(self, server: BayeuxServer, lag: LoopLag) -> None:
+    Args:
+        backplane: the server's way to other nodes, if it has one.
+    """
+
+    def __init__(self, server: BayeuxServer, lag: LoopLag, backplane: RedisBackplane | None = None) -> None:
         self._registry = CollectorRegistry()
         self._registry.register(_BayeuxCollector(server))
         self._registry.register(_LoopCollector(lag))
+        if backplane is not None:
+            self._registry.register(_BackplaneCollector(backplane))
         ProcessCollector(registry=self._registry)
 
     def families(self) -> list[Family]:
@@ -96,6 +103,25 @@ class _BayeuxCollector(Collector):
             self._queue_bytes.observe(session.queue.bytes)
         yield _histogram("bayeux_queue_messages", "Waiting events of sampled sessions.", (), {(): self._queue_messages})
         yield _histogram("bayeux_queue_bytes", "Bytes of them.", (), {(): self._queue_bytes})
+
+
+class _BackplaneCollector(Collector):
+    """The way to the other nodes (OPS-72…75)."""
+
+    def __init__(self, backplane: RedisBackplane) -> None:
+        self._backplane = backplane
+
+    def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
+        backplane, link = self._backplane, self._backplane.link
+        yield _gauge("backplane_up", "Can Redis be reached?", (), {(): int(backplane.is_connected)})
+        yield _gauge("backplane_nodes", "Nodes that are known, this one included.", (), {(): len(backplane.nodes) + 1})
+        yield _counter("backplane_reconnects", "Connections made anew.", (), {(): link.reconnects})
+        yield _counter("backplane_probe_timeouts", "Probes that were not heard.", (), {(): link.probes_missed})
+        yield _counter("backplane_gaps", "Gaps in what was heard.", ("result",), {
+            "filled": link.gaps_filled,
+            "told": link.gaps_told,
+        })  # fmt: skip
+        yield _counter("backplane_invalid_messages", "Messages that were dropped.", ("reason",), link.dropped)
 
 
 class _LoopCollector(Collector):

@@ -6,7 +6,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from gateway.config import Sources, load
 from gateway.lifecycle import make_run
 from gateway.run import Run
 from gateway.sockets import bound
+from tests.gateway.process import Process, Start
 
 TOKEN = "the token of the internal listener"
 
@@ -113,3 +114,17 @@ def shell(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.chdir(tmp_path)
     return Shell(capsys, monkeypatch)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start a command in an empty directory; killed at the end if it still runs."""
+    processes: list[Process] = []
+
+    def run(*arguments: str) -> Process:
+        processes.append(Process(tmp_path, *arguments))
+        return processes[-1]
+
+    yield run
+    for process in processes:
+        process.close()

@@ -68,6 +68,12 @@ WRONG_FILES = [
     ("[[grants]]\nusers = ['a']\noperations = ['delete']\nchannel = '/x'", ["'subscribe' or 'publish'"]),
     ("[[grants]]\nusers = ['a']\noperations = ['publish']\nchannel = 'x'", ["must be a channel name"]),
     ("workers = 2", [":1: workers", "needs Redis"]),
+    ("redis = 'http://127.0.0.1'", [":1: redis", "redis+sentinel://"]),
+    ("redis = 'redis://u:CANARY@127.0.0.1/x'", [":1: redis"]),
+    ("[backplane]\nprefix = 'a b'", [":2: backplane.prefix", "is not of the form"]),
+    ("[backplane]\npartitions = 0", [":2: backplane.partitions", "1 or more"]),
+    ("[[retention]]\nchannel = 'x'\nevents = 1", ["must be a channel name"]),
+    ("[[retention]]\nchannel = '/x'\nevents = 0", ["events", "1 or more"]),
     ("workers = 0", ["workers", 'whole number or "auto"', "not 0"]),
     ("profile = 'developement'", ["profile", "'default' or 'development'"]),
     ("profile = 'development'\nlisten.public = '0.0.0.0:80'", [":2: listen.public", "this machine only"]),
@@ -104,6 +110,7 @@ def test_wrong_file(write: Write, text: str, expected: list[str]) -> None:
     assert len(told) == 1, told
     for words in expected:
         assert words in told[0]
+    assert "CANARY" not in told[0]
     assert str(path) in told[0] or ": " in told[0]
 
 
