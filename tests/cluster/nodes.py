@@ -71,13 +71,6 @@ async def until(is_so: Callable[[], Any], patience: float = PATIENCE) -> None:
 class Client(Peer):
     """A peer whose messages may go to any node: ``client.server = another``."""
 
-    def _hear(self, messages: list[dict[str, Any]]) -> None:
-        self.heard += messages
-        for message in messages:
-            if message.get("channel") == "/meta/handshake" and message.get("successful"):
-                self.client_id = message["clientId"]
-                self.browser = self.session.browser
-
     def at(self, server: BayeuxServer) -> Client:
         """Ask this node from here on; a socket is opened anew there."""
         if server is not self.server and self.socket is not None:

@@ -501,7 +501,8 @@ class Cluster:
                 self._good_until = self.backplane.lease_until
             elif self._is_verifying and self._server.clock() < self.backplane.lease_until:
                 await self._verify()
-            await asyncio.sleep(WATCH_PERIOD)
+            left = self._good_until - self._server.clock()
+            await asyncio.sleep(min(WATCH_PERIOD, max(0.01, left / 4)))
 
     async def _verify(self) -> None:
         """The lease stands again: let go of what others have claimed meanwhile."""

@@ -1,0 +1,362 @@
+"""Any node serves any client: requests are relayed, sessions move to sockets, and are taken over from the dead."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from bayeux.backplane.hub import MemoryHub
+from bayeux.backplane.interface import Retention
+from bayeux.extensions.replay import Replay
+from bayeux.protocol.options import Options
+from bayeux.server.server import BayeuxServer
+from tests.cluster.nodes import OPTIONS, Client, Node, nodes_on, until
+
+QUICK = Options(session_message_rate=0.0, timeout=0.3)
+
+pytestmark = pytest.mark.expected_logs("without its lease", "serves again")  # of those that die here
+
+
+# Relay ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.spec("OPS-42", "SES-2")
+async def test_every_request_may_come_to_any_node() -> None:
+    """Handshake here, subscribe there, connect here and there: the client does not notice."""
+    async with nodes_on(MemoryHub(), 3) as nodes:
+        client = Client(nodes[0])
+        await client.handshake()
+        assert client.client_id is not None and client.client_id.isalnum()
+        assert client.client_id.startswith(nodes[0].joined.hint)
+        assert (await client.at(nodes[1]).ask_for("/meta/subscribe", subscription="/a"))["successful"]
+        assert (await client.at(nodes[2]).poll())["successful"]
+        held = client.at(nodes[1]).connect()
+        await until(lambda: nodes[0].sessions.find(client.client_id).held_by is not None)  # type: ignore[union-attr]
+        await client.at(nodes[2]).ask_for("/a", data="hello")
+        await until(lambda: held.sent)
+        assert [message.get("data") for message in held.sent[0]] == ["hello", None]
+        assert nodes[1].joined.relay.relayed == 2
+        assert (await client.at(nodes[2]).ask_for("/meta/disconnect"))["successful"]
+        assert not nodes[0].sessions
+
+
+@pytest.mark.spec("SES-8")
+async def test_an_owner_lets_go_of_a_connect_whose_client_hung_up_elsewhere() -> None:
+    """The event that comes then waits for the client, and goes to nobody."""
+    async with nodes_on(MemoryHub(), 2) as (here, there):
+        client = await Client(here).begin("/a", ack=False)
+        session = client.session
+        held = client.at(there).connect()
+        await until(lambda: session.held_by is not None)
+        held.closed = True
+        there.connection_lost(held)
+        await until(lambda: session.held_by is None)
+        here.publish("/a", 1)
+        await until(lambda: session.queue.messages)
+        assert (await client.poll())["successful"]
+        assert client.data == [1]
+
+
+@pytest.mark.spec("SES-8")
+async def test_an_owner_lets_go_of_a_connect_whose_node_died() -> None:
+    """Nobody would tell that the client has gone with it."""
+    hub = MemoryHub(lease=0.2, look=0.05)
+    async with nodes_on(hub, 2) as (here, there):
+        client = await Client(here).begin("/a", ack=False)
+        session = client.session
+        client.at(there).connect()
+        await until(lambda: session.held_by is not None)
+        there.die()
+        await until(lambda: session.held_by is None)
+
+
+@pytest.mark.spec("SEC-42")
+async def test_a_relayed_request_proves_whose_session_it_is() -> None:
+    """A clientId alone opens nothing, at whatever node it is shown; and a forged hint finds nothing."""
+    async with nodes_on(MemoryHub(), 2) as (here, there):
+        owner = await Client(here).begin("/a", ack=False)
+        thief = Client(there, browser="another")
+        thief.client_id = owner.client_id
+        assert (await thief.poll())["error"].startswith("402")
+        thief.client_id = here.joined.hint + "0" * 27
+        assert (await thief.poll())["error"].startswith("402")
+        socket = Client(there, "websocket", browser="another")
+        socket.client_id = owner.client_id
+        assert (await socket.ask_for("/meta/connect", connectionType="websocket"))["error"].startswith("402")
+        assert owner.session.server is here
+
+
+@pytest.mark.spec("CN-10")
+async def test_a_connect_replaces_the_one_that_another_node_relayed() -> None:
+    """The older one ends as it would on one node."""
+    async with nodes_on(MemoryHub(), 2) as (here, there):
+        client = await Client(here).begin("/a", ack=False)
+        first = client.at(there).connect()
+        await until(lambda: client.at(here).session.held_by is not None)
+        client.at(here).connect()
+        await until(lambda: first.dismissed)
+        assert first.dismissed == OPTIONS.duplicate_meta_connect_http_code
+
+
+# Moving -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.spec("OPS-42", "WS-14")
+@pytest.mark.parametrize("ack", [True, False])
+async def test_a_session_moves_to_the_node_of_its_socket(ack: bool) -> None:
+    """With all that waits for it; numbers of batches go on."""
+    async with nodes_on(MemoryHub(), 2) as (here, there):
+        client = await Client(here).begin("/a", "/b/*", ack=ack)
+        for number in range(3):
+            await client.ask_for("/a", data=number)
+        await until(lambda: len(client.data) + len(client.session.queue) == 3)
+        socket = Client(there, "websocket", browser=client.browser)
+        socket.client_id = client.client_id
+        reply = await socket.poll(ack=1 if ack else None, timeout=0)
+        assert reply["successful"]
+        assert client.client_id not in here.sessions
+        assert client.client_id in there.sessions
+        here.publish("/b/c", 3)
+        if ack:
+            reply = await socket.poll(ack=reply["ext"]["ack"])
+            assert reply["ext"]["ack"] == 3
+        await until(lambda: 3 in socket.data)
+        assert client.data + socket.data == [0, 1, 2, 3]
+        reply = await client.at(here).ask_for("/a", data=4)  # by HTTP, to the former owner
+        assert reply["successful"]
+        assert there.joined.ownership.moved_here == here.joined.ownership.moved_away == 1
+        assert client.client_id in there.sessions
+
+
+@pytest.mark.spec("OPS-42")
+@pytest.mark.parametrize("seed", range(4))
+async def test_nothing_is_lost_or_doubled_while_a_session_moves_to_and_fro(seed: int) -> None:
+    """Without acknowledgement, too, as long as the sockets it leaves had written what they took."""
+    async with nodes_on(MemoryHub(), 3) as nodes:
+        for each in nodes:
+            each.backplane.latency = 0.0005 * seed
+        client = await Client(nodes[0]).begin("/a/**", ack=False)
+        heard: list[int] = []
+
+        async def publish() -> None:
+            for number in range(300):
+                task = nodes[number % 3].publish(f"/a/{number % 2}", number)
+                assert task is not None
+                await task
+                await asyncio.sleep(0.001)
+
+        publishing = asyncio.create_task(publish())
+        turn = 0
+        while not publishing.done() and turn < 200:
+            turn += 1
+            socket = Client(nodes[turn % 3], "websocket", browser=client.browser)
+            socket.client_id = client.client_id
+            assert (await socket.poll(timeout=0))["successful"]
+            await asyncio.sleep(0.002)
+            heard += socket.data
+            socket.heard.clear()
+            socket.on_heard = lambda message: heard.append(message["data"]) if "data" in message else None
+        await publishing
+        await until(lambda: len(heard) >= 300)
+        await asyncio.sleep(0.02)
+        assert turn > 5
+        assert sorted(heard) == list(range(300))
+        for parity in (0, 1):
+            assert [each for each in heard if each % 2 == parity] == list(range(parity, 300, 2))
+
+
+@pytest.mark.spec("OPS-61", "OPS-62")
+async def test_a_draining_node_gives_its_sessions_to_those_that_ask() -> None:
+    """Its clients come to others, and find everything there."""
+    async with nodes_on(MemoryHub(), 2) as (here, there):
+        client = await Client(here).begin("/a", ack=True)
+        here.publish("/a", 1)
+        await until(lambda: client.session.queue.messages)
+        await here.drain(spread=0.0)
+        reply = await client.at(there).poll(ack=1)
+        assert reply["successful"]
+        assert client.data == [1]
+        assert client.client_id in there.sessions
+
+
+# Taking over ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.spec("OPS-62", "ACK-11")
+@pytest.mark.parametrize("transport", ["long-polling", "websocket"])
+async def test_a_session_of_a_dead_node_is_taken_over(transport: str) -> None:
+    """With subscriptions, user, and all that its client has not acknowledged."""
+    hub = MemoryHub(lease=0.2, look=0.05)
+    async with nodes_on(hub, 3, QUICK) as (first, second, third):
+        client = await Client(first, transport, user="ann").begin("/a", "/b/**")
+        await client.ask_for("/meta/unsubscribe", subscription="/b/**")
+        await client.ask_for("/meta/subscribe", subscription="/c/*")
+        await first.joined.look()
+        third.publish("/a", "before")
+        await until(lambda: client.session.queue.messages)
+        await first.joined.look()
+        reply = await client.poll(ack=1)
+        assert client.data == ["before"]
+        first.die()
+        for number, channel in enumerate(("/a", "/b/x", "/c/x")):
+            task = third.publish(channel, number)
+            assert task is not None
+            await task
+        await until(lambda: len(second.joined.nodes) == 1)
+        client.heard.clear()
+        reply = await client.at(second).poll(ack=1)
+        assert reply["successful"], reply
+        assert client.data == ["before", 0, 2]
+        assert reply["ext"]["ack"] == 2
+        assert client.session.user == "ann"
+        assert client.session.subscriptions == {"/a", "/c/*"}
+        reply = await client.poll(ack=2)
+        third.publish("/c/y", 3)
+        reply = await client.poll(ack=reply["ext"]["ack"])
+        assert client.data == ["before", 0, 2, 3]
+
+
+@pytest.mark.spec("OPS-62")
+async def test_a_connect_that_a_dying_owner_held_is_answered_by_the_node_that_relayed_it() -> None:
+    """Its client need not notice at all; what changed something is answered 503, for nobody knows what came of it."""
+    hub = MemoryHub(lease=0.2, look=0.05)
+    async with nodes_on(hub, 2) as (here, there):
+        client = await Client(here).begin("/a")
+        await here.joined.look()
+        held = client.at(there).connect(ext={"ack": 1})
+        await until(lambda: here.sessions.find(client.client_id).held_by is not None)  # type: ignore[union-attr]
+        here.die()
+        task = there.publish("/a", 1)
+        assert task is not None
+        await task
+        await client.done(held)
+        assert held.sent[-1][-1]["successful"]
+        if not client.data:
+            await client.poll(ack=held.sent[-1][-1]["ext"]["ack"])
+        assert client.data == [1]
+
+
+@pytest.mark.spec("OPS-62")
+async def test_what_was_sent_to_a_node_that_died_is_not_done_twice() -> None:
+    """The client is told 503, and decides itself."""
+    hub = MemoryHub(lease=0.2, look=0.05)
+    async with nodes_on(hub, 2) as (here, there):
+        client = await Client(here).begin("/a")
+        here.die()
+        transport = client.at(there).send(client.message("/a", data=1))
+        await client.done(transport)
+        assert transport.dismissed == 503
+        await until(lambda: not there.joined.nodes)
+        assert (await client.ask_for("/a", data=2))["successful"]
+
+
+@pytest.mark.spec("OPS-62", "OPS-74")
+@pytest.mark.expected_logs("could not be taken over without a gap")
+async def test_a_journal_that_does_not_reach_back_is_told() -> None:
+    """402 and handshake; never a silent hole."""
+    hub = MemoryHub(lease=0.2, look=0.05, journal=10)
+    async with nodes_on(hub, 2) as (here, there):
+        client = await Client(here).begin("/a")
+        await here.joined.look()
+        here.die()
+        for number in range(20):
+            task = there.publish("/a", number)
+            assert task is not None
+            await task
+        await until(lambda: not there.joined.nodes)
+        reply = await client.at(there).poll(ack=1)
+        assert reply["error"].startswith("402")
+        assert reply["advice"]["reconnect"] == "handshake"
+
+
+@pytest.mark.spec("OPS-74")
+@pytest.mark.expected_logs("could not be taken over without a gap")
+async def test_who_follows_a_history_without_acknowledging_begins_anew() -> None:
+    """Nobody knows what the dead node had written to it; its handshake and its position tell."""
+
+    def prepare(node: Node) -> None:
+        node.extensions.append(Replay({"/a": Retention(events=100)}))
+
+    hub = MemoryHub(lease=0.2, look=0.05)
+    async with nodes_on(hub, 2, prepare=prepare) as (here, there):
+        follower = await Client(here).begin("/a", ack=False)
+        plain = await Client(here).begin("/b", ack=False)
+        here.die()
+        await until(lambda: not there.joined.nodes)
+        assert (await follower.at(there).poll())["advice"]["reconnect"] == "handshake"
+        assert (await plain.at(there).poll())["successful"]
+
+
+@pytest.mark.spec("SES-2")
+async def test_only_one_of_two_nodes_takes_a_session_over() -> None:
+    """The other one relays to it."""
+    hub = MemoryHub(lease=0.2, look=0.05)
+    async with nodes_on(hub, 3, QUICK) as (first, second, third):
+        client = await Client(first).begin("/a")
+        first.die()
+        await until(lambda: len(second.joined.nodes) == len(third.joined.nodes) == 1)
+        transports = [client.at(node).send(client.message("/a", data=1)) for node in (second, third)]
+        for each in transports:
+            await client.done(each)
+        assert all(each.sent[0][-1]["successful"] for each in transports)
+        owners = [node for node in (second, third) if client.client_id in node.sessions]
+        assert len(owners) == 1
+
+
+# Fencing ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.spec("OPS-62")
+async def test_a_node_without_a_lease_serves_nobody() -> None:
+    """What others claimed meanwhile is gone when it is back; the rest goes on."""
+    hub = MemoryHub(lease=0.2, look=0.05)
+    async with nodes_on(hub, 2, QUICK) as (here, there):
+        lost, stays = await Client(here).begin("/a"), await Client(here).begin("/a")
+        socket = await Client(here, "websocket").begin("/a", ack=False)
+        await here.joined.look()
+        here.backplane.cut()
+        await until(lambda: here.joined.is_fenced)
+        refused = stays.connect()
+        await stays.done(refused)
+        assert refused.dismissed == 503
+        await until(lambda: not there.joined.nodes)
+        assert (await lost.at(there).poll(ack=1))["successful"]
+        there.publish("/a", 1)
+        here.backplane.heal()
+        await until(lambda: not here.joined.is_fenced)
+        assert lost.client_id not in here.sessions
+        assert (await stays.poll(ack=1))["successful"]
+        await until(lambda: socket.data)
+        if not stays.data:
+            await stays.poll(ack=2)
+        assert stays.data == socket.data == [1]
+        reply = await lost.at(here).poll(ack=2)
+        if not lost.data:
+            await lost.poll(ack=reply["ext"]["ack"])
+        assert lost.data == [1]
+
+
+@pytest.mark.spec("OPS-74")
+@pytest.mark.expected_logs("events of a partition are lost")
+async def test_a_gap_is_told_to_those_who_count_on_events() -> None:
+    """Who acknowledges is sent to handshake again; who does not was promised nothing."""
+    hub = MemoryHub()
+    async with nodes_on(hub, 2, QUICK) as (here, _):
+        counting = await Client(here).begin("/a")
+        other, careless = await Client(here).begin("/b"), await Client(here).begin("/a", ack=False)
+        partition = here.backplane.partition_of("/a")
+        assert partition != here.backplane.partition_of("/b")
+        here.joined.gap(partition)
+        assert (await counting.poll(ack=1))["advice"]["reconnect"] == "handshake"
+        assert (await other.poll(ack=1))["successful"]
+        assert (await careless.poll())["successful"]
+
+
+async def test_a_cluster_is_made_before_the_start() -> None:
+    """Sessions without a claim could be owned by nobody else."""
+    from bayeux.server.cluster.cluster import Cluster
+
+    async with BayeuxServer() as server:
+        with pytest.raises(RuntimeError, match="make its Cluster first"):
+            Cluster(server, MemoryHub().node())
