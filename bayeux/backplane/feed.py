@@ -46,14 +46,15 @@ class JournalStretch(Generic[Event]):
 class Feed(Generic[Event]):
     """Hands over what it is given, when its turn has come.
 
-    ``begin`` comes first, once it is certain that live events come in; what came earlier waits for it.
+    ``begin`` comes first, once it is certain that live events come in; what came earlier waits for it. ``pause`` when
+    live events may have been missed: what comes waits until the journal was read.
 
     Args:
         give: takes an event.
         lost: told before the first event that follows a hole which cannot be filled.
     """
 
-    __slots__ = ("_begun", "_give", "_held", "_lost", "place")
+    __slots__ = ("_begun", "_give", "_held", "_is_paused", "_lost", "place")
 
     def __init__(self, give: Callable[[Event], None], lost: Callable[[], None]) -> None:
         self.place = 0
@@ -62,6 +63,7 @@ class Feed(Generic[Event]):
         self._lost = lost
         self._held: dict[int, Event] = {}
         self._begun = False
+        self._is_paused = False
 
     @property
     def has_begun(self) -> bool:
@@ -79,19 +81,26 @@ class Feed(Generic[Event]):
         self._begun = True
         self._hand_over_held()
 
+    def pause(self) -> None:
+        """Hand nothing over before the next ``fill`` or ``start_over``."""
+        self._is_paused = self._begun
+
     def take(self, event: Event) -> None:
         """Something came live."""
-        if not self._begun or event.place > self.place + 1:
+        if event.place <= self.place:
+            return
+        if event.place > self.place + 1 or self._is_paused or not self._begun:
             if len(self._held) >= MAX_HELD:
                 self._held.clear()
             self._held[event.place] = event
-        elif event.place == self.place + 1:
+        else:
             self._hand_over(event)
             if self._held:
                 self._hand_over_held()
 
     def fill(self, stretch: JournalStretch[Event]) -> None:
         """Take in what the journal holds after ``place``, all of it or the beginning."""
+        self._is_paused = False
         if stretch.newest < self.place:  # the store has lost events, perhaps also some that we were given
             self._held.clear()
             self._give_up(stretch.newest)
@@ -107,6 +116,7 @@ class Feed(Generic[Event]):
 
     def start_over(self, place: int) -> None:
         """What was published up to ``place`` is lost, or not what it was thought to be."""
+        self._is_paused = False
         self._held.clear()
         self._give_up(place)
 

@@ -10,6 +10,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Sequence
+from typing import TypeVarTuple, Unpack
 from zlib import crc32
 
 from bayeux.backplane.backplane import Arrived, Link, NodeInfo, Places, Receiver
@@ -18,6 +19,7 @@ from bayeux.backplane.node_id import new_node_id
 from bayeux.backplane.redis import scripts
 from bayeux.backplane.redis.envelope import Addressed, Kind, Word
 from bayeux.backplane.redis.history import RedisHistory
+from bayeux.backplane.redis.journal import Journals
 from bayeux.backplane.redis.keys import Keys
 from bayeux.backplane.redis.lanes import Lanes
 from bayeux.backplane.redis.link import RedisLink, Timing, Topology
@@ -30,6 +32,8 @@ from bayeux.backplane.redis.unavailable import StoreUnavailable
 from bayeux.protocol.client_id import RandomBytes
 from bayeux.protocol.errors import Unavailable
 from bayeux.protocol.replay import Position
+
+Said = TypeVarTuple("Said")
 
 log: logging.Logger = logging.getLogger(__name__)
 
@@ -82,11 +86,14 @@ class RedisBackplane:
         """Counters, for metrics."""
         offer = Offer(random_bytes)
         self._publishing = Publishing(self._link, keys, offer, id, journal)
+        journals = Journals(self._link, keys, offer, self.link)
         self._receiving = Receiving(
-            self._link, keys, offer, given=self._given, lost=self._lost, tally=self.link, look=look
+            self._link, keys, journals, given=self._given, lost=self._lost, tally=self.link, look=look
         )
         self._lanes = Lanes(self._link, keys, id, heard=self._heard, tally=self.link)
-        self._membership = Membership(self._link, keys, self.node, self._lanes, self, lease or Lease(), clock)
+        self._membership = Membership(
+            self._link, keys, self.node, self._lanes, self, lease or Lease(), clock, self.link
+        )
         self.history: RedisHistory = RedisHistory(
             self._link, keys, offer, self._publishing, partitions, self.partition_of
         )
@@ -202,7 +209,7 @@ class RedisBackplane:
             self._connecting.cancel()
         if self._has_told_connected and self._receiver is not None:
             self._has_told_connected = False
-            self._receiver.disconnected()
+            self._tell(self._receiver.disconnected)
 
     async def _connect(self) -> None:
         while True:
@@ -216,30 +223,37 @@ class RedisBackplane:
         if self._receiver is not None and not self._has_told_connected:
             self._has_told_connected = True
             log.info("the backplane is reached", extra={"event": "backplane_reached"})
-            self._receiver.connected()
+            self._tell(self._receiver.connected)
 
     # what the parts tell
 
     def _given(self, event: Arrived) -> None:
         if self._receiver is not None:
-            self._receiver.arrived(event)
+            self._tell(self._receiver.arrived, event)
 
     def _lost(self, partition: int) -> None:
         if self._receiver is not None:
-            self._receiver.gap(partition)
+            self._tell(self._receiver.gap, partition)
 
     def _heard(self, message: Addressed) -> None:
         if message.word != Word.MESSAGE:
             self._membership.heard(message)
         elif self._receiver is not None:
-            self._receiver.addressed(message.sender, message.body)
+            self._tell(self._receiver.addressed, message.sender, message.body)
 
     def node_joined(self, node: NodeInfo) -> None:
         """See ``Receiver``."""
         if self._receiver is not None:
-            self._receiver.node_joined(node)
+            self._tell(self._receiver.node_joined, node)
 
     def node_left(self, node: NodeInfo, reason: str) -> None:
         """See ``Receiver``."""
         if self._receiver is not None:
-            self._receiver.node_left(node, reason)
+            self._tell(self._receiver.node_left, node, reason)
+
+    def _tell(self, say: Callable[[Unpack[Said]], None], *about: *Said) -> None:
+        """A receiver that raises must not keep the next from being told."""
+        try:
+            say(*about)
+        except Exception:
+            log.exception("what came through the backplane was not taken", extra={"event": "backplane_receiver_raised"})

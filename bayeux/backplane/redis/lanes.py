@@ -9,7 +9,6 @@ Source: CLU-4, OPS-75, SEC-80.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from typing import Final
 
@@ -18,10 +17,9 @@ from bayeux.backplane.redis import scripts
 from bayeux.backplane.redis.envelope import Addressed, Malformed, Word, pack_addressed, unpack_addressed
 from bayeux.backplane.redis.keys import Keys, is_node_id
 from bayeux.backplane.redis.link import Entries, Follower, RedisLink
+from bayeux.backplane.redis.refusals import refuse
 from bayeux.backplane.redis.unavailable import StoreUnavailable
 from bayeux.protocol.errors import Unavailable
-
-log: logging.Logger = logging.getLogger(__name__)
 
 MAX_WAITING: Final = 10_000
 """Messages in a lane; above it senders are refused."""
@@ -86,16 +84,9 @@ class Lanes:
     def _received(self, entries: Entries) -> None:
         for _, fields in entries:
             try:
-                message = unpack_addressed(fields[1])
-            except (Malformed, IndexError) as error:
-                dropped = self._tally.dropped
-                dropped["malformed"] = dropped.get("malformed", 0) + 1
-                log.warning(
-                    "the lane of this node holds what no node of this version writes (%s): see that no other program "
-                    "and no other version of the format uses this prefix; it is dropped",
-                    error,
-                    extra={"event": "backplane_malformed"},
-                )
+                message = unpack_addressed(b"".join(fields[1:2]))
+            except Malformed as error:
+                refuse(self._tally, self._keys.lane(self._node), error)
                 continue
             last = self._senders.pop(message.sender, 0)
             self._senders[message.sender] = max(last, message.counter)

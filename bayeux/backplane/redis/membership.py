@@ -18,12 +18,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from bayeux.backplane.backplane import NodeInfo
+from bayeux.backplane.backplane import Link, NodeInfo
 from bayeux.backplane.redis import scripts
 from bayeux.backplane.redis.envelope import Addressed, Malformed, Word, pack_names, unpack_names
 from bayeux.backplane.redis.keys import Keys, is_node_id
 from bayeux.backplane.redis.lanes import Lanes
 from bayeux.backplane.redis.link import RedisLink
+from bayeux.backplane.redis.refusals import refuse
 from bayeux.protocol.errors import Unavailable
 
 log: logging.Logger = logging.getLogger(__name__)
@@ -77,6 +78,7 @@ class Membership:
         told: Told,
         lease: Lease,
         clock: Callable[[], float],
+        tally: Link,
     ) -> None:
         self.until: float = float("-inf")
         """See ``Backplane.lease_until``."""
@@ -87,6 +89,7 @@ class Membership:
         self._told = told
         self._lease = lease
         self._clock = clock
+        self._tally = tally
         self._joined: dict[str, NodeInfo] = {}
         self._greeted: set[str] = set()
         """Whom we said hello since we last looked who is there."""
@@ -140,9 +143,7 @@ class Membership:
         try:
             name, url = unpack_names(message.body)
         except Malformed as error:
-            log.warning(
-                "node %s does not say who it is: %s", message.sender, error, extra={"event": "backplane_malformed"}
-            )
+            refuse(self._tally, f"what node {message.sender} says of itself", error)
             return
         if message.word == Word.WELCOME:
             self._join(NodeInfo(message.sender, name, url))

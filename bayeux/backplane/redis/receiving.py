@@ -14,21 +14,18 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from bayeux.backplane.backplane import Arrived, JournalGap, Link, Places
 from bayeux.backplane.feed import Feed, JournalStretch
-from bayeux.backplane.redis import scripts
 from bayeux.backplane.redis.envelope import Kind, Malformed, Published, Stamp, unpack_event
+from bayeux.backplane.redis.journal import Journals, Slice
 from bayeux.backplane.redis.keys import Keys
 from bayeux.backplane.redis.link import RedisLink
-from bayeux.backplane.redis.state import Offer
+from bayeux.backplane.redis.refusals import refuse
 from bayeux.protocol.errors import Unavailable
 
 log: logging.Logger = logging.getLogger(__name__)
-
-SLICE: Final = 256
-"""Events of a journal that are read at once."""
 
 
 class _Partition:
@@ -83,7 +80,6 @@ class Receiving:
         given: takes each event.
         lost: told of gaps, by partition.
         tally: counts them.
-        offer: epochs for partitions that have none.
         look: seconds between two looks whether something is missing (OPS-74).
     """
 
@@ -91,7 +87,7 @@ class Receiving:
         self,
         link: RedisLink,
         keys: Keys,
-        offer: Offer,
+        journals: Journals,
         *,
         given: Callable[[Arrived], None],
         lost: Callable[[int], None],
@@ -100,7 +96,7 @@ class Receiving:
     ) -> None:
         self._link = link
         self._keys = keys
-        self._offer = offer
+        self._journals = journals
         self._given = given
         self._lost = lost
         self._tally = tally
@@ -166,7 +162,7 @@ class Receiving:
         try:
             published = unpack_event(packed, partition.number)
         except Malformed as error:
-            self._refuse(channel, error)
+            refuse(self._tally, channel, error)
             return
         partition.feed.take(published)
         if partition.feed.is_behind:
@@ -178,6 +174,7 @@ class Receiving:
             number = self._keys.partition(channel)
             partition = None if number is None else self._partitions.get(number)
             if partition is not None:
+                partition.feed.pause()
                 self._spawn(self._try_to(self.catch_up(partition)))
 
     async def catch_up_all(self) -> None:
@@ -188,8 +185,9 @@ class Receiving:
         """Take in all that the journal has at this instant, at least. Raises Unavailable."""
         async with partition.reading:
             if not partition.feed.has_begun:
-                partition.epoch, newest, _, _ = await self._read(partition, None)
-                partition.feed.begin(newest)
+                found = await self._journals.read(partition.number, None)
+                partition.epoch = found.epoch
+                partition.feed.begin(found.newest)
                 if not partition.feed.is_behind:
                     return
             while not await self._fill(partition):
@@ -224,10 +222,12 @@ class Receiving:
         partition = tap.partition
         reached = tap.after
         while reached < tap.began:
-            _, _, floor, events = await self._read(partition, reached + 1)
-            if floor > reached or not events:
+            found = await self._journals.read_for_many(partition.number, reached + 1)
+            if not found.events:
+                found = await self._journals.read(partition.number, reached + 1)
+            if found.floor > reached or not found.events:
                 raise JournalGap("the journal does not reach back so far")
-            for published in events:
+            for published in found.events:
                 if published.place > tap.began:
                     return
                 if published.place != reached + 1:
@@ -248,29 +248,26 @@ class Receiving:
         """Read a slice, from the event we have on, to see that it is the same; whether there is no more to read."""
         feed = partition.feed
         place, stamp, is_behind = feed.place, partition.stamp, feed.is_behind
-        epoch, newest, floor, events = await self._read(partition, place or 1)
-        is_same = (
-            stamp is None or floor >= place or bool(events and (events[0].place, events[0].stamp) == (place, stamp))
-        )
-        has_what_we_heard = newest > place or (newest == place and not is_behind)
-        if not (is_same and has_what_we_heard):  # the store has gone back to an older state
-            await self._start_over(partition, epoch, newest)
+        found = await self._journals.read(partition.number, place or 1)
+        has_what_we_heard = found.newest > place or (found.newest == place and not is_behind)
+        if not (has_what_we_heard and _has_at(found, place, stamp)):
+            await self._start_over(partition, found)
             return False
-        partition.epoch = epoch
+        partition.epoch = found.epoch
         gaps = self._tally.gaps_told
         # Live events may have come since the journal was read.
-        feed.fill(JournalStretch(floor, max(newest, feed.place), events))
+        feed.fill(JournalStretch(found.floor, max(found.newest, feed.place), found.events))
+        if found.is_last and feed.place < found.newest:  # the last ones cannot be read
+            feed.fill(JournalStretch(found.newest, found.newest))
         if feed.place > place and gaps == self._tally.gaps_told:
             self._tally.gaps_filled += 1
-        return feed.place >= newest and not feed.is_behind
+        return feed.place >= found.newest and not feed.is_behind
 
-    async def _start_over(self, partition: _Partition, epoch: str, newest: int) -> None:
-        """Have the partition count above all that we know of, and tell the gap."""
+    async def _start_over(self, partition: _Partition, found: Slice) -> None:
+        """The store has gone back to an older state: have it count above all that we know of, and tell the gap."""
+        epoch, newest = found.epoch, found.newest
         if epoch == partition.epoch:
-            place = max(partition.feed.place, newest)
-            keys = [self._keys.state(partition.number)]
-            renewed = await self._link.run(scripts.RENEW, keys, [*self._offer.words(), epoch, place])
-            epoch, newest = renewed[0].decode(), int(renewed[1])
+            epoch, newest = await self._journals.renew(partition.number, epoch, max(partition.feed.place, newest))
             log.warning(
                 "the store lost events that were published: partition %d goes on in another epoch",
                 partition.number,
@@ -279,39 +276,9 @@ class Receiving:
         partition.epoch = epoch
         partition.feed.start_over(newest)
 
-    async def _read(self, partition: _Partition, first: int | None) -> tuple[str, int, int, list[Published]]:
-        """Epoch, newest place, floor, and events from a place on."""
-        number = partition.number
-        keys = [self._keys.state(number), self._keys.journal(number)]
-        words = [*self._offer.words(), "" if first is None else first, SLICE]
-        epoch, newest, floor, packed = await self._link.run(scripts.JOURNAL, keys, words)
-        return epoch.decode(), int(newest), int(floor), self._unpacked(keys[1], packed, number)
-
-    def _unpacked(self, journal: str, packed: Sequence[bytes], number: int) -> list[Published]:
-        """What cannot be read is a hole."""
-        events = []
-        for each in packed:
-            try:
-                events.append(unpack_event(each, number))
-            except Malformed as error:
-                self._refuse(journal, error)
-        return events
-
     def _lose(self, number: int) -> None:
         self._tally.gaps_told += 1
         self._lost(number)
-
-    def _refuse(self, where: str, error: Malformed) -> None:
-        dropped = self._tally.dropped
-        dropped["malformed"] = dropped.get("malformed", 0) + 1
-        if dropped["malformed"] == 1:
-            log.warning(
-                "%s holds what no node of this version writes (%s): see that no other program and no other version "
-                "of the format uses this prefix; it is dropped and counted",
-                where,
-                error,
-                extra={"event": "backplane_malformed"},
-            )
 
     # in the background
 
@@ -344,6 +311,13 @@ class Receiving:
         task = asyncio.create_task(coroutine, name="backplane: reads a journal")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _has_at(found: Slice, place: int, stamp: Stamp | None) -> bool:
+    """Whether the event that we took in at this place is still that; without a stamp we took in none."""
+    if stamp is None or found.floor >= place:
+        return True
+    return bool(found.events) and (found.events[0].place, found.events[0].stamp) == (place, stamp)
 
 
 async def _all(awaitables: Iterable[Awaitable[None]]) -> None:

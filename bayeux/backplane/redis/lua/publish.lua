@@ -7,6 +7,7 @@
 --       with a retention: channel, length of the payload, events, ttl, bytes, milliseconds to add to the clock
 -- Gives place and epoch; an empty epoch if it had happened before and is not in the journal any more.
 
+local stamp = ARGV[3] .. ' ' .. ARGV[4]
 local last = redis.call('GET', KEYS[3])
 if last then
   local counter, place, epoch = string.match(last, '^(%d+) (%d+) (%w+)$')
@@ -16,9 +17,8 @@ if last then
   if tonumber(counter) > tonumber(ARGV[4]) then
     -- One of several that were sent again together.
     for _, entry in ipairs(redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1000)) do
-      local event = cmsgpack.unpack(entry[2][2])
-      if event[5] == ARGV[3] and tonumber(event[6]) == tonumber(ARGV[4]) then
-        return {whole(event[2]), event[3]}
+      if entry[2][4] == stamp then
+        return {string.match(entry[1], '^%d+'), epoch}
       end
     end
     return {'0', ''}
@@ -29,7 +29,7 @@ local epoch, before = open(ARGV[1], ARGV[2])
 local place = redis.call('HINCRBY', KEYS[1], 'place', 1)
 -- An array of eight: version, place and epoch, then the five of the body.
 local event = string.char(0x98) .. cmsgpack.pack(1, place, epoch) .. ARGV[5]
-redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[8], whole(place) .. '-0', 'e', event)
+redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[8], whole(place) .. '-0', 'e', event, 's', stamp)
 redis.call('PEXPIRE', KEYS[2], ARGV[9])
 redis.call('SET', KEYS[3], ARGV[4] .. ' ' .. whole(place) .. ' ' .. epoch, 'PX', 60000)
 

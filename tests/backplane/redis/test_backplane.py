@@ -1,0 +1,283 @@
+"""A backplane on Redis beyond its contract: a store that goes back, replies that are lost, keys that others wrote."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from bayeux.backplane.backplane import Arrived, JournalGap, NodeInfo
+from bayeux.backplane.interface import Retention
+from bayeux.backplane.redis import membership
+from bayeux.backplane.redis.backplane import RedisBackplane
+from bayeux.backplane.redis.link import Timing
+from bayeux.backplane.redis.membership import Lease
+from bayeux.protocol.errors import Unavailable
+from bayeux.testing.fault_proxy import FaultProxy
+from bayeux.testing.faults import Way
+from tests.support.nodes import Ears, eventually
+from tests.support.redis_server import HOST, RedisServer
+
+CHANNEL = "/chat/news"
+_prefixes = itertools.count()
+
+pytestmark = pytest.mark.expected_logs("WARNING bayeux.backplane.redis.link")
+
+Join = Callable[..., Any]
+
+
+@pytest.fixture
+async def join() -> AsyncIterator[Join]:
+    """Starts nodes of one prefix, all listening to the channel."""
+    made: list[RedisBackplane] = []
+    prefix = f"bayeux-own-{next(_prefixes)}"
+
+    async def start(url: str, **options: Any) -> tuple[RedisBackplane, Ears]:
+        settings: dict[str, Any] = {
+            "prefix": prefix,
+            "partitions": 4,
+            "look": 0.3,
+            "lease": Lease(lasts=2.0, renewed=0.2),
+            "timing": Timing(reply=0.5, patience=2.0, most_pause=0.3),
+            **options,
+        }
+        backplane, ears = RedisBackplane(url, **settings), Ears()
+        made.append(backplane)
+        await backplane.start(ears)
+        await backplane.listen([backplane.partition_of(CHANNEL)])
+        return backplane, ears
+
+    yield start
+    for each in made:
+        await each.stop()
+
+
+@pytest.mark.spec("OPS-72")
+async def test_a_publish_whose_reply_was_lost_is_sent_again_and_counts_once(join: Join, server: RedisServer) -> None:
+    """The way back swallows replies, so nobody knows what was done; all come once, in their order."""
+    async with FaultProxy(server.port) as proxy:
+        shaky, _ = await join(f"redis://{HOST}:{proxy.port}")
+        _, ears = await join(server.url)
+        for turn in range(3):
+            proxy.swallow(Way.TO_CLIENT)
+            busily = [
+                asyncio.create_task(shaky.publish(CHANNEL, b"", b"%d" % (turn * 10 + n), Retention(events=100)))
+                for n in range(10)
+            ]
+            await eventually(lambda seen=turn * 10 + 10: len(ears.events) >= seen)
+            await proxy.cut()
+            proxy.heal()
+            positions = await asyncio.gather(*busily)
+            assert [position.offset for position in positions] == [event.place for event in ears.events[-10:]]
+        assert ears.payloads == [b"%d" % n for n in range(30)]
+        stretch = await shaky.history.since(CHANNEL, 0, 100)
+        assert [event.payload for event in stretch.events] == ears.payloads
+
+
+@pytest.mark.spec("OPS-74")
+async def test_events_that_were_lost_silently_are_found_at_the_next_look(join: Join, server: RedisServer) -> None:
+    """Nothing follows them, so only a look at the journal can tell."""
+    one, ears = await join(server.url)
+    two, _ = await join(server.url)
+    deaf = one._receiving.message
+    one._receiving.message = lambda channel, packed: None  # type: ignore[method-assign]
+    await two.publish(CHANNEL, b"", b"1")
+    await two.publish(CHANNEL, b"", b"2")
+    await eventually(lambda: ears.payloads == [b"1", b"2"])
+    one._receiving.message = deaf  # type: ignore[method-assign]
+    await two.publish(CHANNEL, b"", b"3")
+    await eventually(lambda: ears.payloads == [b"1", b"2", b"3"])
+    assert not ears.gaps
+    assert one.link.gaps_filled >= 1
+
+
+@pytest.mark.expected_logs("the store lost events that were published")
+@pytest.mark.parametrize("others", [0, 2, 3, 8])
+@pytest.mark.spec("OPS-74")
+async def test_a_store_that_went_back_is_told_as_a_gap_also_if_others_took_the_places(
+    join: Join, server: RedisServer, others: int
+) -> None:
+    """As at a failover to a replica that lagged: a node is cut off, the store loses the last events, others publish."""
+    kept = Retention(events=100)
+    async with FaultProxy(server.port) as proxy:
+        one, ears = await join(f"redis://{HOST}:{proxy.port}")
+        two, seen = await join(server.url)
+        two.ignore([two.partition_of(CHANNEL)])
+        first = await two.publish(CHANNEL, b"", b"kept", kept)
+        with Redis(unix_socket_path=str(server.socket_path)) as operator:
+            names = [name for name in operator.keys(f"{one._receiving._keys.prefix}:*:{{*") if b":lease:" not in name]
+            before = {name: operator.dump(name) for name in names}
+            for n in range(3):
+                await two.publish(CHANNEL, b"", b"lost %d" % n, kept)
+            await eventually(lambda: len(ears.events) == 4)
+            await proxy.cut()
+            for name, dump in before.items():
+                operator.restore(name, 600_000, dump, replace=True)
+        for n in range(others):
+            await two.publish(CHANNEL, b"", b"other %d" % n, kept)
+        proxy.heal()
+        await eventually(lambda: ears.gaps)
+        last = await two.publish(CHANNEL, b"", b"last", kept)
+        await eventually(lambda: ears.payloads[-1] == b"last")
+        assert ears.gaps == [(one.partition_of(CHANNEL), 4)]
+        assert ears.payloads == [b"kept", b"lost 0", b"lost 1", b"lost 2", b"last"]
+        assert first is not None
+        assert last is not None
+        assert last.epoch != first.epoch
+        assert ears.events[-1].place > ears.events[-2].place
+        assert not seen.events
+
+
+async def test_many_who_rewind_at_once_share_what_they_read(join: Join, server: RedisServer) -> None:
+    one, ears = await join(server.url)
+    for n in range(600):
+        await one.publish(CHANNEL, b"", b"%d" % n)
+    await eventually(lambda: len(ears.events) == 600)
+    partition = one.partition_of(CHANNEL)
+    given: list[list[Arrived]] = [[] for _ in range(50)]
+    calls = int(server.ask("INFO", "commandstats").split("cmdstat_evalsha:calls=")[1].split(",")[0])
+    await asyncio.gather(*(one.rewind({partition: ears.events[9].place}, each.append, lambda: None) for each in given))
+    more = int(server.ask("INFO", "commandstats").split("cmdstat_evalsha:calls=")[1].split(",")[0])
+    assert all(each == ears.events[10:] for each in given)
+    assert more - calls < 50
+
+
+async def test_what_is_retained_alone_has_a_place_and_is_given_to_nobody(join: Join, server: RedisServer) -> None:
+    one, ears = await join(server.url)
+    await one.history.append(CHANNEL, b"silent", Retention(events=9))
+    await one.publish(CHANNEL, b"", b"heard")
+    await eventually(lambda: ears.events)
+    assert ears.payloads == [b"heard"]
+    given: list[Arrived] = []
+    await one.rewind({one.partition_of(CHANNEL): ears.events[0].place - 2}, given.append, lambda: None)
+    assert given == ears.events
+
+
+@pytest.mark.expected_logs("holds what no node of this version writes")
+@pytest.mark.spec("SEC-80")
+async def test_what_others_write_into_our_keys_is_dropped_and_counted(join: Join, server: RedisServer) -> None:
+    one, ears = await join(server.url)
+    two, _ = await join(server.url)
+    keys = one._receiving._keys
+    partition = one.partition_of(CHANNEL)
+    await one.publish(CHANNEL, b"", b"1")
+    await eventually(lambda: len(ears.events) == 1)
+    place = ears.events[0].place
+    server.ask("PUBLISH", keys.events(partition), "rubbish")
+    server.ask("XADD", keys.lane(one.node.id), "*", "m", "rubbish")
+    server.ask("XADD", keys.journal(partition), f"{place + 1}-0", "e", "rubbish")
+    server.ask("HINCRBY", keys.state(partition), "place", 1)
+    await eventually(lambda: ears.gaps)
+    await two.publish(CHANNEL, b"", b"2")
+    await two.send(one.node.id, b"hello")
+    await eventually(lambda: len(ears.events) == 2 and ears.messages)
+    assert ears.payloads == [b"1", b"2"]
+    assert ears.messages == [(two.node.id, b"hello")]
+    assert one.link.dropped["malformed"] >= 3
+
+
+@pytest.mark.spec("OPS-75")
+async def test_a_lane_that_is_full_refuses(join: Join, server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bayeux.backplane.redis.lanes.MAX_WAITING", 5)
+    one, _ = await join(server.url)
+    two, ears = await join(server.url)
+    await two._lanes.stop()
+    sent = [await asyncio.gather(one.send(two.node.id, b""), return_exceptions=True) for _ in range(7)]
+    refused = [outcome for (outcome,) in sent if outcome is not None]
+    assert refused
+    assert all(isinstance(each, Unavailable) and "messages wait for it" in str(each) for each in refused)
+    assert one.link.dropped["lane_full"] == len(refused)
+    assert not ears.messages
+
+
+async def test_what_was_read_is_let_go_of(join: Join, server: RedisServer) -> None:
+    one, _ = await join(server.url)
+    two, ears = await join(server.url)
+    for _ in range(20):
+        await one.send(two.node.id, b"x" * 100)
+    await eventually(lambda: len(ears.messages) == 20)
+    lane = two._receiving._keys.lane(two.node.id)
+    await eventually(lambda: server.ask("XLEN", lane) == 0)
+
+
+@pytest.mark.spec("OPS-71", "OPS-77")
+async def test_every_key_begins_with_the_prefix_and_expires(join: Join, own_server: RedisServer) -> None:
+    one, _ = await join(own_server.url, prefix="mine")
+    two, ears = await join(own_server.url, prefix="mine")
+    await one.publish(CHANNEL, b"", b"1", Retention(events=3, ttl=0))
+    await one.publish("/chat/b", b"", b"1", Retention(events=3))
+    await eventually(lambda: one.nodes)
+    await one.send(two.node.id, b"")
+    await one.sessions.create("x", one.node.id, b"", 60)
+    await one.sessions.write_checkpoint(one.node.id, b"", 60)
+    await eventually(lambda: ears.messages)
+    found = own_server.ask("KEYS", "*")
+    assert found
+    assert all(key.startswith("mine:1:") for key in found)
+    assert [key for key in found if own_server.ask("PTTL", key) == -1] == []
+
+
+@pytest.mark.spec("CLU-1")
+@pytest.mark.parametrize("_", range(5))
+async def test_each_knows_the_other_before_his_first_message_comes(join: Join, server: RedisServer, _: int) -> None:
+    one, _ears = await join(server.url)
+    seen: list[str] = []
+
+    class Listening(Ears):
+        def node_joined(self, node: NodeInfo) -> None:
+            seen.append(f"joined {node.id}")
+
+        def addressed(self, sender: str, message: bytes) -> None:
+            seen.append(f"message {sender}")
+
+    one._receiver = Listening()
+    two, _ears = await join(server.url)
+    await eventually(lambda: one.node in two.nodes)
+    await two.send(one.node.id, b"first")
+    await eventually(lambda: len(seen) == 2)
+    assert seen == [f"joined {two.node.id}", f"message {two.node.id}"]
+
+
+@pytest.mark.spec("CLU-1")
+async def test_a_lease_ends_for_its_node_before_it_ends_for_others(join: Join, server: RedisServer) -> None:
+    one, _ = await join(server.url)
+    key = one._receiving._keys.lease(one.node.id)
+    clock = asyncio.get_running_loop().time
+    for _ in range(20):
+        left = server.ask("PTTL", key) / 1000
+        assert one.lease_until - clock() < left - 2.0 * membership.MARGIN / 2
+        await asyncio.sleep(0.03)
+
+
+def test_a_lease_that_cannot_be_kept_is_refused() -> None:
+    with pytest.raises(ValueError, match="renew"):
+        Lease(lasts=1.0, renewed=0.8)
+
+
+@pytest.mark.expected_logs("what came through the backplane was not taken")
+async def test_a_receiver_that_raises_does_not_stop_what_follows(join: Join, server: RedisServer) -> None:
+    one, _ = await join(server.url)
+    taken: list[bytes] = []
+
+    class Clumsy(Ears):
+        def arrived(self, event: Arrived) -> None:
+            taken.append(event.payload)
+            raise KeyError(event.payload)
+
+    one._receiver = Clumsy()
+    for n in range(3):
+        await one.publish(CHANNEL, b"", b"%d" % n)
+    await eventually(lambda: taken == [b"0", b"1", b"2"])
+
+
+async def test_rewinding_further_than_the_store_has_come_is_a_gap(join: Join, server: RedisServer) -> None:
+    """Whoever was given events that the store has lost cannot go on without a hole."""
+    one, ears = await join(server.url)
+    await one.publish(CHANNEL, b"", b"1")
+    await eventually(lambda: ears.events)
+    with pytest.raises(JournalGap):
+        await one.rewind({one.partition_of(CHANNEL): ears.events[0].place + 5}, lambda event: None, lambda: None)
