@@ -48,6 +48,7 @@ class Metrics:
         self._registry.register(_LoopCollector(lag))
         if backplane is not None:
             self._registry.register(_BackplaneCollector(backplane))
+            self._registry.register(_ClusterCollector(server))
         ProcessCollector(registry=self._registry)
 
     def families(self) -> list[Family]:
@@ -122,6 +123,24 @@ class _BackplaneCollector(Collector):
             "told": link.gaps_told,
         })  # fmt: skip
         yield _counter("backplane_invalid_messages", "Messages that were dropped.", ("reason",), link.dropped)
+
+
+class _ClusterCollector(Collector):
+    """What this node does for others, and others do for it (OPS-42)."""
+
+    def __init__(self, server: BayeuxServer) -> None:
+        self._server = server
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        cluster = self._server.cluster
+        if cluster is not None:
+            ownership = cluster.ownership
+            yield _counter("bayeux_handover", "Requests and sessions that were another node's.", ("kind",), {
+                "forwarded": cluster.relay.relayed,
+                "moved": ownership.moved_here,
+                "taken_over": ownership.taken_over,
+            })  # fmt: skip
+            yield _counter("bayeux_recovery_gaps", "Sessions that had to begin anew.", (), {(): ownership.gaps})
 
 
 class _LoopCollector(Collector):

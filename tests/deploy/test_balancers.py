@@ -8,14 +8,9 @@ from tornado.httpclient import AsyncHTTPClient
 
 from bayeux.client.client import BayeuxClient
 from tests.support.balancers import BALANCERS, DEPLOY
+from tests.support.fleet import SETTINGS
 from tests.support.gateway_process import GatewayProcess, gateway_process
 from tests.support.numbered import numbered
-
-SETTINGS = {
-    "acknowledge": "true",
-    "bayeux.session_message_rate": "0",
-    "bayeux.trusted_proxies": "127.0.0.1",
-}
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +60,9 @@ def test_no_configuration_asks_for_stickiness(name: str) -> None:
     """And each waits for longer than a poll is held, and names both nodes."""
     text = (DEPLOY / name).read_text("utf-8")
     words = "\n".join(line.partition("#")[0] for line in text.splitlines())
-    assert not [word for word in ("sticky", "ip_hash", "cookie", "balance source", "stick-table") if word in words.lower()]
+    assert not [
+        word for word in ("sticky", "ip_hash", "cookie", "balance source", "stick-table") if word in words.lower()
+    ]
     assert "60s" in words
     assert "10.0.0.11" in words and "10.0.0.12" in words
     assert name in (DEPLOY / "README.md").read_text("utf-8")
