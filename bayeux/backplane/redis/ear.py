@@ -15,7 +15,8 @@ from redis import exceptions
 from redis.crc import key_slot
 
 from bayeux.backplane.redis.command import pack
-from bayeux.backplane.redis.connecting import LOST, Wire, cut, read
+from bayeux.backplane.redis.connecting import Wire, read
+from bayeux.backplane.redis.duplex import Duplex
 
 BATCH = 512
 """Channels in one command, at most, and of one report (OPS-73)."""
@@ -49,7 +50,7 @@ class Ear:
         taken: Callable[[Sequence[str]], None],
     ) -> None:
         self.place = place
-        self._wire = wire
+        self._duplex = Duplex(wire, place)
         self._reply = reply
         self._is_sharded = is_sharded
         self._heard, self._confirmed, self._taken = heard, confirmed, taken
@@ -57,12 +58,9 @@ class Ear:
         self._given_up: Counter[bytes] = Counter()
         self._news: list[str] = []
         self._names: dict[bytes, str] = {}
-        self._unwritten: list[bytes] = []
-        self._written = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._last_answer = 0.0
         self._alarm: asyncio.TimerHandle | None = None
-        self._ended: asyncio.Future[str] = self._loop.create_future()
 
     def subscribe(self, channels: Iterable[str]) -> None:
         """Ask for these; ``confirmed`` tells when."""
@@ -79,21 +77,15 @@ class Ear:
 
     def drop(self, why: str) -> None:
         """Close the connection."""
-        if not self._ended.done():
-            self._ended.set_result(why)
+        self._duplex.drop(why)
 
     async def run(self) -> str:
         """Listen until the connection is lost or dropped; says why."""
-        tasks = [asyncio.create_task(work, name=f"Redis: {self.place}") for work in (self._listen(), self._send_all())]
         try:
-            return await asyncio.shield(self._ended)
+            return await self._duplex.run(self._listen)
         finally:
-            for task in tasks:
-                task.cancel()
-            cut(self._wire)
             if self._alarm is not None:
                 self._alarm.cancel()
-            await asyncio.wait(tasks)
 
     def _batches(self, channels: Iterable[str]) -> Iterable[Sequence[bytes]]:
         names = {channel.encode(): channel for channel in channels}
@@ -108,40 +100,29 @@ class Ear:
 
     def _command(self, command: str, channels: Sequence[bytes], counter: Counter[bytes]) -> None:
         counter.update(channels)
-        self._unwritten.append(pack(command, *channels))
-        self._written.set()
-
-    async def _send_all(self) -> None:
-        try:
-            while True:
-                await self._written.wait()
-                self._written.clear()
-                packed, self._unwritten = self._unwritten, []
-                await self._wire.send_packed_command(packed, check_health=False)
-        except LOST as error:
-            self.drop(f"{self.place} is lost: {error}")
+        self._duplex.write(pack(command, *channels))
 
     async def _listen(self) -> None:
-        try:
-            while not self._ended.done():
-                try:
-                    kind, channel, message = await read(self._wire)
-                except exceptions.MovedError as error:
-                    self._refused(error.slot_id)
-                    continue
-                if kind in _MESSAGES:
-                    self._tell()
-                    self._heard(self._names.get(channel, ""), message)
-                elif kind in _CONFIRMED:
-                    self._confirm(channel)
-                elif kind in _GIVEN_UP:
-                    self._give_up(channel)
-        except exceptions.ResponseError as error:
-            self.drop(f"{self.place} refuses a subscription ({error}): may the account use our channels?")
-        except LOST as error:
-            self.drop(f"{self.place} is lost: {error}")
-        except (TypeError, ValueError):
-            self.drop(f"{self.place} answers what was not asked")
+        while self._duplex.is_open:
+            try:
+                kind, channel, message = await read(self._duplex.wire)
+            except exceptions.MovedError as error:
+                self._refused(error.slot_id)
+            except exceptions.ResponseError as error:
+                self.drop(f"{self.place} refuses a subscription ({error}): may the account use our channels?")
+            except (TypeError, ValueError):
+                self.drop(f"{self.place} answers what was not asked")
+            else:
+                self._take(kind, channel, message)
+
+    def _take(self, kind: bytes, channel: bytes, message: bytes) -> None:
+        if kind in _MESSAGES:
+            self._tell()
+            self._heard(self._names.get(channel, ""), message)
+        elif kind in _CONFIRMED:
+            self._confirm(channel)
+        elif kind in _GIVEN_UP:
+            self._give_up(channel)
 
     def _refused(self, slot: int) -> None:
         """Of a slot that the server does not have."""

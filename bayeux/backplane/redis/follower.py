@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 
 from bayeux.backplane.redis.connecting import LOST, Server, Wire, ask, cut
 from bayeux.backplane.redis.keeper import Keeper
+
+logger = logging.getLogger(__name__)
 
 Entries = Sequence[tuple[bytes, Sequence[bytes]]]
 """Of a stream, oldest first: the id of each, and field, value, field, value, …"""
@@ -73,7 +76,10 @@ class StreamFollower:
         if streams:
             entries = [(entry, fields or ()) for entry, fields in streams[0][1]]
             self._after = entries[-1][0]
-            self._received(entries)
+            try:
+                self._received(entries)
+            except Exception:
+                logger.exception("defect in who reads %s; what follows is read all the same", self._stream)
 
 
 def _number(entry: bytes) -> tuple[int, int]:

@@ -13,7 +13,8 @@ from redis import exceptions
 
 from bayeux.backplane.redis.calls import Call
 from bayeux.backplane.redis.command import pack
-from bayeux.backplane.redis.connecting import LOST, Wire, cut, read
+from bayeux.backplane.redis.connecting import Wire, read
+from bayeux.backplane.redis.duplex import Duplex
 from bayeux.backplane.redis.timing import Timing
 
 _ASKING = pack("ASKING")
@@ -31,15 +32,16 @@ class Line:
 
     def __init__(self, wire: Wire, place: str, timing: Timing) -> None:
         self.place = place
-        self.is_open: bool = True
-        self._wire = wire
+        self._duplex = Duplex(wire, place)
         self._timing = timing
-        self._unwritten: list[bytes] = []
-        self._written = asyncio.Event()
         self._under_way: deque[Call] = deque()
         self._loop = asyncio.get_running_loop()
         self._alarm: asyncio.TimerHandle | None = None
-        self._ended: asyncio.Future[str] = self._loop.create_future()
+
+    @property
+    def is_open(self) -> bool:
+        """It takes calls."""
+        return self._duplex.is_open
 
     def send(self, call: Call) -> None:
         """Write it in this turn of the loop; ``call`` is told the answer, or that it is lost, never from within."""
@@ -51,22 +53,14 @@ class Line:
 
     def drop(self, why: str) -> None:
         """Close the connection; all that is under way is lost, a turn of the loop later."""
-        self.is_open = False
-        if not self._ended.done():
-            self._ended.set_result(why)
+        self._duplex.drop(why)
 
     async def run(self) -> str:
         """Carry calls until the connection is lost or dropped; says why. What was under way has been told by then."""
-        tasks = [asyncio.create_task(work, name=f"Redis: {self.place}") for work in (self._read(), self._send_all())]
         why = f"{self.place} was left"
         try:
-            why = await asyncio.shield(self._ended)
+            why = await self._duplex.run(self._read)
         finally:
-            self.is_open = False
-            for task in tasks:
-                task.cancel()
-            cut(self._wire)
-            await asyncio.wait(tasks)
             if self._alarm is not None:
                 self._alarm.cancel()
             while self._under_way:
@@ -74,34 +68,21 @@ class Line:
         return why
 
     def _write(self, packed: bytes, call: Call) -> None:
-        self._unwritten.append(packed)
+        self._duplex.write(packed)
         self._under_way.append(call)
-        self._written.set()
         if self._alarm is None:
             self._alarm = self._loop.call_at(call.due, self._check, call.due)
 
-    async def _send_all(self) -> None:
-        try:
-            while True:
-                await self._written.wait()
-                self._written.clear()
-                packed, self._unwritten = self._unwritten, []
-                await self._wire.send_packed_command(packed, check_health=False)
-        except LOST as error:
-            self.drop(f"{self.place} is lost: {error}")
-
     async def _read(self) -> None:
-        try:
-            while True:
-                try:
-                    reply = await read(self._wire)
-                except exceptions.ResponseError as error:
-                    reply = error
-                self._under_way.popleft().answered(reply)
-        except LOST as error:
-            self.drop(f"{self.place} is lost: {error}")
-        except IndexError:
-            self.drop(f"{self.place} answers what was not asked")
+        while True:
+            try:
+                reply = await read(self._duplex.wire)
+            except exceptions.ResponseError as error:
+                reply = error
+            if not self._under_way:
+                self.drop(f"{self.place} answers what was not asked")
+                return
+            self._under_way.popleft().answered(reply)
 
     def _check(self, due: float) -> None:
         """Is the oldest call overdue?"""
