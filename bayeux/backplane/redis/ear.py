@@ -129,7 +129,12 @@ class Ear:
         refused = [channel for channel in self._asked if key_slot(channel) == slot]
         for channel in refused:
             del self._asked[channel]
-        self._taken([self._names.pop(channel, "") for channel in refused])
+        self._give_back(refused)
+
+    def _give_back(self, channels: Sequence[bytes]) -> None:
+        """After what was confirmed before, which may have been the same."""
+        self._tell()
+        self._taken([self._names.pop(channel, "") for channel in channels])
 
     def _confirm(self, channel: bytes) -> None:
         self._last_answer = self._loop.time()
@@ -153,7 +158,7 @@ class Ear:
 
     def _give_up(self, channel: bytes) -> None:
         if not self._given_up[channel]:
-            self._taken([self._names.pop(channel, "")])
+            self._give_back([channel])
             return
         self._given_up[channel] -= 1
         if not self._given_up[channel]:
