@@ -276,6 +276,8 @@ class Cluster:
             self._take(sender, kind, number, rest)
         except (Unreadable, IndexError, ValueError, TypeError) as error:
             log.warning("a message of another node was dropped: %s", error, extra={"event": "unreadable_message"})
+        except Exception:
+            log.exception("a message of another node could not be processed")
 
     def node_joined(self, node: NodeInfo) -> None:
         """See ``Receiver``."""

@@ -68,7 +68,7 @@ class RelayTransport:
     def send(self, events: Batch, replies: Sequence[bytes]) -> None:
         """See ``Transport``."""
         self.closed = True
-        self._answer(Outcome.SENT, events.json if events.messages else b"", list(replies))
+        self._answer(Outcome.SENT, [each.json for each in events.messages], list(replies))
 
     def dismiss(self, status: int) -> None:
         """See ``Transport``."""
@@ -152,11 +152,9 @@ class Relay:
         outcome = Outcome(outcome)
         if not asked.transport.closed:
             if outcome is Outcome.SENT:
-                if not isinstance(first, bytes) or not all(isinstance(each, bytes) for each in second):
+                if not all(isinstance(each, bytes) for each in [*first, *second]):
                     raise Unreadable("an answer that is none")
-                # All the events as one: nobody here looks into them.
-                events = Batch([EncodedMessage("", first)]) if first else NOTHING
-                asked.transport.send(events, second)
+                asked.transport.send(Batch([EncodedMessage("", each) for each in first]) if first else NOTHING, second)
             elif outcome is Outcome.DISMISSED:
                 asked.transport.dismiss(int(first))
         _settle(asked.done, outcome)

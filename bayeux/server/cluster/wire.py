@@ -45,9 +45,7 @@ def unpack(packed: bytes, types: Sequence[Any]) -> list[Any]:
 
 def fit(values: Sequence[Any], types: Sequence[Any]) -> bool:
     """Whether there is a value of each of these types, in their order."""
-    return len(values) >= len(types) and all(
-        isinstance(value, type) for value, type in zip(values, types, strict=False)
-    )
+    return len(values) >= len(types) and all(map(isinstance, values, types))
 
 
 class Header(NamedTuple):
