@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from redis import exceptions
 
@@ -41,6 +41,9 @@ class Network:
         self.under_way: deque[Call] = deque()
         self.is_connected = True
         self.looks = 0
+        self.doomed = 0
+        """How many of those under way will be refused, as those sent before them were."""
+        self.doom = exceptions.ResponseError()
         self.queue = Queue(self)
 
     # as its dispatcher and sender
@@ -74,31 +77,33 @@ class Network:
         """The first few are executed, and answered."""
         for _ in range(min(count, len(self.under_way))):
             call = self.under_way.popleft()
-            call.answered(self.server.execute(call))
+            if self.doomed:
+                self.doomed -= 1
+                call.answered(self.doom)
+            else:
+                call.answered(self.server.execute(call))
 
     def lose(self, count: int) -> None:
-        """The first few are executed, and none is answered."""
+        """The connection, though the first few are executed."""
         self.is_connected = False
-        for number, call in enumerate(taken := list(self.under_way)):
-            if number < count:
-                self.server.execute(call)
-            assert call is taken[number]
+        taken = list(self.under_way)
         self.under_way.clear()
+        for call in taken[self.doomed :][:count]:
+            self.server.execute(call)
+        self.doomed = 0
         for call in taken:
             call.lost("lost")
 
-    def refuse(self, error: exceptions.ResponseError) -> None:
-        """All that is under way."""
-        taken = list(self.under_way)
-        self.under_way.clear()
-        for call in taken:
-            call.answered(error)
-        if not self.is_connected:
-            self.lose(0)
+    def refuse(self, error: exceptions.ResponseError, count: int) -> None:
+        """All that is under way, of which the first few are told it."""
+        self.doomed, self.doom = len(self.under_way), error
+        self.answer(count)
 
     def settle(self) -> None:
-        """All works."""
-        self.is_connected = True
+        """There is a connection, perhaps another one."""
+        if not self.is_connected:
+            self.lose(0)
+            self.is_connected = True
         self.queue.resume()
 
 
@@ -112,8 +117,8 @@ ERRORS = {
 }
 EVENTS = st.lists(
     st.one_of(
-        st.tuples(st.sampled_from(["call", "answer", "lose"]), st.integers(1, 6)),
-        st.tuples(st.sampled_from([*ERRORS, "settle"]), st.just(1)),
+        st.tuples(st.sampled_from(["call", "call", "answer", "lose", *ERRORS]), st.integers(1, 6)),
+        st.tuples(st.just("settle"), st.just(1)),
     ),
     max_size=60,
 )
@@ -121,6 +126,7 @@ EVENTS = st.lists(
 
 @settings(max_examples=300, deadline=None)
 @given(EVENTS)
+@example([("call", 3), ("moved", 1), ("call", 2), ("settle", 1), ("answer", 5)])
 def test_no_call_overtakes_another(events: list[tuple[str, int]]) -> None:
     """What was answered has been done, once, and all in the order in which it was asked for."""
 
@@ -140,9 +146,9 @@ def test_no_call_overtakes_another(events: list[tuple[str, int]]) -> None:
                 case "settle":
                     network.settle()
                 case _:
-                    network.refuse(ERRORS[event]())
+                    network.refuse(ERRORS[event](), count)
             await asyncio.sleep(0)
-        for _ in range(3):
+        for _ in range(5):
             network.settle()
             await asyncio.sleep(0)
             network.answer(len(calls))
@@ -192,7 +198,7 @@ async def test_two_servers_that_name_each_other_are_not_asked_for_ever() -> None
     network = Network()
     network.queue.put(Call(b"1", asyncio.get_running_loop().time() + 60))
     for _ in range(4):
-        network.refuse(exceptions.MovedError("0 other:1"))
+        network.refuse(exceptions.MovedError("0 other:1"), 1)
         await asyncio.sleep(0)
     assert network.looks == 1 and not network.under_way
     network.settle()
