@@ -80,15 +80,17 @@ BALANCERS: Mapping[str, Balancer] = {"nginx": nginx, "haproxy": haproxy}
 
 
 def _with_nodes(path: Path, nodes: Sequence[str]) -> str:
-    """The configuration with our nodes; of a single one its second line is left out."""
-    lines, left = [], list(nodes)
+    """The configuration with a line for each of our nodes, made from the first of its own."""
+    lines: list[str] = []
+    is_told = False
     for line in path.read_text("utf-8").splitlines():
-        if _NODES.search(line):
-            if not left:
-                continue
-            line = _NODES.sub(left.pop(0), line)
-        lines.append(line)
-    assert not left, f"{path} has no place for {left}"
+        if not _NODES.search(line):
+            lines.append(line)
+        elif not is_told:
+            is_told = True
+            lines += [
+                _NODES.sub(node, line).replace("node1", f"node{number}") for number, node in enumerate(nodes, start=1)
+            ]
     return "\n".join([*lines, ""])
 
 
