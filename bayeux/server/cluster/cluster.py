@@ -36,6 +36,7 @@ from bayeux.server.cluster.keeping import Keeping
 from bayeux.server.cluster.ownership import Ownership
 from bayeux.server.cluster.publishing import Publishing
 from bayeux.server.cluster.relay import Outcome, Relay, RelayTransport, packed_context, read_context
+from bayeux.server.cluster.seti import Seti
 from bayeux.server.cluster.wire import Unreadable, pack, unpack
 from bayeux.server.ending import let_happen
 from bayeux.server.listeners import tell
@@ -99,6 +100,9 @@ class Cluster:
         self.keeping = Keeping(server, backplane, self.interest, self._soon, self._lost)
         self.ownership = Ownership(server, backplane, self.interest, self.keeping, self.publishing)
         self.relay = Relay(server, self._post)
+        self.seti: Seti = Seti(server, backplane, self._soon, self.keeping.keep_users)
+        """People: who is there, on which node, and how to reach them."""
+        self.ownership.restored = self.seti.session_restored
         server.flusher.write_by(self.write)
         server.cluster = self
 
@@ -232,6 +236,7 @@ class Cluster:
         if session.user is not None:
             self.interest.remove(self.interest.of_user(session.user))
         self.keeping.end(session, is_elsewhere=reason is EndReason.MOVED)
+        self.seti.session_ends(session)
 
     def deliver_to_user_soon(self, user: str, name: ChannelName, data: json.Json, ext: Fields | None) -> int:
         """Send to the sessions of one user; how many of them live here."""
@@ -283,6 +288,7 @@ class Cluster:
         """See ``Receiver``."""
         log.info("a node joined", extra={"event": "node_joined", "node": node.name})
         self._server.go(tell(self.listeners.node_joined, node))
+        self.seti.node_joined(node)
 
     def node_left(self, node: NodeInfo, reason: str) -> None:
         """See ``Receiver``."""
@@ -291,6 +297,7 @@ class Cluster:
         for asked, future in list(self._asked.values()):
             if asked == node.id and not future.done():
                 future.set_result(None)
+        self.seti.node_left(node)
         self._server.go(tell(self.listeners.node_left, node, reason))
 
     def connected(self) -> None:
@@ -418,6 +425,10 @@ class Cluster:
             asked, future = self._asked.get(number, ("", None))
             if future is not None and asked == sender and not future.done():
                 future.set_result(rest)
+        elif kind == "people":
+            self.seti.take_people(sender, rest)
+        elif kind == "to-users":
+            self.seti.take_event(rest)
         else:
             raise Unreadable(f"a message of kind {kind[:20]!r}")
 
@@ -531,6 +542,7 @@ class Cluster:
     async def look(self) -> None:
         """What is due each second."""
         self.interest.look()
+        self.seti.look()
         if self.is_fenced:
             return
         with suppress(Unavailable):

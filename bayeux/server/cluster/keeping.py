@@ -145,6 +145,13 @@ class Keeping:
             self._to_check[session] = self._server.clock()
             self._soon(self._check(session))
 
+    def keep_users(self, session: ServerSession, users: tuple[str, ...]) -> None:
+        """Keep with a session whom the application associated it with."""
+        kept = self._kept.get(session)
+        if kept is not None and kept.users != users:
+            kept.users = users
+            self._soon(self.write(session, kept))
+
     def partitions_of(self, session: ServerSession, names: list[ChannelName]) -> list[int]:
         """Where the events of these channels come that are for this session."""
         partitions = {each for name in names for each in self._interest.of_channel(name)}
