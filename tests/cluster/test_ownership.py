@@ -326,6 +326,8 @@ async def test_a_node_without_a_lease_serves_nobody() -> None:
         here.backplane.heal()
         await until(lambda: not here.joined.is_fenced)
         assert lost.client_id not in here.sessions
+        assert socket.socket is not None and socket.socket.close_code == 1012
+        await socket.poll(timeout=0)
         assert (await stays.poll(ack=1))["successful"]
         await until(lambda: socket.data)
         if not stays.data:

@@ -55,6 +55,7 @@ WATCH_PERIOD: Final = 0.25
 """Seconds between two looks at the lease; much less than a lease has."""
 ATTEMPTS: Final = 5
 ASK_TIMEOUT: Final = 10.0
+RETRY_PERIOD: Final = 0.1
 CLOSE_RESTART: Final = 1012  # RFC 6455: the client may connect again at once
 UNAVAILABLE: Final = 503
 
@@ -99,7 +100,7 @@ class Cluster:
         self.publishing = Publishing(server, backplane)
         self.keeping = Keeping(server, backplane, self.interest, self._soon, self._lost)
         self.ownership = Ownership(server, backplane, self.interest, self.keeping, self.publishing)
-        self.relay = Relay(server, self._post)
+        self.relay = Relay(server, backplane.send, self._post)
         self.seti: Seti = Seti(server, backplane, self._soon, self.keeping.keep_users)
         """People: who is there, on which node, and how to reach them."""
         self.ownership.restored = self.seti.session_restored
@@ -171,6 +172,7 @@ class Cluster:
             "this node was without its lease: it serves no session until it knows which of them others have claimed",
             extra={"event": "fenced"},
         )
+        self._soon(self._send_everyone_away())
         return True
 
     def is_here(self, fields: Fields, transport: Transport) -> bool:
@@ -494,7 +496,19 @@ class Cluster:
             del self._asked[number]
 
     def _post(self, node: str, message: bytes) -> None:
-        self._soon(self.backplane.send(node, message))
+        self._soon(self._send(node, message))
+
+    async def _send(self, node: str, message: bytes) -> None:
+        """Send it as soon as that is possible, as long as it may matter: what comes twice does no harm."""
+        until = self._server.clock() + ASK_TIMEOUT
+        while True:
+            try:
+                await self.backplane.send(node, message)
+                return
+            except Unavailable:
+                if self._server.clock() >= until or not self.ownership.lives(node):
+                    return
+            await asyncio.sleep(RETRY_PERIOD)
 
     # Itself ---------------------------------------------------------------------------------------------------
 
@@ -506,6 +520,17 @@ class Cluster:
 
     def _lost(self, session: ServerSession) -> None:
         self.ownership.end_here(session)
+
+    async def _send_everyone_away(self) -> None:
+        """Clients go to nodes that may serve them, and need not wait here for what will not come."""
+        self.relay.give_up()
+        for session in self.keeping:
+            held_by, socket = session.held_by, session.transport
+            if held_by is not None and not held_by.streaming and not held_by.closed:
+                held_by.dismiss(UNAVAILABLE)
+                self._server.connection_lost(held_by)
+            if socket is not None and not socket.closed:
+                socket.close(CLOSE_RESTART, "Try again")
 
     async def _watch_lease(self) -> None:
         """See to it that a time without a lease does not pass unnoticed."""

@@ -96,7 +96,7 @@ class Ownership:
     def guess(self, client_id: str) -> str | None:
         """The node that is likely to own it, if it lives; None if only the store can tell."""
         node = self._notes.get(client_id, client_id[:HINT_LENGTH])
-        return node if node != self._backplane.node.id and self._lives(node) else None
+        return node if node != self._backplane.node.id and self.lives(node) else None
 
     def note(self, client_id: str, node: str) -> None:
         """Remember where a session lives."""
@@ -115,9 +115,10 @@ class Ownership:
 
     async def is_alive(self, node: str) -> bool:
         """Whether it may be serving sessions. Raises Unavailable."""
-        return node == self._backplane.node.id or self._lives(node) or await self._backplane.is_alive(node)
+        return node == self._backplane.node.id or self.lives(node) or await self._backplane.is_alive(node)
 
-    def _lives(self, node: str) -> bool:
+    def lives(self, node: str) -> bool:
+        """It is another node, and alive by what is known."""
         return any(each.id == node for each in self._backplane.nodes)
 
     # Coming -------------------------------------------------------------------------------------------

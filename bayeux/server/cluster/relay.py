@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 from bayeux.protocol.encoded import NOTHING, Batch, EncodedMessage
+from bayeux.protocol.errors import Unavailable
 from bayeux.protocol.message import Fields
 from bayeux.protocol.options import Options
 from bayeux.server.cluster.records import options_key, options_of
@@ -32,8 +33,10 @@ log: logging.Logger = logging.getLogger(__name__)
 MAX_ASKED: Final = 20_000
 """Requests of this node that wait for others; above it they are refused with 503."""
 
+Send = Callable[[str, bytes], Awaitable[None]]
+"""Sends a message to a node. Raises Unavailable."""
 Post = Callable[[str, bytes], None]
-"""Sends a message to a node, soon; what cannot be sent is lost."""
+"""Sends one soon, and again where that fails."""
 
 
 class Outcome(StrEnum):
@@ -93,8 +96,9 @@ class Asked:
 class Relay:
     """Both ends of all requests between this node and others."""
 
-    def __init__(self, server: BayeuxServer, post: Post) -> None:
+    def __init__(self, server: BayeuxServer, send: Send, post: Post) -> None:
         self._server = server
+        self._send = send
         self._post = post
         self._ids = count(1)
         self._asked: dict[int, Asked] = {}
@@ -120,12 +124,12 @@ class Relay:
         self._asked[number] = asked
         self._numbers[transport] = number
         self.relayed += 1
-        self._post(
-            node,
-            pack("request", number, list(messages), packed_context(self._server, context), transport.name, is_certain),
-        )
+        who = packed_context(self._server, context)
         try:
+            await self._send(node, pack("request", number, list(messages), who, transport.name, is_certain))
             return await asked.done
+        except Unavailable:
+            return Outcome.LOST
         except asyncio.CancelledError:
             self._post(node, pack("cancel", number))
             raise
@@ -186,6 +190,11 @@ class Relay:
         if transport is not None and not transport.closed:
             transport.closed = True
             self._server.connection_lost(transport)
+
+    def give_up(self) -> None:
+        """No answer can be waited for."""
+        for asked in list(self._asked.values()):
+            _settle(asked.done, Outcome.LOST)
 
     def node_left(self, node: str) -> None:
         """What was sent there is not answered any more, and what came from there needs no answer."""
