@@ -18,17 +18,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import quote
 
 import redis
 
 HOST = "127.0.0.1"
 MASTER = "gateway"
 """What Sentinels call the master."""
-USER, PASSWORD = "node", "not-to:be/shown"
+USER, PASSWORD, SENTINEL_PASSWORD = "node", "not-to:be/shown", "neither-this"
 PATIENCE = 20.0
 """Seconds within which a server must be ready, or a condition hold."""
 
-_RIGHTS = "~bayeux* &bayeux* +@all -@admin -@dangerous +cluster|slots +info"
+RIGHTS = "~bayeux:* &bayeux:* +@read +@write +@pubsub +@scripting +@connection +time -@dangerous +cluster|slots"
+"""What the documentation says a node's account must have."""
 
 
 class RedisServer:
@@ -38,19 +40,23 @@ class RedisServer:
         folder: its own.
         options: of its command line, without the dashes.
         secure: it speaks TLS, with the certificate of ``certificate(folder)``.
+        password: everybody must say it.
     """
 
-    def __init__(self, folder: Path, *options: str, port: int | None = None, secure: bool = False) -> None:
+    def __init__(
+        self, folder: Path, *options: str, port: int | None = None, secure: bool = False, password: str = ""
+    ) -> None:
         self.folder = folder
         self.port = port or free_ports(1)[0]
         self.secure = secure
+        self._password = password
         self._options = options
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
-        """As ``redis://``, without an account."""
-        return f"redis://{HOST}:{self.port}"
+        """As ``redis://``, with its password if it has one."""
+        return f"redis://{_userinfo(self._password)}{HOST}:{self.port}"
 
     @property
     def socket_path(self) -> Path:
@@ -73,6 +79,8 @@ class RedisServer:
             words += ["--tls-port", str(self.port), "--tls-auth-clients", "no"]
             words += ["--tls-cert-file", str(self.folder / "cert.pem"), "--tls-key-file", str(self.folder / "key.pem")]
             words += ["--tls-ca-cert-file", str(self.folder / "cert.pem")]
+        if self._password:
+            words += ["--requirepass", self._password, "--masterauth", self._password]
         self._process = subprocess.Popen([*words, *self._options], stdout=subprocess.DEVNULL)
         wait_until(self._answers)
 
@@ -96,7 +104,8 @@ class RedisServer:
 
     def ask(self, *words: str | int) -> Any:
         """One command, as its operator; by the socket, so also where there is TLS."""
-        with redis.Redis(unix_socket_path=str(self.socket_path), protocol=2, decode_responses=True) as client:
+        path, password = str(self.socket_path), self._password or None
+        with redis.Redis(unix_socket_path=path, password=password, protocol=2, decode_responses=True) as client:
             return _ask(client, *words)
 
     def _answers(self) -> bool:
@@ -104,8 +113,6 @@ class RedisServer:
         assert self._process.poll() is None, "redis-server has ended at once"
         try:
             return self.ask("PING") is not None
-        except redis.AuthenticationError:
-            return True
         except (redis.ConnectionError, OSError):
             return False
 
@@ -117,7 +124,7 @@ class RedisServer:
 
 
 class Sentinels:
-    """A master with a replica, and three who watch them."""
+    """A master with a replica, and three who watch them; all want ``PASSWORD``, or ``SENTINEL_PASSWORD``."""
 
     def __init__(self, servers: Sequence[RedisServer], sentinels: Sequence[_Sentinel]) -> None:
         self.servers = servers
@@ -125,8 +132,9 @@ class Sentinels:
 
     @property
     def url(self) -> str:
-        """Of the master by its name."""
-        return f"redis+sentinel://{','.join(f'{HOST}:{each.port}' for each in self.sentinels)}/{MASTER}"
+        """Of the master by its name, with both passwords."""
+        hosts = ",".join(f"{HOST}:{each.port}" for each in self.sentinels)
+        return f"redis+sentinel://{_userinfo(PASSWORD)}{hosts}/{MASTER}?sentinel_password={SENTINEL_PASSWORD}"
 
     @property
     def master(self) -> RedisServer:
@@ -159,14 +167,15 @@ class _Sentinel:
         path = folder / "sentinel.conf"
         path.write_text(
             f"port {self.port}\nbind {HOST}\ndir {folder}\nloglevel warning\n"
-            f"sentinel monitor {MASTER} {HOST} {master.port} 2\n"
+            f"requirepass {SENTINEL_PASSWORD}\nsentinel sentinel-pass {SENTINEL_PASSWORD}\n"
+            f"sentinel monitor {MASTER} {HOST} {master.port} 2\nsentinel auth-pass {MASTER} {PASSWORD}\n"
             f"sentinel down-after-milliseconds {MASTER} 700\nsentinel failover-timeout {MASTER} 3000\n"
         )
         self._process = subprocess.Popen(["redis-server", str(path), "--sentinel"], stdout=subprocess.DEVNULL)
         wait_until(self._answers)
 
     def ask(self, *words: str) -> Any:
-        with redis.Redis(HOST, self.port, protocol=2, decode_responses=True) as client:
+        with redis.Redis(HOST, self.port, password=SENTINEL_PASSWORD, protocol=2, decode_responses=True) as client:
             return _ask(client, *words)
 
     def master_port(self) -> int:
@@ -226,10 +235,10 @@ class RedisCluster:
 
 
 @contextmanager
-def redis_server(*options: str, port: int | None = None) -> Iterator[RedisServer]:
+def redis_server(*options: str, port: int | None = None, password: str = "") -> Iterator[RedisServer]:
     """One server."""
     with TemporaryDirectory(prefix="redis-") as folder:
-        server = RedisServer(Path(folder), *options, port=port)
+        server = RedisServer(Path(folder), *options, port=port, password=password)
         server.start()
         try:
             yield server
@@ -255,10 +264,9 @@ def secure_redis() -> Iterator[SecureRedis]:
         server = RedisServer(folder, secure=True)
         server.start()
         try:
-            server.ask("ACL", "SETUSER", USER, "on", f">{PASSWORD}", *_RIGHTS.split())
-            password = PASSWORD.replace("/", "%2F")
-            place = f"{HOST}:{server.port}"
-            yield SecureRedis(server, f"rediss://{USER}:{password}@{place}?ssl_ca_certs={folder / 'cert.pem'}")
+            server.ask("ACL", "SETUSER", USER, "on", f">{PASSWORD}", *RIGHTS.split())
+            place = f"{_userinfo(PASSWORD, USER)}{HOST}:{server.port}"
+            yield SecureRedis(server, f"rediss://{place}?ssl_ca_certs={folder / 'cert.pem'}")
         finally:
             server.kill()
 
@@ -267,8 +275,9 @@ def secure_redis() -> Iterator[SecureRedis]:
 def redis_sentinels() -> Iterator[Sentinels]:
     """A master, a replica, three Sentinels who agree within a second that the master is down."""
     with ExitStack() as stack:
-        master = stack.enter_context(redis_server())
-        replica = stack.enter_context(redis_server("--replicaof", HOST, str(master.port)))
+        master = stack.enter_context(redis_server(password=PASSWORD))
+        options = ("--replicaof", HOST, str(master.port))
+        replica = stack.enter_context(redis_server(*options, password=PASSWORD))
         wait_until(lambda: "master_link_status:up" in replica.ask("INFO"))
         sentinels = []
         for _ in range(3):
@@ -357,6 +366,10 @@ def certificate(folder: Path) -> None:
     secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     (folder / "cert.pem").write_bytes(made.public_bytes(pem))
     (folder / "key.pem").write_bytes(secret)
+
+
+def _userinfo(password: str, user: str = "") -> str:
+    return f"{user}:{quote(password, safe='')}@" if password else ""
 
 
 def _ask(client: redis.Redis, *words: str | int) -> Any:

@@ -115,7 +115,7 @@ class RedisLink:
         self._followers: set[StreamFollower] = set()
         self._calls = self._call_bytes = 0
         self._is_connected = False
-        self._is_told = False
+        self._is_told = self._is_warned = False
         self._is_sharded = self._is_cluster
         self._trouble = f"{topology} is not connected yet"
         self._away_since = 0.0
@@ -366,7 +366,8 @@ class RedisLink:
 
     def is_sharded_by(self, server: Server) -> bool:
         """See ``Owner``."""
-        if server.version < OLDEST:
+        if server.version < OLDEST and not self._is_warned:
+            self._is_warned = True
             logger.warning(
                 "%s is Redis %s; %s or later is needed", self._topology, _dotted(server.version), _dotted(OLDEST)
             )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from urllib.parse import quote
 
 import pytest
 from redis import exceptions
@@ -13,7 +15,15 @@ from bayeux.backplane.redis.unavailable import StoreUnavailable
 from bayeux.protocol.errors import Unavailable
 from tests.backplane.redis.conftest import Connect
 from tests.backplane.redis.linked import APPEND, FAILING, fresh, until
-from tests.support.redis_server import PASSWORD, RedisCluster, RedisServer, SecureRedis, Sentinels
+from tests.support.redis_server import (
+    MASTER,
+    PASSWORD,
+    SENTINEL_PASSWORD,
+    RedisCluster,
+    RedisServer,
+    SecureRedis,
+    Sentinels,
+)
 
 
 @pytest.mark.spec("OPS-70")
@@ -184,12 +194,71 @@ async def test_client_is_told_no_more_than_503() -> None:
     assert error.wire == "503::unavailable" and str(error) == error.why
 
 
+async def test_answer_that_lies_unread_is_no_time_out(server: RedisServer, connect: Connect) -> None:
+    """A loop that was busy, or a process that was stopped, reads late what came in time."""
+    node = connect(server.url)
+    await node.link.start()
+    await asyncio.sleep(0.5)  # amid probes
+    for _ in range(3):
+        call = asyncio.create_task(node.link.call("INCR", fresh()))
+        await asyncio.sleep(0)
+        time.sleep(1)  # noqa: ASYNC251 - that is the point
+        assert await call == 1
+    assert "disconnected" not in node.told.log and node.link.tally.reconnects == 0
+
+
+# Versions
+
+
+@pytest.mark.spec("OPS-70")
+async def test_cluster_before_sharded_channels_is_used_with_plain_ones(
+    cluster: RedisCluster, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before 7.0; subscriptions are spread over the servers all the same."""
+    monkeypatch.setattr(link_module, "SHARDED_FROM", (99, 0))
+    node = connect(cluster.url)
+    await node.link.start()
+    channels = [fresh() for _ in range(20)]
+    await node.link.subscribe(channels)
+    assert not node.link.is_sharded
+    for channel in channels:
+        await node.append(channel, 1)
+    await until(lambda: sorted(node.told.messages) == sorted((channel, b"1") for channel in channels))
+
+
+@pytest.mark.spec("OPS-70")
+@pytest.mark.expected_logs("is Redis 7.* 99.0 or later is needed")
+async def test_old_server_is_warned_of_once(
+    server: RedisServer, connect: Connect, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And used."""
+    monkeypatch.setattr(link_module, "OLDEST", (99, 0))
+    node = connect(server.url)
+    await node.link.start()
+    assert node.link.is_connected
+    assert len(caplog.records) == 1
+
+
 # What cannot be connected with
 
 
 @pytest.mark.spec("OPS-70")
 @pytest.mark.expected_logs("WARNING bayeux.backplane.redis")
-@pytest.mark.parametrize("wrong", ["password", "certificate", "file", "plain", "name", "replica", "sentinel", "mode"])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "password",
+        "no password",
+        "no sentinel password",
+        "certificate",
+        "file",
+        "plain",
+        "name",
+        "replica",
+        "sentinel",
+        "mode",
+    ],
+)
 async def test_what_is_wrong_is_told_without_the_password(
     wrong: str,
     server: RedisServer,
@@ -200,15 +269,19 @@ async def test_what_is_wrong_is_told_without_the_password(
 ) -> None:
     """Problem, place, next step: in what calls raise, in ``trouble``, and once in the log."""
     place = f"127.0.0.1:{secure.server.port}"
-    master = sentinels.url.rpartition("/")[0]
     url, told = {
         "password": (secure.url.replace("not-to", "not-TO"), "check user and password"),
         "certificate": (secure.url.partition("?")[0], "(?i)certificate"),
         "file": (f"{secure.url}.missing", "files that the URL names"),
         "plain": (f"redis://{place}", "cannot be reached|does not answer"),
-        "name": (f"{master}/others", "knows no master 'others'"),
+        "name": (sentinels.url.replace(f"/{MASTER}?", "/others?"), "knows no master 'others'"),
         "replica": (sentinels.replica.url, "is a replica"),
-        "sentinel": (f"redis://127.0.0.1:{sentinels.sentinels[0].port}", "is a Sentinel: write redis\\+sentinel://"),
+        "sentinel": (
+            f"redis://:{SENTINEL_PASSWORD}@127.0.0.1:{sentinels.sentinels[0].port}",
+            "is a Sentinel: write redis\\+sentinel://",
+        ),
+        "no password": (sentinels.master.url.replace(f":{quote(PASSWORD, safe='')}@", ""), "check user and password"),
+        "no sentinel password": (sentinels.url.partition("?")[0], "no Sentinel helps.*check user and password"),
         "mode": (cluster.masters[0].url, "is a node of a Cluster: write redis\\+cluster://"),
     }[wrong]
     node = connect(url)
@@ -218,7 +291,7 @@ async def test_what_is_wrong_is_told_without_the_password(
         await node.link.call("GET", fresh())
     for text in (str(raised.value), node.link.trouble):
         assert "127.0.0.1" in text
-        assert PASSWORD not in text and "not-TO" not in text and "not-to" not in text
+        assert not any(secret in text for secret in ("not-to", "not-TO", SENTINEL_PASSWORD))
 
 
 def test_scripts_are_known_by_their_hash() -> None:

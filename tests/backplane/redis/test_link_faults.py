@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
@@ -14,12 +15,13 @@ from bayeux.backplane.redis.follower import Entries
 from bayeux.backplane.redis.timing import Timing
 from bayeux.backplane.redis.unavailable import StoreUnavailable
 from bayeux.testing.fault_proxy import FaultProxy
-from bayeux.testing.faults import Way
+from bayeux.testing.faults import Rates, Way
 from tests.backplane.redis.conftest import Connect
 from tests.backplane.redis.linked import Linked, fresh, until
 from tests.support.redis_server import (
     HOST,
     MASTER,
+    PASSWORD,
     RedisServer,
     Sentinels,
     free_ports,
@@ -61,15 +63,17 @@ Outcomes = dict[int, int | None]
 """By number: what the script gave; None if that is unknown."""
 
 
+async def append(node: Linked, name: str, number: int, outcomes: Outcomes) -> None:
+    """And note what became of it."""
+    try:
+        outcomes[number] = await node.append(name, number)
+    except StoreUnavailable:
+        outcomes[number] = None
+
+
 async def append_under(node: Linked, name: str, fault: Callable[[], object], count: int = 1500) -> Outcomes:
     """Append numbers, many at once, while something happens again and again; what became of each."""
     outcomes: Outcomes = {}
-
-    async def one(number: int) -> None:
-        try:
-            outcomes[number] = await node.append(name, number)
-        except StoreUnavailable:
-            outcomes[number] = None
 
     async def faults() -> None:
         while True:
@@ -80,7 +84,7 @@ async def append_under(node: Linked, name: str, fault: Callable[[], object], cou
         faulting = tasks.create_task(faults())
         appending = []
         for number in range(1, count + 1):
-            appending.append(tasks.create_task(one(number)))
+            appending.append(tasks.create_task(append(node, name, number, outcomes)))
             if number % 20 == 0:
                 await asyncio.sleep(0.02)
         await asyncio.wait(appending)
@@ -226,6 +230,29 @@ async def test_slow_link_is_no_lost_link(proxy: FaultProxy, connect: Connect) ->
     await asyncio.gather(*(node.append(name, number) for number in range(1, 21)))
     assert await node.numbers(name) == list(range(1, 21))
     assert "disconnected" not in node.told.log
+
+
+@pytest.mark.spec("OPS-72", "OPS-73")
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_order_and_subscriptions_survive_a_bad_network(proxy: FaultProxy, connect: Connect, seed: int) -> None:
+    """Cuts, also inside of commands, delays, silence, pieces, half-closed connections, outages: drawn from a seed."""
+    node = connect(through(proxy))
+    name = fresh()
+    await node.link.start()
+    await node.link.subscribe([name])
+    rates = Rates(cut=0.3, cut_inside=0.3, delay=0.5, swallow=0.3, dribble=0.2, half_close=0.2, outage=0.2, longest=0.8)
+    outcomes: Outcomes = {}
+    async with proxy.at_random(random.Random(seed), rates), asyncio.TaskGroup() as tasks:
+        for number in range(1, 600):
+            tasks.create_task(append(node, name, number, outcomes))
+            await asyncio.sleep(0.01)
+    await node.until_connected()
+    stored = await node.numbers(name)
+    assert stored == sorted(set(stored)), f"seed {seed}"
+    assert len(stored) > 100, f"seed {seed}"
+    assert {number for number, outcome in outcomes.items() if outcome is not None} <= set(stored), f"seed {seed}"
+    assert await hears(node, name), f"seed {seed}"
+    assert node.link.tally.reconnects > 0
 
 
 # Cuts
@@ -383,7 +410,7 @@ async def test_master_that_answers_but_was_replaced_is_left(own_sentinels: Senti
     """It was cut off from its Sentinels, and knows of nothing: they are asked now and then."""
     node = connect(own_sentinels.url)
     await node.link.start()
-    with redis_server() as other:
+    with redis_server(password=PASSWORD) as other:
         for sentinel in own_sentinels.sentinels:
             sentinel.ask("SENTINEL", "REMOVE", MASTER)
             sentinel.ask("SENTINEL", "MONITOR", MASTER, HOST, str(other.port), "2")
