@@ -23,7 +23,7 @@ from tests.support.redis_server import (
     secure_redis,
 )
 
-TIMING = Timing(reply=0.7, patience=1.0, most_pause=0.3)
+TIMING = Timing(connect=2.5, reply=2.5, patience=3.0, most_pause=0.3)  # for a busy machine
 _PREFIXES = count()
 
 
@@ -115,7 +115,7 @@ class NodesOnRedis:
             prefix=self._prefix,
             partitions=8,
             journal=JOURNAL,
-            lease=Lease(lasts=1.5, renewed=0.15),
+            lease=Lease(lasts=2.0, renewed=0.15),
             look=0.5,
             timing=TIMING,
         )

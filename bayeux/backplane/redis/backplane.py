@@ -199,6 +199,8 @@ class RedisBackplane:
 
     def connected(self) -> None:
         """All servers can be reached: fill the gaps, and then say so."""
+        if self._receiver is None:
+            return  # on the way out
         if self._connecting is not None:
             self._connecting.cancel()
         self._connecting = asyncio.create_task(self._connect(), name="backplane: catches up")

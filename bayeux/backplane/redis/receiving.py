@@ -5,7 +5,7 @@ subscription, as after every event that does not follow the one before, the jour
 because what is lost may have been the last. An event that was taken in is known by its stamp: a store that has another
 event at its place, or none, has gone back to an older state, and what was lost meanwhile is told as a gap.
 
-Source: CLU-3, OPS-73, OPS-74, SEC-80; docs/decisions/nobody-delivers-locally-first.
+Source: CLU-3, OPS-73, OPS-74, SEC-80; docs/decisions/a-place-never-comes-twice.
 """
 
 from __future__ import annotations

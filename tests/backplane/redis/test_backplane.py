@@ -42,7 +42,7 @@ async def join() -> AsyncIterator[Join]:
             "partitions": 4,
             "look": 0.3,
             "lease": Lease(lasts=2.0, renewed=0.2),
-            "timing": Timing(reply=0.5, patience=2.0, most_pause=0.3),
+            "timing": Timing(connect=2.5, reply=2.5, patience=4.0, most_pause=0.3),
             **options,
         }
         backplane, ears = RedisBackplane(url, **settings), Ears()
