@@ -23,6 +23,7 @@ from bayeux.transports.proxy import Proxies
 from gateway.auth.agents import Agents
 from gateway.auth.http_sessions import COOKIE
 from gateway.auth.policy import GatewayPolicy
+from gateway.auth.shared_sessions import SharedSessions
 from gateway.config.model import Config
 from gateway.config.model import Mount as MountConfig
 from gateway.development import serve_development_channels
@@ -71,6 +72,9 @@ class Gateway:
         self.health = Health(self.lag)
         if self.backplane is not None:
             Cluster(self.server, self.backplane)
+            self.agents.shared = SharedSessions(
+                self.agents.http_sessions, self.backplane.sessions, self.backplane.node.id
+            )
             self._reach = Reach(
                 lambda: self.backplane is not None and self.backplane.is_connected, config.backplane.grace
             )

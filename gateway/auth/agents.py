@@ -24,6 +24,7 @@ from bayeux.protocol.errors import Unavailable
 from bayeux.server.transport import Context
 from gateway.auth.http_sessions import COOKIE, HttpSession, HttpSessions, cookie_line
 from gateway.auth.passwords import Passwords, PasswordsBusy
+from gateway.auth.shared_sessions import SharedSessions
 from gateway.auth.throttle import Throttle, TooManyFailures
 from gateway.auth.tokens import TokenRefused, Tokens
 from gateway.config.model import Auth
@@ -72,6 +73,8 @@ class Agents:
         self.http_sessions = HttpSessions(
             idle=config.session_idle, most=config.max_sessions, most_per_user=config.max_sessions_per_user
         )
+        self.shared: SharedSessions | None = None
+        """What other nodes know of them; set where there are others."""
         self._throttle = Throttle(
             per_account=config.login_failures,
             per_address=config.login_failures_per_address,
@@ -90,11 +93,13 @@ class Agents:
         for task in self._verifying.values():
             task.cancel()
         self._passwords.close()
+        if self.shared is not None:
+            self.shared.close()
 
     def identify(self, context: Context) -> str | Awaitable[str | None] | None:
         """Who sends this Bayeux request or upgrade; None for nobody we know, whatever the reason.
 
-        What it gives or awaits raises Unavailable when too many passwords are being checked.
+        What it gives or awaits raises Unavailable when too many passwords are being checked, or the backplane is away.
         """
         authorization, cookie = context.headers.get("authorization", ""), context.cookies.get(COOKIE, "")
         if not authorization and not cookie:
@@ -109,30 +114,31 @@ class Agents:
             found = self.who(shown)
         except TooManyFailures:
             return None
-        if found is None or isinstance(found, str):
-            return self._welcome(found, context)
-        return self._welcome_later(found, context)
+        if isinstance(found, Awaitable):
+            return self._welcome_later(found, context)
+        return self._welcome_later(_said(found), context) if self._is_welcomed(found, context) else found
 
     async def _welcome_later(self, found: Awaitable[str | None], context: Context) -> str | None:
         try:
-            return self._welcome(await found, context)
+            user = await found
         except PasswordsBusy:
             raise Unavailable from None
-
-    def _welcome(self, user: str | None, context: Context) -> str | None:
-        """AG-10: who signs in with a request below the API gets an HTTP session, also where the request is Bayeux."""
-        if user is None or not context.path.startswith(API) or "authorization" not in context.headers:
-            return user
-        session = self.session_of(context.cookies.get(COOKIE, ""))
-        if session is None or session.user != user:
-            value, _ = self.begin_session(user)
+        if user is not None and self._is_welcomed(user, context):
+            value, _ = await self.enter(user)
             context.answer_headers["Set-Cookie"] = cookie_line(value, secure=context.secure)
         return user
 
-    def who(self, shown: Credentials) -> str | Awaitable[str | None] | None:
-        """The user; only a password that was not seen before has to be awaited.
+    def _is_welcomed(self, user: str | None, context: Context) -> bool:
+        """AG-10: who signs in with a request below the API gets an HTTP session, also where the request is Bayeux."""
+        if user is None or not context.path.startswith(API) or "authorization" not in context.headers:
+            return False
+        session = self.session_of(context.cookies.get(COOKIE, ""))
+        return session is None or session.user != user
 
-        Raises TooManyFailures, PasswordsBusy.
+    def who(self, shown: Credentials) -> str | Awaitable[str | None] | None:
+        """The user; what has to be awaited is a password that was not seen before, and a cookie of another node.
+
+        Raises TooManyFailures, PasswordsBusy; what it awaits, PasswordsBusy, Unavailable.
         """
         if shown.authorization:
             scheme, _, rest = shown.authorization.partition(" ")
@@ -140,15 +146,28 @@ class Agents:
                 return self._by_password(rest.strip(), shown)
             return self._by_token(rest.strip(), shown.peer) if scheme.lower() == "bearer" else None
         session = self.session_of(shown.cookie)
+        if session is None and self.shared is not None and shown.cookie:
+            return self._by_cookie_of_another_node(shown.cookie, self.shared)
         return session.user if session is not None else None
 
     def session_of(self, cookie: str) -> HttpSession | None:
-        """The live HTTP session of a cookie, renewed by being asked for (AG-14)."""
-        return self.http_sessions.use(cookie, self._clock()) if cookie else None
+        """The live HTTP session of a cookie that this node knows, renewed by being asked for (AG-14)."""
+        session = self.http_sessions.use(cookie, self._clock()) if cookie else None
+        if session is not None and self.shared is not None:
+            self.shared.renew(session, self._clock())
+        return session
 
-    def begin_session(self, user: str) -> tuple[str, HttpSession]:
-        """An HTTP session for who has just shown who he is, and the value of its cookie."""
-        return self.http_sessions.begin(user, self._clock())
+    async def enter(self, user: str) -> tuple[str, HttpSession]:
+        """An HTTP session for who has just shown who he is, and the value of its cookie. Raises Unavailable."""
+        value, session = self.http_sessions.begin(user, self._clock())
+        if self.shared is not None:
+            session.told_at = self._clock()
+            await self.shared.keep(session)
+        return value, session
+
+    async def _by_cookie_of_another_node(self, cookie: str, shared: SharedSessions) -> str | None:
+        session = await shared.find(cookie, self._clock())
+        return session.user if session is not None else None
 
     def _by_token(self, token: str, peer: str) -> str | None:
         try:
@@ -199,3 +218,8 @@ class Agents:
         if len(self._verified) > _VERIFIED_KEPT:
             self._verified.popitem(last=False)
         return name
+
+
+async def _said(user: str | None) -> str | None:
+    """What is known already."""
+    return user

@@ -31,6 +31,8 @@ class HttpSession:
     used_at: float
     csrf_token: str = field(default_factory=lambda: str(uuid.uuid4()))
     """Lives as long as the session (AG-13)."""
+    told_at: float = float("-inf")
+    """When a store that others read was last told that it is used."""
 
 
 class HttpSessions:
@@ -56,25 +58,33 @@ class HttpSessions:
     def begin(self, user: str, now: float) -> tuple[str, HttpSession]:
         """A session for who has just shown credentials: its cookie's value, always a new one (SEC-37), and itself."""
         cookie = secrets.token_hex(16).upper()
-        session = HttpSession(user, _key(cookie), now)
+        return cookie, self.adopt(HttpSession(user, self.key_of(cookie), now))
+
+    def adopt(self, session: HttpSession) -> HttpSession:
+        """Know a session that began elsewhere."""
         self._by_key[session.key] = session
-        of_user = self._by_user.setdefault(user, OrderedDict())
+        of_user = self._by_user.setdefault(session.user, OrderedDict())
         of_user[session.key] = None
         if len(of_user) > self.most_per_user:
             self._end(next(iter(of_user)))
         if len(self._by_key) > self.most:
             self._end(next(iter(self._by_key)))
-        return cookie, session
+        return session
 
     def use(self, cookie: str, now: float) -> HttpSession | None:
         """The session of a cookie, renewed by this (AG-14); None if there is none or it was idle for too long."""
         self._forget_idle(now)
-        session = self._by_key.get(_key(cookie))
+        session = self._by_key.get(self.key_of(cookie))
         if session is not None:
             session.used_at = now
             self._by_key.move_to_end(session.key)
             self._by_user[session.user].move_to_end(session.key)
         return session
+
+    @staticmethod
+    def key_of(cookie: str) -> bytes:
+        """What a session is known by where cookies must not be."""
+        return hashlib.sha256(cookie.encode()).digest()
 
     def _forget_idle(self, now: float) -> None:
         while self._by_key:
@@ -89,7 +99,3 @@ class HttpSessions:
         del of_user[key]
         if not of_user:
             del self._by_user[session.user]
-
-
-def _key(cookie: str) -> bytes:
-    return hashlib.sha256(cookie.encode()).digest()

@@ -194,7 +194,7 @@ class Backplane(Section):
     prefix: str = Field(
         default="bayeux",
         description="What all keys and channels in Redis begin with: one for each installation (OPS-77).",
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9:_.-]{0,63}$",
+        pattern=r"^[A-Za-z0-9_.-]{1,32}$",
     )
     name: str = Field(
         default="",

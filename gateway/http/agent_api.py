@@ -9,6 +9,7 @@ import math
 import uuid
 
 import gateway
+from bayeux.protocol.errors import Unavailable
 from bayeux.transports.proxy import Proxies
 from gateway.auth.agents import Agents, Credentials
 from gateway.auth.http_sessions import COOKIE, HttpSession, cookie_line
@@ -44,28 +45,28 @@ class AgentHandler(JsonHandler):
         try:
             found = self._agents.who(shown)
             user = await found if found is not None and not isinstance(found, str) else found
+            session = await self._session(user, cookie) if user is not None else None
         except TooManyFailures as failures:
             self.set_header("Retry-After", str(math.ceil(failures.retry_after)))
-            user = None
-        except PasswordsBusy:
+            user = session = None
+        except (PasswordsBusy, Unavailable):
             self.set_header("Retry-After", "1")
             self.send_error(503)
             return
-        if user is None:
+        if user is None or session is None:
             # No WWW-Authenticate: a browser would open a dialog (AG-11).
             self.answer(_ACCESS_DENIED, 403)
             return
         self.user = user
-        session = self._session(user, cookie)
         if self.request.method == "GET":  # AG-13
             self.set_header("X-CSRF-HEADER", "X-CSRF-TOKEN")
             self.set_header("X-CSRF-TOKEN", session.csrf_token)
 
-    def _session(self, user: str, cookie: str) -> HttpSession:
+    async def _session(self, user: str, cookie: str) -> HttpSession:
         session = self._agents.session_of(cookie)
         if session is not None and session.user == user:
             return session
-        value, session = self._agents.begin_session(user)
+        value, session = await self._agents.enter(user)
         self.set_header("Set-Cookie", cookie_line(value, secure=self._client.secure))
         return session
 

@@ -1,7 +1,6 @@
 """Three nodes restarted one after the other, while messages go on."""
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -87,13 +86,11 @@ async def test_nothing_is_lost_in_a_rolling_restart(tmp_path: Path) -> None:
 async def test_five_hundred_sessions_survive_a_rolling_restart(tmp_path: Path) -> None:
     """And come back in small groups: never more than a tenth of them in a second."""
     sessions = 500
-    with behind(tmp_path) as (nodes, front):
+    with behind(tmp_path, **{"drain.spread": "20s"}) as (nodes, front):
         async with numbered([f"{front}/cometd"], subscribers=sessions // 2, publishers=1) as messages:
             messages.may_fail = True
             restarting = asyncio.create_task(restart_all(nodes))
-            began = time.monotonic()
             assert await publish_while(restarting, messages, nodes) == []
-            assert time.monotonic() - began > 60  # three times notice and spread
             await messages.arrived(20)
             assert messages.faults(sees_repeats=False) == []
         returned = Counter(

@@ -96,7 +96,7 @@ async def test_tokens(agents: Agents) -> None:
 
 @pytest.mark.spec("AG-10", "AG-14")
 async def test_a_cookie_is_enough_until_it_was_idle_for_too_long(agents: Agents) -> None:
-    cookie, _ = agents.begin_session("Agent1")
+    cookie, _ = await agents.enter("Agent1")
     assert await who(agents, cookie=cookie) == "Agent1"
     assert await who(agents, cookie="other") is None
     agents._clock.now = 1800  # type: ignore[attr-defined]
@@ -105,7 +105,7 @@ async def test_a_cookie_is_enough_until_it_was_idle_for_too_long(agents: Agents)
 
 @pytest.mark.spec("AG-102")
 async def test_what_is_shown_wins_over_the_cookie(agents: Agents) -> None:
-    cookie, _ = agents.begin_session("Agent1")
+    cookie, _ = await agents.enter("Agent1")
     assert await who(agents, basic("Ägent2", "zwei:drei"), cookie) == "Ägent2"
     assert await who(agents, basic("Ägent2", "wrong"), cookie) is None
 

@@ -86,7 +86,7 @@ async def test_development_lets_guests_in_except_where_agents_are(serve: Serve) 
 async def test_the_ways_to_sign_in(serve: Serve, transport: str) -> None:
     served = await serve(dev=True)
     token = served.gateway.agents.tokens.make("Agent1", now=time.time(), lifetime=60)
-    cookie = f"JSESSIONID={served.gateway.agents.begin_session('Agent1')[0]}"
+    cookie = f"JSESSIONID={(await served.gateway.agents.enter('Agent1'))[0]}"
     for shown in (
         {"auth": ("Agent1", "Agent1")},
         {"headers": {"Authorization": f"Bearer {token}"}},
@@ -212,7 +212,7 @@ async def test_clients_do_not_publish_under_reserved_names(serve: Serve, channel
 async def test_a_session_does_not_answer_to_another_user(serve: Serve) -> None:
     served = await serve()
     async with served.client(user="Agent1", transports=("long-polling",)) as client:
-        cookie = f"JSESSIONID={served.gateway.agents.begin_session('Agent2')[0]}"
+        cookie = f"JSESSIONID={(await served.gateway.agents.enter('Agent2'))[0]}"
         message = {"channel": "/meta/subscribe", "clientId": client.client_id, "subscription": INTERACTIONS}
         answer = await served.get(
             "/cometd",
@@ -268,7 +268,7 @@ async def test_one_connection_may_go_to_pages_and_bayeux_in_turn(serve: Serve) -
 @pytest.mark.spec("AG-14")
 async def test_a_live_connect_keeps_the_http_session(serve: Serve) -> None:
     served = await serve()
-    cookie, session = served.gateway.agents.begin_session("Agent1")
+    cookie, session = await served.gateway.agents.enter("Agent1")
     session.used_at = 0.0
     served.gateway.agents.http_sessions.idle = float("inf")
     async with served.client(headers={"Cookie": f"JSESSIONID={cookie}"}):

@@ -1,0 +1,142 @@
+"""Two gateways on one Redis, in the test's own loop: what one knows, the other has to know."""
+
+import base64
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from tornado.httpclient import HTTPRequest
+from tornado.websocket import WebSocketClientConnection, websocket_connect
+
+from bayeux.client.client import BayeuxClient
+from bayeux.protocol.errors import Unavailable
+from gateway.auth.http_sessions import COOKIE
+from tests.gateway.conftest import Serve, Served
+from tests.support.redis_server import RedisServer, has_redis, redis_server
+
+pytestmark = pytest.mark.skipif(not has_redis(), reason="redis-server is not installed: apt-get install redis-server")
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[RedisServer]:
+    with redis_server() as server:
+        yield server
+
+
+@pytest.fixture
+async def pair(serve: Serve, redis: RedisServer) -> tuple[Served, Served]:
+    redis.ask("FLUSHALL")
+    settings = (f"redis={redis.url}", "acknowledge=true")
+    return await serve(settings), await serve(settings)
+
+
+async def cookie_from(served: Served) -> dict[str, str]:
+    """The header that an agent who signed in there sends from then on."""
+    answer = await served.get("/api/v2/me", auth_username="Agent1", auth_password="Agent1")
+    assert answer.code == 200
+    value = answer.headers["Set-Cookie"].partition(";")[0]
+    assert value.startswith(f"{COOKIE}=")
+    return {"Cookie": value}
+
+
+@pytest.mark.spec("AG-10", "AG-13", "AG-14", "OPS-42")
+async def test_who_signed_in_at_one_node_is_known_at_the_other(pair: tuple[Served, Served]) -> None:
+    here, there = pair
+    cookie = await cookie_from(here)
+    answers = [await node.get("/api/v2/me", headers=cookie) for node in (here, there, there)]
+    assert [answer.code for answer in answers] == [200, 200, 200]
+    assert len({answer.headers["X-CSRF-TOKEN"] for answer in answers}) == 1
+    assert not any("Set-Cookie" in answer.headers for answer in answers)
+    assert (await there.get("/api/v2/me", headers={"Cookie": f"{COOKIE}=0123"})).code == 403
+
+
+@pytest.mark.spec("AG-100", "OPS-42")
+async def test_a_cookie_of_another_node_signs_in_to_bayeux(pair: tuple[Served, Served]) -> None:
+    here, there = pair
+    cookie = await cookie_from(here)
+    client = BayeuxClient(f"{there.origin}/api/v2/notifications", headers=cookie)
+    async with client, await client.subscribe("/v2/me") as own:
+        assert (await here.publish_to("Agent1", "/v2/me", "across")).code == 200
+        assert (await anext(own)).data == "across"
+
+
+@pytest.mark.spec("AG-14", "OPS-72")
+@pytest.mark.parametrize("path", ["/api/v2/me", "/api/v2/notifications"])
+async def test_without_redis_an_unknown_cookie_is_refused_for_now_and_not_for_good(
+    pair: tuple[Served, Served], path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """403 would have the agent sign in again."""
+    here, there = pair
+    cookie = await cookie_from(here)
+
+    async def away(key: str) -> None:
+        raise Unavailable
+
+    assert there.gateway.backplane is not None
+    monkeypatch.setattr(there.gateway.backplane.sessions, "find", away)
+    body = b'[{"channel":"/meta/handshake","version":"1.0","supportedConnectionTypes":["long-polling"]}]'
+    how = {"method": "POST", "body": body} if "notifications" in path else {}
+    answer = await there.get(path, headers=cookie, **how)
+    assert answer.code == 503 or b'"503::unavailable"' in answer.body
+    assert (await here.get("/api/v2/me", headers=cookie)).code == 200
+
+
+class Socket:
+    """A WebSocket of Agent1, as a browser has one."""
+
+    def __init__(self, connection: WebSocketClientConnection) -> None:
+        self._connection = connection
+        self.events: list[Any] = []
+        """What was told besides replies."""
+
+    async def ask(self, message: dict[str, Any]) -> Any:
+        """Send it; its reply."""
+        await self._connection.write_message(json.dumps([{"id": "1", **message}]))
+        while True:
+            text = await self._connection.read_message()
+            assert text is not None, self._connection.close_code
+            replies = []
+            for each in json.loads(text):
+                (replies if "successful" in each else self.events).append(each)
+            if replies:
+                return replies[-1]
+
+    async def until(self, data: Any) -> list[Any]:
+        """The data of everything that is told up to this."""
+        while not self.events or self.events[-1]["data"] != data:
+            self.events += [each for each in json.loads(await self._connection.read_message() or "") if "data" in each]
+        return [event["data"] for event in self.events]
+
+
+@asynccontextmanager
+async def socket_to(served: Served) -> AsyncIterator[Socket]:
+    url = f"ws{served.origin.removeprefix('http')}/api/v2/notifications"
+    authorization = base64.b64encode(b"Agent1:Agent1").decode()
+    request = HTTPRequest(url, headers={"Authorization": f"Basic {authorization}"})
+    connection = await websocket_connect(request)
+    yield Socket(connection)
+    connection.close()
+    while await connection.read_message() is not None:
+        pass
+
+
+@pytest.mark.spec("SEC-44", "AG-104", "CLU-3")
+async def test_a_wildcard_shows_only_what_is_granted_wherever_the_session_lives(pair: tuple[Served, Served]) -> None:
+    """A session that moved must not see more than before: the guard of its wildcard comes along."""
+    here, there = pair
+    async with socket_to(here) as first, socket_to(there) as second:
+        shaken = await first.ask(
+            {"channel": "/meta/handshake", "version": "1.0", "supportedConnectionTypes": ["websocket"]}
+        )
+        me = {"clientId": shaken["clientId"]}
+        assert (await first.ask({"channel": "/meta/subscribe", "subscription": "/**", **me}))["successful"]
+        assert (await second.ask({"channel": "/meta/connect", "connectionType": "websocket", **me}))["successful"]
+        assert (len(here.gateway.server.sessions), len(there.gateway.server.sessions)) == (0, 1)
+        for node in pair:
+            node.gateway.server.publish("/v2/secret", "not granted")
+            await node.publish_to("Agent2", "/v2/me", "for Agent2")
+            await node.publish_to("Agent1", "/v2/me", "for Agent1")
+        here.gateway.server.publish("/demo/open", "the end")
+        assert await second.until("the end") == ["for Agent1", "for Agent1", "the end"]
