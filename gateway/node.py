@@ -100,3 +100,10 @@ class NodeOperations(Operations):
         for each in list(found):
             self._server.kick(each)
         return {"sessions": len(found)}
+
+    async def other_gateways(self) -> Sequence[str]:
+        """Whose processes are nodes of the cluster."""
+        backplane = self._gateway.backplane
+        if backplane is None:
+            return ()
+        return sorted({node.url for node in backplane.nodes if node.url} - {backplane.node.url})

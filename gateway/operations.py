@@ -57,7 +57,7 @@ class Operations(Protocol):
         """
 
     async def kick(self, *, user: str | None, session: str | None) -> Report:
-        """End sessions: all of a user, or the one that logs call so (DSC-6); how many there were.
+        """End sessions of this gateway: all of a user, or the one that logs call so (DSC-6); how many there were."""
 
-        Sessions that other nodes hold are reached by asking there.
-        """
+    async def other_gateways(self) -> Sequence[str]:
+        """Origins of the internal listeners of those on other hosts and ports, by what is known."""

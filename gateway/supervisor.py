@@ -349,6 +349,11 @@ class Supervisor(Operations):
         answers = await self._ask_all(lambda worker: worker.ask("kick", user=user, session=session))
         return {"sessions": sum(told["sessions"] for _, told in answers if not isinstance(told, Gone))}
 
+    async def other_gateways(self) -> Sequence[str]:
+        """By what any worker knows."""
+        answers = await self._ask_all(lambda worker: worker.ask("other_gateways"))
+        return sorted({url for _, told in answers if not isinstance(told, Gone) for url in told})
+
     async def _ask_all(
         self, ask: Callable[[Worker], Awaitable[Answer]], workers: Sequence[Worker] | None = None
     ) -> list[tuple[Worker, Answer | Gone]]:

@@ -133,7 +133,7 @@ async def _answer(operations: NodeOperations, question: str, arguments: Mapping[
         match question:
             case "metrics":
                 return [family.as_json() for family in await operations.metrics()]
-            case "health" | "status" | "publish" | "drain" | "kick":
+            case "health" | "status" | "publish" | "drain" | "kick" | "other_gateways":
                 return await getattr(operations, question)(**arguments)
             case _:
                 raise Refused("unknown", f"{question} is not answered by a worker")

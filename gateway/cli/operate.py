@@ -14,6 +14,7 @@ import typer
 from gateway.cli.order import PATIENCE, order
 from gateway.cli.sources import Development, Files, Settings, sources
 from gateway.config import load
+from gateway.failure import Failure
 from gateway.running import find_running
 
 
@@ -48,7 +49,9 @@ def kick(
     session: Annotated[str | None, typer.Option(metavar="HASH", help="One session, by what the log calls it.")] = None,
     dev: Development = False,
 ) -> None:
-    """End sessions that the gateway on this machine holds; their clients are told, and may not come back with them.
+    """End sessions, whichever node of the cluster holds them; their clients are told, and begin anew.
+
+    Other gateways are asked by the one on this machine, which needs the same `internal.token` as they have.
 
     Examples: `bayeux-gateway kick --user Agent1`,  `bayeux-gateway kick --session 3f8a09c1d2e4`
     """
@@ -57,3 +60,7 @@ def kick(
     running = find_running(load(sources(files, settings, dev=dev)), os.environ)
     answer = order(running, "POST", "/internal/kick", {"user": user} if user is not None else {"session": session})
     typer.echo(json.dumps({"sessions": answer["sessions"]}))
+    if answer["notAsked"]:
+        raise Failure(
+            f"not asked: {', '.join(answer['notAsked'])}; run it there, or give all gateways the same internal.token"
+        )

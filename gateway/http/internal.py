@@ -9,6 +9,7 @@ import hmac
 import logging
 from typing import Any
 
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError
 from tornado.web import HTTPError
 
 from bayeux.protocol import json
@@ -21,6 +22,9 @@ log = logging.getLogger(__name__)
 
 RETRY_AFTER = 2
 """Seconds after which a publish may be tried again (OPS-72)."""
+
+
+_OTHERS_TIMEOUT = 3.0
 
 
 class MetricsHandler(JsonHandler):
@@ -47,13 +51,13 @@ class _Ordered(JsonHandler):
     def initialize(self, operations: Operations, token: str, max_json_depth: int) -> None:
         """Whose, and what the sender must bear."""
         self.operations = operations
-        self._token = token
+        self.token = token
         self._max_json_depth = max_json_depth
 
     def prepare(self) -> None:
         """Refuse everybody else."""
         scheme, _, token = self.request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(token.encode(), self._token.encode()):
+        if scheme.lower() != "bearer" or not hmac.compare_digest(token.encode(), self.token.encode()):
             self.set_header("WWW-Authenticate", "Bearer")
             raise HTTPError(401)
 
@@ -112,7 +116,7 @@ class DrainHandler(_Ordered):
                     pass
                 case _:
                     raise OrderRefused('the body must be {"node": id or null, "leave": true or false}')
-            log.warning("an operator drains", extra={"drained": node or "all", "leave": leave})
+            log.info("an operator drains", extra={"drained": node or "all", "leave": leave})
             self.answer({"statusCode": 0, **await self.operations.drain(node, leave=leave)})
         except OrderRefused as refused:
             self.refuse(str(refused))
@@ -124,17 +128,46 @@ class KickHandler(_Ordered):
     """``POST /internal/kick`` with ``{"user": …}`` or ``{"session": …}``, as logs call it."""
 
     async def post(self) -> None:
-        """End sessions; tell how many."""
+        """End sessions, here and at the other gateways of the cluster; tell how many, and whom nobody could ask."""
         try:
-            match {"user": None, "session": None, **self.order()}:
-                case {"user": str() as user, "session": None as session}:
+            match {"user": None, "session": None, "only_here": False, **self.order()}:
+                case {"user": str() as user, "session": None as session, "only_here": bool(only_here)}:
                     pass
-                case {"user": None as user, "session": str() as session}:
+                case {"user": None as user, "session": str() as session, "only_here": bool(only_here)}:
                     pass
                 case _:
                     raise OrderRefused('the body must be {"user": name} or {"session": what logs call it}')
         except OrderRefused as refused:
             self.refuse(str(refused))
             return
-        log.warning("an operator kicks", extra={"kicked_user": user, "kicked_session": session})
-        self.answer({"statusCode": 0, **await self.operations.kick(user=user, session=session)})
+        log.info("an operator kicks", extra={"kicked_user": user, "kicked_session": session})
+        done = await self.operations.kick(user=user, session=session)
+        sessions, not_asked = done["sessions"], []
+        if not only_here:
+            order = {"user": user, "session": session, "only_here": True}
+            for url in await self.operations.other_gateways():
+                answer = await ask_gateway(url, "/internal/kick", order, self.token)
+                if answer is None:
+                    not_asked.append(url)
+                else:
+                    sessions += answer["sessions"]
+        self.answer({"statusCode": 0, "sessions": sessions, "notAsked": not_asked})
+
+
+async def ask_gateway(origin: str, path: str, order: dict[str, Any], token: str) -> Any:
+    """What another gateway answers to an order; None if it cannot be reached, or does not take our token."""
+    client = AsyncHTTPClient(force_instance=True)
+    try:
+        answer = await client.fetch(
+            origin + path,
+            method="POST",
+            headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+            body=json.encode(order),
+            request_timeout=_OTHERS_TIMEOUT,
+        )
+        return json.decode(answer.body, 0)
+    except (HTTPClientError, OSError, MalformedBody) as error:
+        log.warning("another gateway could not be asked: %s", error, extra={"origin": origin})
+        return None
+    finally:
+        client.close()

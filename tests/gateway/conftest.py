@@ -20,7 +20,7 @@ from gateway.app import Gateway
 from gateway.config import Sources, load
 from gateway.lifecycle import make_run
 from gateway.run import Run
-from gateway.sockets import bound
+from gateway.sockets import address_of, bound
 from tests.gateway.process import Process, Start
 
 TOKEN = "the token of the internal listener"
@@ -74,8 +74,8 @@ async def serve() -> AsyncIterator[Serve]:
                 flags=profile,
             )
         )
-        gateway = Gateway(loaded.config)
         with bound(loaded.config.listen.public, "") as public, bound(loaded.config.listen.internal, "") as internal:
+            gateway = Gateway(loaded.config, url=f"http://{address_of(internal)}")
             run = make_run(gateway, public.dup(), internal.dup(), TOKEN)
         await run.start()
         runs.append((gateway, run))

@@ -1,5 +1,6 @@
 """Two gateways on one Redis, in the test's own loop: what one knows, the other has to know."""
 
+import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -13,7 +14,8 @@ from tornado.websocket import WebSocketClientConnection, websocket_connect
 from bayeux.client.client import BayeuxClient
 from bayeux.protocol.errors import Unavailable
 from gateway.auth.http_sessions import COOKIE
-from tests.gateway.conftest import Serve, Served
+from gateway.node import NodeOperations
+from tests.gateway.conftest import TOKEN, Serve, Served
 from tests.support.redis_server import RedisServer, has_redis, redis_server
 
 pytestmark = pytest.mark.skipif(not has_redis(), reason="redis-server is not installed: apt-get install redis-server")
@@ -29,7 +31,11 @@ def redis() -> Iterator[RedisServer]:
 async def pair(serve: Serve, redis: RedisServer) -> tuple[Served, Served]:
     redis.ask("FLUSHALL")
     settings = (f"redis={redis.url}", "acknowledge=true")
-    return await serve(settings), await serve(settings)
+    nodes = await serve(settings), await serve(settings)
+    async with asyncio.timeout(10):
+        while not all(node.gateway.backplane and node.gateway.backplane.nodes for node in nodes):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    return nodes
 
 
 async def cookie_from(served: Served) -> dict[str, str]:
@@ -140,3 +146,38 @@ async def test_a_wildcard_shows_only_what_is_granted_wherever_the_session_lives(
             await node.publish_to("Agent1", "/v2/me", "for Agent1")
         here.gateway.server.publish("/demo/open", "the end")
         assert await second.until("the end") == ["for Agent1", "for Agent1", "the end"]
+
+
+async def kick(served: Served, token: str = TOKEN) -> Any:
+    answer = await served.get(
+        "/internal/kick",
+        internal=True,
+        method="POST",
+        headers={"Authorization": f"Bearer {token}"},
+        body='{"user": "Agent1"}',
+    )
+    assert answer.code == 200
+    return json.loads(answer.body)
+
+
+@pytest.mark.spec("OPS-10", "DSC-6")
+async def test_kick_reaches_the_sessions_of_other_gateways(pair: tuple[Served, Served]) -> None:
+    here, there = pair
+    async with here.client(user="Agent1"), there.client(user="Agent1"), there.client(user="Agent2"):
+        assert await kick(here) == {"statusCode": 0, "sessions": 2, "notAsked": []}
+        assert [session.user for session in there.gateway.server.sessions] == ["Agent2"]
+
+
+@pytest.mark.spec("OPS-10", "SEC-97")
+@pytest.mark.expected_logs("another gateway could not be asked")
+async def test_kick_tells_which_gateways_did_not_take_the_order(
+    pair: tuple[Served, Served], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = pair
+
+    async def somewhere_else(operations: NodeOperations) -> list[str]:
+        return [f"http://{there.run.public}"]  # where no orders are taken
+
+    monkeypatch.setattr(NodeOperations, "other_gateways", somewhere_else)
+    answer = await kick(here)
+    assert (answer["sessions"], answer["notAsked"]) == (0, [f"http://{there.run.public}"])
