@@ -29,8 +29,8 @@ USER, PASSWORD, SENTINEL_PASSWORD = "node", "not-to:be/shown", "neither-this"
 PATIENCE = 20.0
 """Seconds within which a server must be ready, or a condition hold."""
 
-RIGHTS = "~bayeux:* &bayeux:* +@read +@write +@pubsub +@scripting +@connection +time -@dangerous +cluster|slots"
-"""What the documentation says a node's account must have."""
+RIGHTS = "~bayeux* &bayeux* +@read +@write +@pubsub +@scripting +@connection +time -@dangerous +cluster|slots"
+"""What the documentation says a node's account must have; prefixes of tests begin alike."""
 
 
 class RedisServer:
