@@ -173,7 +173,7 @@ def _why(topology: Topology, address: Address, error: BaseException) -> str:
         case exceptions.AuthenticationError():
             return f"{place} refuses the log-in ({error}): check user and password of the URL"
         case exceptions.NoPermissionError():
-            return f"{place} denies a right that is needed ({error}): see the ACL in the documentation"
+            return f"{place} denies a right that is needed ({error}): see 'The account' in docs/reference/redis.md"
         case exceptions.ResponseError():
             return f"{place} refuses what is needed ({error}): is it Redis 6.2 or later?"
         case _ if isinstance(cause, FileNotFoundError):

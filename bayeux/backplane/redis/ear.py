@@ -109,7 +109,7 @@ class Ear:
             except exceptions.MovedError as error:
                 self._refused(error.slot_id)
             except exceptions.ResponseError as error:
-                self.drop(f"{self.place} refuses a subscription ({error}): may the account use our channels?")
+                self.drop(f"{self.place} refuses a subscription ({error}): must its account have more rights?")
             except (TypeError, ValueError):
                 self.drop(f"{self.place} answers what was not asked")
             else:

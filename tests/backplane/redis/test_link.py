@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -18,6 +19,7 @@ from tests.backplane.redis.linked import APPEND, FAILING, fresh, until
 from tests.support.redis_server import (
     MASTER,
     PASSWORD,
+    RIGHTS,
     SENTINEL_PASSWORD,
     RedisCluster,
     RedisServer,
@@ -292,6 +294,12 @@ async def test_what_is_wrong_is_told_without_the_password(
     for text in (str(raised.value), node.link.trouble):
         assert "127.0.0.1" in text
         assert not any(secret in text for secret in ("not-to", "not-TO", SENTINEL_PASSWORD))
+
+
+def test_documented_account_is_that_of_the_tests() -> None:
+    """No more rights than these are needed, and none is forgotten."""
+    page = (Path(__file__).parents[3] / "docs/reference/redis.md").read_text(encoding="utf-8")
+    assert RIGHTS.replace("bayeux*", "bayeux:*") in page
 
 
 def test_scripts_are_known_by_their_hash() -> None:
