@@ -265,7 +265,10 @@ class BayeuxServer:
         message.is_lazy = lazy
         message.session = session_of(sender)
         publication.check_encodable(self, message.fields)
-        return self.go_deeper(publication.publish_unless_vetoed(self, message, message.session))
+        task = self.go_deeper(publication.publish_unless_vetoed(self, message, message.session))
+        if self.cluster is not None and task is not None:
+            task.add_done_callback(self.cluster.note_outcome)
+        return task
 
     def deliver(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -139,6 +140,10 @@ async def test_nothing_is_lost_or_doubled_while_a_session_moves_to_and_fro(seed:
         client = await Client(nodes[0]).begin("/a/**", ack=False)
         heard: list[int] = []
 
+        def note(message: dict[str, Any]) -> None:
+            if "data" in message:
+                heard.append(message["data"])
+
         async def publish() -> None:
             for number in range(300):
                 task = nodes[number % 3].publish(f"/a/{number % 2}", number)
@@ -156,7 +161,7 @@ async def test_nothing_is_lost_or_doubled_while_a_session_moves_to_and_fro(seed:
             await asyncio.sleep(0.002)
             heard += socket.data
             socket.heard.clear()
-            socket.on_heard = lambda message: heard.append(message["data"]) if "data" in message else None
+            socket.on_heard = note
         await publishing
         await until(lambda: len(heard) >= 300)
         await asyncio.sleep(0.02)

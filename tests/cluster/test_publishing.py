@@ -89,6 +89,7 @@ async def test_server_wide_hooks_run_once_where_it_was_published() -> None:
 
 
 @pytest.mark.spec("OPS-72")
+@pytest.mark.expected_logs("a publish of the application failed")
 async def test_a_publish_is_refused_while_the_store_is_away() -> None:
     """Nothing is delivered to the own node alone: a retry would come twice there."""
     async with nodes_on(MemoryHub(), 2) as (here, _):

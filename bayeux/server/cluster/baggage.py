@@ -8,6 +8,7 @@ Source: OPS-42, ACK-14, WS-14.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
@@ -35,6 +36,7 @@ class Baggage:
         queue: what it was not sent yet, oldest first.
         unhooked: likewise, behind that; hooks of the session have not seen these.
         replays: by channel whose history it is being sent: the last id that it was given.
+        age: seconds since its handshake, which a guest's socket may have to match (SEC-42).
     """
 
     is_connected: bool
@@ -45,11 +47,13 @@ class Baggage:
     queue: list[EncodedMessage]
     unhooked: list[EncodedMessage]
     replays: Mapping[str, int]
+    age: float
 
     @classmethod
-    def of(cls, session: ServerSession, places: Places) -> Baggage:
+    def of(cls, session: ServerSession, places: Places, now: float) -> Baggage:
         """All that a session has at this instant."""
         acknowledgement = session.acknowledgement
+        samples = [] if session.samples is None else session.samples.take_due(math.inf)
         hooks, cursors = session.hooks, session.recovering or {}
         return cls(
             session.state is State.CONNECTED,
@@ -57,9 +61,10 @@ class Baggage:
             [] if acknowledgement is None else [(number, list(sent)) for number, sent in acknowledgement.sent],
             0 if acknowledgement is None else acknowledgement.next_batch,
             0 if acknowledgement is None else acknowledgement.resends,
-            list(session.queue.messages),
+            [*session.queue.messages, *samples],
             [] if hooks is None else [each.message for each in hooks.waiting if not each.is_withdrawn],
             {name: cursor.after for name, cursor in cursors.items()},
+            now - session.begun_at,
         )
 
     def packed(self) -> bytes:
@@ -73,12 +78,14 @@ class Baggage:
             _packed(self.queue),
             _packed(self.unhooked),
             dict(self.replays),
+            self.age,
         )
 
     @classmethod
     def read(cls, packed: bytes) -> Baggage:
         """Raises Unreadable."""
-        connected, places, sent, next_batch, resends, queue, unhooked, replays = unpack(packed, _TYPES)[: len(_TYPES)]
+        values = unpack(packed, _TYPES)[: len(_TYPES)]
+        connected, places, sent, next_batch, resends, queue, unhooked, replays, age = values
         batches = []
         for batch in sent:
             if not isinstance(batch, list) or len(batch) != 2 or type(batch[0]) is not int:
@@ -87,7 +94,8 @@ class Baggage:
         ids = string_map(replays)
         if not all(type(each) is int for each in ids.values()):
             raise Unreadable("no ids")
-        return cls(connected, read_places(places), batches, next_batch, resends, _read(queue), _read(unhooked), ids)
+        waiting = _read(queue), _read(unhooked)
+        return cls(connected, read_places(places), batches, next_batch, resends, *waiting, ids, float(age))
 
     def unpack_into(self, session: ServerSession, now: float) -> None:
         """Have it wait there; all of it counts as having come ``now``."""
@@ -100,6 +108,7 @@ class Baggage:
             session.acknowledgement = acknowledgement
             session.queue.occupy(acknowledgement.count, acknowledgement.bytes)
         session.queue.replace(list(self.queue))
+        session.begun_at = now - self.age
         session.become(State.CONNECTED if self.is_connected else State.HANDSHAKEN)
 
 
@@ -121,4 +130,4 @@ def _read(packed: Any) -> list[EncodedMessage]:
     return messages
 
 
-_TYPES = (bool, list, list, int, int, list, list, dict)
+_TYPES = (bool, list, list, int, int, list, list, dict, (int, float))

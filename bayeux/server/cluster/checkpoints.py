@@ -114,8 +114,8 @@ def behind(session: ServerSession, kept: Kept, ring: Ring, places: Places) -> Be
     replays = _replays(session, messages)
     if oldest is None:
         return Behind(places, replays) if replays else None
-    if oldest <= kept.restored_at:
-        return Behind(kept.base or {}, replays)
+    if kept.base is not None and oldest <= kept.restored_at:
+        return Behind(kept.base, replays)
     return Behind(ring.before(oldest), replays)
 
 

@@ -31,8 +31,9 @@ from bayeux.protocol.hooks import Registry
 from bayeux.protocol.message import Fields, Message, Request, asks_for, is_handshake, subscriptions_of
 from bayeux.protocol.transitions import Happening
 from bayeux.server import publication
+from bayeux.server.cluster.checkpoints import Behind
 from bayeux.server.cluster.interest import Interest
-from bayeux.server.cluster.keeping import Keeping
+from bayeux.server.cluster.keeping import PERIOD, Keeping
 from bayeux.server.cluster.ownership import Ownership
 from bayeux.server.cluster.publishing import Publishing
 from bayeux.server.cluster.relay import Outcome, Relay, RelayTransport, packed_context, read_context
@@ -49,8 +50,6 @@ if TYPE_CHECKING:
 
 log: logging.Logger = logging.getLogger(__name__)
 
-PERIOD: Final = 1.0
-"""Seconds between two checkpoints."""
 WATCH_PERIOD: Final = 0.25
 """Seconds between two looks at the lease; much less than a lease has."""
 ATTEMPTS: Final = 5
@@ -96,6 +95,9 @@ class Cluster:
         self._loops: list[asyncio.Task[Any]] = []
         self._asked: dict[int, tuple[str, asyncio.Future[Sequence[Any] | None]]] = {}
         self._last_asked = 0
+        self._has_warned = False
+        self.unpublished = 0
+        """Publishes of the application that failed because the store could not be reached."""
         self.interest = Interest(backplane, server.clock)
         self.publishing = Publishing(server, backplane)
         self.keeping = Keeping(server, backplane, self.interest, self._soon, self._lost)
@@ -245,8 +247,21 @@ class Cluster:
         publication.check_encodable(self._server, {"channel": name.text, "data": data})
         task = self._server.go(self._address(user, name, data, ext))
         if task is not None:
-            task.add_done_callback(_log_failure)
+            task.add_done_callback(self.note_outcome)
         return sum(each.is_subscribed_to(name) for each in self._server.sessions.of_user(user))
+
+    def note_outcome(self, task: asyncio.Task[Any]) -> None:
+        """A publish of the application is done; that the store was away is warned of once, whoever awaits it or not."""
+        if task.cancelled() or not isinstance(task.exception(), Unavailable):
+            return
+        self.unpublished += 1
+        if not self._has_warned:
+            self._has_warned = True
+            log.warning(
+                "a publish of the application failed because the store cannot be reached: await what publish returns "
+                "to know, and to try again",
+                extra={"event": "publish_failed"},
+            )
 
     def write(self, session: ServerSession) -> None:
         """Write what a session has waiting, unless it may be another node's."""
@@ -264,10 +279,12 @@ class Cluster:
         recovery, told = self._server.recovery, 0
         for session in self.keeping:
             kept = self.keeping.of(session)
-            names = [] if kept is None else [name for name, places in kept.begun.items() if partition in places]
-            if not names or session.is_over:
+            if kept is None or session.is_over:
                 continue
-            follows = recovery is not None and any(recovery.follows(parse_channel(name)) for name in names)
+            names = [parse_channel(name) for name in kept.begun]
+            if partition not in self.keeping.partitions_of(session, names):
+                continue
+            follows = recovery is not None and any(map(recovery.follows, names))
             if session.acknowledgement is not None or follows:
                 told += 1
                 let_happen(self._server, session, Happening.GAP)
@@ -304,6 +321,7 @@ class Cluster:
 
     def connected(self) -> None:
         """See ``Receiver``."""
+        self._has_warned = False
         self.interest.look()
 
     def disconnected(self) -> None:
@@ -380,37 +398,44 @@ class Cluster:
         with self.ownership.settling(client_id):
             since = self.keeping.next_number
             packed = packed_context(self._server, context)
-            answer = await self._ask(owner, "yield", client_id, transport.streaming, since, packed)
+            # It may be ours from some moment of this on: should this node die then, its client must not go on unaware.
+            self.keeping.unsettled[client_id] = Behind(None, {})
+            answer = await self._ask(owner, "yield", client_id, transport.name, since, packed)
             if answer is None:
                 return False  # the node has gone
             outcome, number, record, baggage = answer[:4]
-            if outcome == "refused":
-                is_refused = True
-            elif outcome == "yielded":
-                is_refused = False
+            if outcome == "yielded":
                 await self.ownership.arrive(client_id, number, record, baggage)
-            else:
-                self.ownership.disbelieve(client_id)
                 return False
+            self.keeping.unsettled.pop(client_id, None)
+            is_refused = outcome == "refused"
+            if not is_refused:
+                self.ownership.disbelieve(client_id)
         if is_refused:
             await self._process(messages, transport, context)  # which says that it is no session of this client
             return True
         return False
 
+    async def _take_late(self, number: int, record: bytes, baggage: bytes, client_id: str) -> None:
+        """A session that comes when nobody waits for it any more."""
+        if self._server.session(client_id) is None and not self.ownership.is_unsettled(client_id):
+            with self.ownership.settling(client_id):
+                await self.ownership.arrive(client_id, number, record, baggage)
+
     async def _yield(self, sender: str, number: int, rest: Sequence[Any]) -> None:
         """Give a session to a node whose client may have it."""
-        client_id, is_socket, since, packed = rest[:4]
+        client_id, name, since, packed = rest[:4]
         outcome, given = "elsewhere", None
         session = self._server.session(client_id)
         if session is not None and not self.is_fenced and not self.ownership.is_unsettled(client_id):
-            transport = RelayTransport("websocket" if is_socket else "long-polling", _nowhere)
-            transport.streaming = bool(is_socket)
+            transport = RelayTransport(name, _nowhere)
+            transport.streaming = name == "websocket"
             if not self._server.may_speak_for(session, transport, read_context(self._server, packed)):
                 outcome = "refused"
             else:
                 given = await self.ownership.give_away(session, sender, since)
                 outcome = "busy" if given is None else "yielded"
-        self._post(sender, pack("reply", number, outcome, *(given or (0, b"", b""))))
+        self._post(sender, pack("reply", number, outcome, *(given or (0, b"", b"")), client_id))
 
     # Lanes ----------------------------------------------------------------------------------------------------
 
@@ -427,6 +452,8 @@ class Cluster:
             asked, future = self._asked.get(number, ("", None))
             if future is not None and asked == sender and not future.done():
                 future.set_result(rest)
+            elif rest[0] == "yielded":
+                self._soon(self._take_late(*rest[1:5]))
         elif kind == "people":
             self.seti.take_people(sender, rest)
         elif kind == "to-users":
@@ -598,11 +625,6 @@ def _refuse(transport: Transport) -> None:
         transport.close(CLOSE_RESTART, "Try again")
     else:
         transport.dismiss(UNAVAILABLE)
-
-
-def _log_failure(task: asyncio.Task[Any]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("an event for a user could not be sent: %s", error, extra={"event": "publish_failed"})
 
 
 def _nowhere(*_: object) -> None:

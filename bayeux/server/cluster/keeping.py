@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from bayeux.backplane.backplane import Backplane, Places, StaleClaim
 from bayeux.protocol.channel import ChannelName, Kind, parse_channel
 from bayeux.protocol.errors import Unavailable
-from bayeux.server.cluster.checkpoints import Behind, Checkpoint, Ring, behind
+from bayeux.server.cluster.checkpoints import REMEMBERED, Behind, Checkpoint, Ring, behind
 from bayeux.server.cluster.interest import Interest
 from bayeux.server.cluster.records import Kept, Record
 from bayeux.server.steps import Steps
@@ -33,6 +33,9 @@ KEPT_FOR: Final = 60.0
 """Seconds that a session is kept for, besides the time that its client may stay away, since its owner last said so."""
 TOUCH_PERIOD: Final = 20.0
 TOUCHED_AT_ONCE: Final = 500
+PERIOD: Final = 1.0
+"""Seconds between two checkpoints."""
+_LONG_BEGUN: Places = {}
 
 
 class Keeping:
@@ -117,6 +120,7 @@ class Keeping:
             return
         fresh = {name.text: self._begun(session, name) for name in names if name.text not in kept.begun}
         kept.begun.update(fresh)
+        kept.fresh.update(dict.fromkeys(fresh, self._server.clock()))
         try:
             yield self.write(session, kept)
         except BaseException:
@@ -183,6 +187,8 @@ class Keeping:
         for session, kept in self._kept.items():
             if (late := behind(session, kept, self._ring, places)) is not None:
                 found[session.client_id] = late
+            elif kept.base is not None:
+                kept.base = None  # what it was brought with has been acknowledged
         self._ring.add(self._server.clock(), places)
         return Checkpoint(self._number, places, found)
 
@@ -206,7 +212,9 @@ class Keeping:
             return
         self._touch_at = now + TOUCH_PERIOD
         by_ttl: dict[float, list[str]] = {}
-        for session in self._kept:
+        for session, kept in self._kept.items():
+            if kept.fresh:
+                _settle(kept, now - 2 * REMEMBERED * PERIOD)
             by_ttl.setdefault(ttl(session), []).append(session.client_id)
         for seconds, client_ids in by_ttl.items():
             for first in range(0, len(client_ids), TOUCHED_AT_ONCE):
@@ -245,6 +253,15 @@ class Keeping:
     def _begun(self, session: ServerSession, name: ChannelName) -> Places:
         places: Mapping[int, int] = self._backplane.places
         return {each: places[each] for each in self.partitions_of(session, [name]) if each in places}
+
+
+def _settle(kept: Kept, before: float) -> None:
+    """Forget where subscriptions began that are older than all that may be read again: it takes much room."""
+    if kept.base is None:
+        for name in [name for name, at in kept.fresh.items() if at < before]:
+            del kept.fresh[name]
+            if name in kept.begun:
+                kept.begun[name] = _LONG_BEGUN
 
 
 def ttl(session: ServerSession) -> float:

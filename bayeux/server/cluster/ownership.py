@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from bayeux.backplane.backplane import Arrived, Backplane, Claim, JournalGap, Places, StaleClaim
+from bayeux.protocol import json
 from bayeux.protocol.channel import META_HANDSHAKE, parse_channel
 from bayeux.protocol.errors import Unavailable
 from bayeux.protocol.message import Message, Request
@@ -47,6 +48,7 @@ log: logging.Logger = logging.getLogger(__name__)
 HINT_LENGTH: Final = 8
 MAX_NOTES: Final = 100_000
 """Sessions of which it is remembered where they went."""
+LONG_AGO: Final = 3600.0
 PATIENCE: Final = 5.0
 """Seconds for which requests of a session wait that comes or goes, or whose other requests are being processed."""
 CHECKPOINT_KNOWN_FOR: Final = 10.0
@@ -152,6 +154,7 @@ class Ownership:
                 self._keeping.unsettled.pop(client_id, None)
                 return
             session.become(State.HANDSHAKEN)  # its next connect is answered at once, as its client does not know
+            session.begun_at -= LONG_AGO  # no socket of a guest without a cookie was opened together with it
             replays = {} if late is None else late.replays
             if await self._restore(session, kept, base, replays, []):
                 self.taken_over += 1
@@ -227,7 +230,11 @@ class Ownership:
         def join() -> None:
             self._enter(session, kept, names, replays)
             for message in unhooked:
-                fanout.replay(server, session, message, {})
+                fields = json.decode_own(message.json)
+                if session.hooks is not None:
+                    fanout.replay(server, session, message, fields)
+                else:
+                    fanout.deliver(server, message, fields, [session])
             for event, header, name in came:
                 self._publishing.deliver(event, header, name, [session])
 
@@ -312,7 +319,7 @@ class Ownership:
                 if number is None or session.is_over:
                     return None
                 self._let_go_of_connect(session)
-                baggage = Baggage.of(session, dict(self._backplane.places)).packed()
+                baggage = Baggage.of(session, dict(self._backplane.places), server.clock()).packed()
             finally:
                 session.is_batching -= 1
                 if session.queue.is_pressing and not session.is_over:

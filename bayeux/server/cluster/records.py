@@ -43,6 +43,8 @@ class Kept:
     since: int = 0
     restored_at: float = float("-inf")
     users: tuple[str, ...] = ()
+    fresh: dict[str, float] = field(default_factory=dict)
+    """When subscriptions began, on the server's clock, as long as anybody might read from before them."""
 
 
 @dataclass(frozen=True, slots=True)

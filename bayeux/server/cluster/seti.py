@@ -1,8 +1,8 @@
 """People: which users are here and elsewhere, and how to reach them wherever they are.
 
 The application says which session belongs to which user; a user may have sessions on many nodes, a session several
-users. Each node knows of every other how many sessions each user has there: it is told the whole list when the two meet,
-and each change after that.
+users. Each node knows of every other how many sessions each user has there: it is told the whole list when the two
+meet, and each change after that.
 
 Source: CLU-10…14; CometD's Seti.
 """
@@ -136,8 +136,8 @@ class Seti:
         It is a direct delivery (CLU-14, DEL-6): who is not there now does not get it. What is sent by one node to one
         user comes in order.
 
-        Raises ChannelInvalid for a pattern and a meta channel; TypeError for data that JSON cannot say; Unavailable where
-        the store cannot be reached, and some may have got it.
+        Raises ChannelInvalid for a pattern and a meta channel; TypeError for data that JSON cannot say; Unavailable
+        where the store cannot be reached, and some may have got it.
         """
         server, name = self._server, self._server.addressable(channel)
         event: Fields = {"channel": name.text, "data": data}
