@@ -12,6 +12,7 @@ import json
 import logging
 import signal
 import socket
+import sys
 from collections.abc import Callable
 
 from tornado.httpserver import HTTPServer
@@ -28,9 +29,17 @@ log = logging.getLogger(__name__)
 
 _REMINDER = 60.0
 _DUMPED = 50  # channels and sessions
-LEAVING = (signal.SIGTERM, signal.SIGINT)
-HEARD = (*LEAVING, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+HEARD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 """The signals that mean something (OPS-60)."""
+
+
+def is_farewell(number: int) -> bool:
+    """Does this signal end the gateway? HUP does where it says that the terminal has gone."""
+    return number in (signal.SIGTERM, signal.SIGINT) or (number == signal.SIGHUP and _has_terminal())
+
+
+def _has_terminal() -> bool:
+    return sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty()
 
 
 class Run:
@@ -78,7 +87,7 @@ class Run:
             when_ready()
             if self._config.is_development:
                 self._remind()
-            while (number := await self.orders.get()) not in LEAVING:
+            while not is_farewell(number := await self.orders.get()):
                 self._obey(number)
             log.info("stopping", extra={"signal": signal.Signals(number).name})
             return await self._end(self.orders)

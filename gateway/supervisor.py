@@ -30,7 +30,7 @@ from gateway.control import Control, Gone, Refused
 from gateway.failure import ExitCode
 from gateway.observe.families import Family, Merged
 from gateway.operations import NodeUnknown, Operations, Report
-from gateway.run import HEARD, LEAVING
+from gateway.run import HEARD, is_farewell
 from gateway.worker import KINDS, READY, Assignment
 
 log = logging.getLogger(__name__)
@@ -46,6 +46,7 @@ PAUSES = (0.0, 0.1, 0.2, 0.4)
 PATIENCE = 0.5
 """Seconds for an answer that ought to come at once."""
 _BEYOND_SHUTDOWN = 5.0  # seconds for a worker that was told to leave, above those it allows itself
+_ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGKILL)
 _FATAL = (ExitCode.CONFIGURATION, ExitCode.UNAVAILABLE)
 
 
@@ -109,7 +110,7 @@ class Worker:
 
     def signal(self, number: int) -> None:
         """Hand a signal on; one that is starting would die of what it does not hear yet."""
-        if self._process is not None and (self.is_ready or number in (*LEAVING, signal.SIGKILL)):
+        if self._process is not None and (self.is_ready or number in _ENDING):
             with suppress(ProcessLookupError):
                 self._process.send_signal(number)
 
@@ -154,7 +155,7 @@ class Supervisor(Operations):
         keeping = [asyncio.create_task(self._keep(worker)) for worker in self.workers]
         telling = asyncio.create_task(self._tell_when_ready(when_ready))
         try:
-            while (order := await self.orders.get()) not in LEAVING:
+            while not is_farewell(order := await self.orders.get()):
                 self._forward(order)
             log.info("stopping", extra={"signal": signal.Signals(order).name})
             return await self._leave(keeping)

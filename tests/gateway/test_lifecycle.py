@@ -1,12 +1,15 @@
 """The end of a gateway, in the test's own loop."""
 
 import asyncio
+import io
 import json
 import signal
+import sys
 
 import pytest
 
 from gateway.failure import ExitCode
+from gateway.run import is_farewell
 from tests.gateway.conftest import Serve
 
 QUICK = ("drain.notice=10ms", "drain.spread=10ms", "shutdown.timeout=50ms")
@@ -84,3 +87,14 @@ async def test_development_is_warned_of_again_and_again(serve: Serve) -> None:
     served.run._remind()
     assert served.run._reminder is not None
     assert served.run._reminder.when() - asyncio.get_running_loop().time() == pytest.approx(60, abs=1)
+
+
+@pytest.mark.spec("OPS-60")
+@pytest.mark.parametrize("has_terminal", [True, False])
+def test_hup_ends_only_what_was_started_in_a_terminal(monkeypatch: pytest.MonkeyPatch, has_terminal: bool) -> None:
+    stdin = io.StringIO()
+    monkeypatch.setattr(stdin, "isatty", lambda: has_terminal)
+    monkeypatch.setattr(sys, "stdin", stdin)
+    assert is_farewell(signal.SIGHUP) is has_terminal
+    assert is_farewell(signal.SIGTERM)
+    assert not is_farewell(signal.SIGUSR2)

@@ -12,6 +12,8 @@ from tornado.httpclient import HTTPRequest
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from bayeux.client.client import BayeuxClient
+from bayeux.client.errors import RequestRefused
+from bayeux.client.replay import ALL_RETAINED
 from bayeux.protocol.errors import Unavailable
 from gateway.auth.http_sessions import COOKIE
 from gateway.node import NodeOperations
@@ -146,6 +148,37 @@ async def test_a_wildcard_shows_only_what_is_granted_wherever_the_session_lives(
             await node.publish_to("Agent1", "/v2/me", "for Agent1")
         here.gateway.server.publish("/demo/open", "the end")
         assert await second.until("the end") == ["for Agent1", "for Agent1", "the end"]
+
+
+@pytest.mark.spec("OPS-72")
+async def test_publishing_without_redis_is_refused_for_now(
+    pair: tuple[Served, Served], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, _ = pair
+
+    async def away(*_: object, **more: object) -> None:
+        raise Unavailable
+
+    monkeypatch.setattr(here.gateway.backplane, "publish", away)
+    answer = await here.publish_to("Agent1", "/v2/me")
+    assert answer.code == 503
+    assert answer.headers["Retry-After"] == "2"
+    async with here.client(user="Agent1") as client:
+        with pytest.raises(RequestRefused, match="503"):
+            await client.publish("/demo/hello", 1)
+
+
+@pytest.mark.spec("RPL-1", "RPL-12", "OPS-42")
+async def test_what_one_node_kept_is_replayed_by_the_other(serve: Serve, redis: RedisServer) -> None:
+    redis.ask("FLUSHALL")
+    kept = {"GATEWAY_RETENTION": '[{"channel": "/demo/**", "events": 2}]'}
+    here, there = [await serve((f"redis={redis.url}",), environment=kept) for _ in range(2)]
+    async with here.client(user="Agent1") as publisher:
+        for number in range(4):
+            await publisher.publish("/demo/news", number)
+    reader = there.client(user="Agent2")
+    async with reader, await reader.subscribe("/demo/news", replay=ALL_RETAINED) as news:
+        assert [(await anext(news)).data for _ in range(2)] == [2, 3]
 
 
 async def kick(served: Served, token: str = TOKEN) -> Any:

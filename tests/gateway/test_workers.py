@@ -130,6 +130,20 @@ def test_a_worker_that_dies_again_and_again_ends_the_gateway(start: Start, redis
     assert served.process.end() == 1
 
 
+@pytest.mark.spec("OPS-45", "OPS-51")
+def test_a_worker_that_hangs_is_told_and_asked_in_vain(start: Start, redis: RedisServer) -> None:
+    """Operators get an answer all the same, and soon."""
+    served = gateway(start, redis)
+    stopped = served.workers()["1"]["pid"]
+    os.kill(stopped, signal.SIGSTOP)
+    assert served.workers()["1"] == {"worker": "1", "pid": stopped, "state": "silent"}
+    assert served.is_ready()
+    assert "does not answer" in served.ask("/health/ready")[1]
+    assert served.ask("/metrics")[0] == 200
+    os.kill(stopped, signal.SIGCONT)
+    served.until(lambda: served.workers()["1"]["state"] == "ready")
+
+
 @pytest.mark.spec("OPS-45")
 def test_workers_without_their_supervisor_leave(start: Start, redis: RedisServer) -> None:
     """Else they would keep the port from the next one."""
