@@ -35,11 +35,13 @@ class Store:
         url: of them.
         port: of the one that can be reached through a proxy; 0 where servers name each other's addresses.
         forget: lose all data.
+        prefix: the only one that the account may use; else each test has one of its own.
     """
 
     url: str
     port: int
     forget: Callable[[], object]
+    prefix: str = ""
 
 
 @contextmanager
@@ -53,7 +55,7 @@ def single() -> Iterator[Store]:
 def secure() -> Iterator[Store]:
     """With TLS, and an account of few rights."""
     with secure_redis() as secure:
-        yield Store(secure.url, secure.server.port, lambda: secure.server.ask("FLUSHALL"))
+        yield Store(secure.url, secure.server.port, lambda: secure.server.ask("FLUSHALL"), "bayeux")
 
 
 @contextmanager
@@ -101,7 +103,9 @@ class NodesOnRedis:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._prefix = f"bayeux-{next(_PREFIXES)}"
+        self._prefix = store.prefix or f"bayeux-{next(_PREFIXES)}"
+        if store.prefix:
+            store.forget()
         self._stack = AsyncExitStack()
 
     async def node(self, name: str = "", *, is_reachable: bool = True) -> RedisMember:

@@ -85,8 +85,8 @@ class RedisBackplane:
         self.link: Link = self._link.tally
         """Counters, for metrics."""
         offer = Offer(random_bytes)
-        self._publishing = Publishing(self._link, keys, offer, id, journal)
         journals = Journals(self._link, keys, offer, self.link)
+        self._publishing = Publishing(self._link, keys, offer, journals, id, partitions, journal)
         self._receiving = Receiving(
             self._link, keys, journals, given=self._given, lost=self._lost, tally=self.link, look=look
         )

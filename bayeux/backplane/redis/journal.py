@@ -6,6 +6,7 @@ Source: OPS-74, SEC-80.
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +17,8 @@ from bayeux.backplane.redis.keys import Keys
 from bayeux.backplane.redis.link import RedisLink, Word
 from bayeux.backplane.redis.refusals import refuse
 from bayeux.backplane.redis.state import Offer
+
+log: logging.Logger = logging.getLogger(__name__)
 
 SLICE: Final = 256
 """Events that are read at once."""
@@ -86,6 +89,12 @@ class Journals:
         """
         words: list[Word] = [*self._offer.words(), epoch, place]
         renewed, begins = await self._link.run(scripts.RENEW, [self._keys.state(partition)], words)
+        if renewed != epoch.encode() and int(begins) > place:
+            log.warning(
+                "the store lost events that were published: partition %d goes on in another epoch",
+                partition,
+                extra={"event": "backplane_data_lost", "partition": partition},
+            )
         return renewed.decode(), int(begins)
 
     def _share(self, partition: int, first: int, done: asyncio.Task[Slice]) -> None:

@@ -268,11 +268,6 @@ class Receiving:
         epoch, newest = found.epoch, found.newest
         if epoch == partition.epoch:
             epoch, newest = await self._journals.renew(partition.number, epoch, max(partition.feed.place, newest))
-            log.warning(
-                "the store lost events that were published: partition %d goes on in another epoch",
-                partition.number,
-                extra={"event": "backplane_data_lost", "partition": partition.number},
-            )
         partition.epoch = epoch
         partition.feed.start_over(newest)
 

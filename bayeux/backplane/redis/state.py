@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from itertools import count
 from typing import Final
 
 from bayeux.protocol.client_id import RandomBytes
@@ -10,17 +10,20 @@ from bayeux.protocol.client_id import RandomBytes
 STATE_TTL: Final = 7 * 24 * 3600.0
 """Seconds a partition that nobody listens or publishes to is known; then it begins another epoch."""
 
+_TTL = int(STATE_TTL * 1000)
 
-@dataclass(frozen=True, slots=True)
+
 class Offer:
     """The first two words of those scripts.
 
     Args:
-        random_bytes: makes epochs.
+        random_bytes: makes a node's epochs differ from those of others; among its own it counts.
     """
 
-    random_bytes: RandomBytes
+    def __init__(self, random_bytes: RandomBytes) -> None:
+        self._base = random_bytes(5).hex()
+        self._number = count()
 
     def words(self) -> tuple[str, int]:
         """An epoch never used before, and how long the state is kept, in milliseconds."""
-        return self.random_bytes(5).hex(), int(STATE_TTL * 1000)
+        return f"{self._base}{next(self._number):x}", _TTL

@@ -132,6 +132,25 @@ async def test_a_store_that_went_back_is_told_as_a_gap_also_if_others_took_the_p
         assert not seen.events
 
 
+@pytest.mark.expected_logs("the store lost events that were published")
+@pytest.mark.spec("OPS-74", "RPL-2")
+async def test_a_store_that_went_back_is_found_out_by_a_publisher_where_nobody_listens(
+    join: Join, server: RedisServer
+) -> None:
+    one, _ = await join(server.url)
+    keys, partition = one._receiving._keys, one.partition_of(CHANNEL)
+    one.ignore([partition])
+    positions = [await one.publish(CHANNEL, b"", b"%d" % n, Retention(events=9)) for n in range(3)]
+    server.ask("HINCRBY", keys.state(partition), "place", -2)
+    server.ask("DEL", keys.journal(partition), *keys.history(partition, CHANNEL))
+    await one.publish(CHANNEL, b"", b"takes a place")
+    last = await one.publish(CHANNEL, b"", b"last", Retention(events=9))
+    assert positions[-1] is not None
+    assert last is not None
+    assert last.epoch != positions[-1].epoch
+    assert last.offset > positions[-1].offset
+
+
 async def test_many_who_rewind_at_once_share_what_they_read(join: Join, server: RedisServer) -> None:
     one, ears = await join(server.url)
     for n in range(600):
