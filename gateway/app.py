@@ -5,10 +5,12 @@ Source: OPS-25, OPS-40, OPS-46, OPS-48, AG-14, CM-4.
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from tornado.httpserver import HTTPServer
 
+from bayeux.backplane.backplane import NodeInfo
 from bayeux.backplane.interface import Retention
 from bayeux.backplane.redis.backplane import RedisBackplane
 from bayeux.backplane.redis.topology import Topology
@@ -34,6 +36,8 @@ from gateway.observe.loop_lag import LoopLag
 from gateway.observe.metrics import Metrics
 from gateway.observe.reach import Reach
 from gateway.operations import Operations
+
+log = logging.getLogger(__name__)
 
 _MAXIMUM_BODY = 1024 * 1024  # SEC-L9
 
@@ -71,7 +75,8 @@ class Gateway:
         self.lag = LoopLag()
         self.health = Health(self.lag)
         if self.backplane is not None:
-            Cluster(self.server, self.backplane)
+            cluster = Cluster(self.server, self.backplane)
+            cluster.listeners.node_joined.append(self._expect_other_name)
             self.agents.shared = SharedSessions(
                 self.agents.http_sessions, self.backplane.sessions, self.backplane.node.id
             )
@@ -143,6 +148,15 @@ class Gateway:
             websocket=bayeux.websocket.as_overrides(),
             identify=self.agents.identify,
         )
+
+    def _expect_other_name(self, node: NodeInfo) -> None:
+        """OPS-46: of two that are called the same, others would take each for the successor of the other."""
+        if self.backplane is not None and node.name == self.backplane.node.name:
+            log.error(
+                "another node is called %s, too: give each gateway its own backplane.name",
+                node.name,
+                extra={"other": node.url},
+            )
 
     def _renew_http_session(self, session: ServerSession | None, message: Message) -> None:
         """AG-14: a live connect keeps the HTTP session of its browser alive."""

@@ -18,7 +18,7 @@ from bayeux.client.client import BayeuxClient
 from gateway.__main__ import main
 from gateway.app import Gateway
 from gateway.config import Sources, load
-from gateway.lifecycle import make_run
+from gateway.lifecycle import make_run, name_of
 from gateway.run import Run
 from gateway.sockets import address_of, bound
 from tests.gateway.process import Process, Start
@@ -75,7 +75,8 @@ async def serve() -> AsyncIterator[Serve]:
             )
         )
         with bound(loaded.config.listen.public, "") as public, bound(loaded.config.listen.internal, "") as internal:
-            gateway = Gateway(loaded.config, url=f"http://{address_of(internal)}")
+            name = name_of(loaded.config, address_of(internal))
+            gateway = Gateway(loaded.config, name=name, url=f"http://{address_of(internal)}")
             run = make_run(gateway, public.dup(), internal.dup(), TOKEN)
         await run.start()
         runs.append((gateway, run))

@@ -181,6 +181,19 @@ async def test_what_one_node_kept_is_replayed_by_the_other(serve: Serve, redis: 
         assert [(await anext(news)).data for _ in range(2)] == [2, 3]
 
 
+@pytest.mark.spec("OPS-46")
+@pytest.mark.expected_logs("another node is called twin, too: give each gateway its own backplane.name")
+async def test_two_gateways_of_one_name_are_told(
+    serve: Serve, redis: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    redis.ask("FLUSHALL")
+    for _ in range(2):
+        await serve((f"redis={redis.url}", "backplane.name=twin"))
+    async with asyncio.timeout(10):
+        while "another node is called twin" not in caplog.text:  # noqa: ASYNC110 (they find each other by themselves)
+            await asyncio.sleep(0.02)
+
+
 async def kick(served: Served, token: str = TOKEN) -> Any:
     answer = await served.get(
         "/internal/kick",
