@@ -22,6 +22,7 @@ from tests.support.redis_server import (
     HOST,
     MASTER,
     PASSWORD,
+    RedisCluster,
     RedisServer,
     Sentinels,
     free_ports,
@@ -308,6 +309,27 @@ async def test_server_may_come_after_its_nodes(connect: Connect) -> None:
         assert node.told.log == [f"+{channel}", "connected"]
         await node.link.call("XADD", f"{channel}:lane", "*", "a", "b")
         await until(lambda: read)
+        assert await hears(node, channel)
+        await node.link.stop()
+
+
+@pytest.mark.spec("OPS-48", "OPS-70")
+async def test_cluster_may_come_after_its_nodes(cluster: RedisCluster, connect: Connect) -> None:
+    """Nothing is known of it at first; what is asked for before is there when its map can be read."""
+    async with FaultProxy(cluster.masters[0].port) as between:
+        await between.cut()
+        node = connect(f"redis+cluster://{HOST}:{between.port}")
+        await node.link.start()
+        channel, read = fresh(), list[Entries]()
+        node.link.follow(f"{channel}:lane", read.append)
+        with pytest.raises(StoreUnavailable, match=f"{between.port}: no server tells its map"):
+            await node.link.call("GET", channel)
+        with pytest.raises(StoreUnavailable, match=str(between.port)):
+            await node.link.subscribe([channel])
+        between.heal()
+        await node.until_connected()
+        await node.link.call("XADD", f"{channel}:lane", "*", "a", "b")
+        await until(lambda: read and f"+{channel}" in node.told.log)
         assert await hears(node, channel)
         await node.link.stop()
 
