@@ -93,6 +93,10 @@ class Membership:
         self._joined: dict[str, NodeInfo] = {}
         self._greeted: set[str] = set()
         """Whom we said hello since we last looked who is there."""
+        self._replaced: dict[str, tuple[str, float]] = {}
+        """Whom another one of their name replaced: that name, and when."""
+        self._ambiguous: set[str] = set()
+        """Names that several nodes bear at once."""
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def start(self) -> None:
@@ -158,7 +162,9 @@ class Membership:
         if node.id in self._joined or node.id == self._node.id:
             return
         for other in [other for other in self._joined.values() if other.name == node.name]:
-            self._forget(other.id, "left")  # CLU-2
+            if node.name not in self._ambiguous:
+                self._replaced[other.id] = node.name, self._clock()
+                self._forget(other.id, "left")  # CLU-2
         self._joined[node.id] = node
         self._told.node_joined(node)
 
@@ -192,13 +198,29 @@ class Membership:
             return  # nobody could answer us
         found = await self._link.run(scripts.LOOK, [self._keys.nodes], [self._node.id, int(self._lease.lasts * 1000)])
         ids = {id.decode("ascii", "replace") for id in found}
-        self._greeted = {id for id in ids - self._joined.keys() - {self._node.id} if is_node_id(id)}
+        self._forgive(ids)
+        unknown = ids - self._joined.keys() - self._replaced.keys() - {self._node.id}
+        self._greeted = {id for id in unknown if is_node_id(id)}
         known = list(self._joined)
         alive = await asyncio.gather(*(self.is_alive(id) for id in known))
         for id, is_alive in zip(known, alive, strict=True):
             if not is_alive:
                 self._forget(id, "lost")
         await asyncio.gather(*(self._say(id, [Word.HELLO]) for id in self._greeted))
+
+    def _forgive(self, ids: set[str]) -> None:
+        """Who was replaced and is still here has not died: two are called the same."""
+        for id, (name, at) in tuple(self._replaced.items()):
+            if self._clock() < at + 2 * self._lease.lasts:
+                continue
+            del self._replaced[id]
+            if id in ids and name not in self._ambiguous:
+                self._ambiguous.add(name)
+                log.warning(
+                    "several nodes are called %s: give each a name of its own, or a restart is noticed late",
+                    name,
+                    extra={"event": "backplane_name_twice", "node": name},
+                )
 
     async def _say(self, node: str, words: Sequence[Word]) -> None:
         """What is not heard is said again at the next look."""

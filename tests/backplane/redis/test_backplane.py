@@ -261,6 +261,86 @@ async def test_each_knows_the_other_before_his_first_message_comes(join: Join, s
     assert seen == [f"joined {two.node.id}", f"message {two.node.id}"]
 
 
+@pytest.mark.expected_logs("several nodes are called twin")
+@pytest.mark.spec("CLU-2")
+async def test_two_nodes_of_one_name_are_warned_of_and_both_known(join: Join, server: RedisServer) -> None:
+    lease = Lease(lasts=0.5, renewed=0.1)
+    one, ears = await join(server.url, lease=lease)
+    twins = [await join(server.url, lease=lease, name="twin") for _ in range(2)]
+    await eventually(lambda: {node.id for node in one.nodes} == {twin.node.id for twin, _ in twins})
+    told = [what for _, what in ears.company]
+    await asyncio.sleep(0.5)
+    assert [what for _, what in ears.company] == told
+
+
+@pytest.mark.spec("OPS-72", "OPS-74")
+async def test_a_server_that_restarts_without_its_data_is_gone_on_with(join: Join, own_server: RedisServer) -> None:
+    one, ears = await join(own_server.url)
+    two, _ = await join(own_server.url)
+    await two.publish(CHANNEL, b"", b"1")
+    await eventually(lambda: ears.events and one.nodes)
+    own_server.kill()
+    await eventually(lambda: ears.links == [True, False])
+    with pytest.raises(Unavailable):
+        await two.publish(CHANNEL, b"", b"lost")
+    own_server.start()
+    await eventually(lambda: ears.links[-1] and two.is_connected)
+    assert len(ears.gaps) == 1
+    await two.publish(CHANNEL, b"", b"2")
+    await eventually(lambda: ears.payloads == [b"1", b"2"])
+    await two.send(one.node.id, b"hello")
+    await eventually(lambda: ears.messages)
+    await eventually(lambda: one.nodes and two.nodes)
+
+
+@pytest.mark.spec("OPS-72", "OPS-74")
+async def test_a_server_that_stood_still_loses_nothing(join: Join, own_server: RedisServer) -> None:
+    timing = Timing(reply=0.5, patience=1.0, most_pause=0.3)
+    one, ears = await join(own_server.url, timing=timing)
+    two, _ = await join(own_server.url, timing=timing)
+    accepted: list[bytes] = []
+
+    async def publish() -> None:
+        for n in itertools.count():
+            await asyncio.sleep(0.02)
+            try:
+                await two.publish(CHANNEL, b"", b"%d" % n)
+            except Unavailable:
+                continue
+            accepted.append(b"%d" % n)
+            if len(accepted) == 60:
+                return
+
+    busily = asyncio.create_task(publish())
+    await eventually(lambda: len(accepted) > 5)
+    own_server.freeze()
+    await asyncio.sleep(3)
+    own_server.thaw()
+    await busily
+    await eventually(lambda: accepted[-1] in ears.payloads and one.is_connected)
+    assert len(ears.payloads) == len(set(ears.payloads))
+    assert set(accepted) <= set(ears.payloads)
+    assert not ears.gaps
+
+
+@pytest.mark.spec("OPS-73", "OPS-74")
+async def test_a_silent_link_is_dropped_and_what_it_swallowed_is_filled_in(join: Join, server: RedisServer) -> None:
+    """What goes to Redis arrives, what comes from there does not: no connection breaks."""
+    timing = Timing(reply=0.5, probe=0.3, patience=2.0, most_pause=0.3)
+    async with FaultProxy(server.port) as proxy:
+        deaf, ears = await join(f"redis://{HOST}:{proxy.port}", timing=timing)
+        two, _ = await join(server.url)
+        proxy.swallow(Way.TO_CLIENT)
+        for n in range(10):
+            await two.publish(CHANNEL, b"", b"%d" % n)
+        await eventually(lambda: ears.links == [True, False])
+        assert not ears.events
+        proxy.heal()
+        await eventually(lambda: ears.links[-1])
+        assert ears.payloads == [b"%d" % n for n in range(10)]
+        assert deaf.link.reconnects
+
+
 @pytest.mark.spec("CLU-1")
 async def test_a_lease_ends_for_its_node_before_it_ends_for_others(join: Join, server: RedisServer) -> None:
     one, _ = await join(server.url)
