@@ -674,6 +674,8 @@ class BayeuxServer:
 
     def expire(self, session: ServerSession) -> None:
         """Its client stayed away (SES-6)."""
+        if self.cluster is not None and self.cluster.is_fenced:
+            return  # it could not have been heard
         ending.let_happen(self, session, Happening.EXPIRE)
 
     def leaving_interval(self) -> float | None:

@@ -1,8 +1,6 @@
 """One node of several that serve as one: what the server asks before it does something, and what other nodes say.
 
-Owns the beginning and the end of this node's part, the fence around it, and which module is given what comes. A node
-that cannot prove to be alive serves no session: others may have claimed them. Once it can, it lets go of those that
-were claimed, and goes on with the rest.
+Owns the beginning and the end of this node's part, and which of its modules is given what comes.
 
 ::
 
@@ -23,15 +21,27 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from bayeux.backplane.backplane import Arrived, Backplane, NodeInfo, StaleClaim
+from bayeux.protocol import advice as advices
 from bayeux.protocol import json
 from bayeux.protocol.channel import ChannelName, parse_channel
 from bayeux.protocol.effects import EndReason
+from bayeux.protocol.encoded import NOTHING
 from bayeux.protocol.errors import Unavailable
 from bayeux.protocol.hooks import Registry
-from bayeux.protocol.message import Fields, Message, Request, asks_for, is_handshake, subscriptions_of
+from bayeux.protocol.message import (
+    Fields,
+    Message,
+    Request,
+    asks_for,
+    failed,
+    is_handshake,
+    reply_to,
+    subscriptions_of,
+)
 from bayeux.protocol.transitions import Happening
 from bayeux.server import publication
 from bayeux.server.cluster.checkpoints import Behind
+from bayeux.server.cluster.fence import Fence
 from bayeux.server.cluster.interest import Interest
 from bayeux.server.cluster.keeping import PERIOD, Keeping
 from bayeux.server.cluster.ownership import Ownership
@@ -50,9 +60,11 @@ if TYPE_CHECKING:
 
 log: logging.Logger = logging.getLogger(__name__)
 
-WATCH_PERIOD: Final = 0.25
-"""Seconds between two looks at the lease; much less than a lease has."""
-ATTEMPTS: Final = 5
+PATIENCE: Final = 2.0
+"""Seconds for which a request waits until it is clear whose session it is."""
+POLL_PATIENCE: Final = 10.0
+"""The same for connects, which are there to wait."""
+LONGEST_PAUSE: Final = 0.25
 ASK_TIMEOUT: Final = 10.0
 RETRY_PERIOD: Final = 0.1
 CLOSE_RESTART: Final = 1012  # RFC 6455: the client may connect again at once
@@ -88,9 +100,6 @@ class Cluster:
         self.hint: str = backplane.node.id
         """What the clientIds of this node begin with."""
         self._server = server
-        self._good_until = float("-inf")
-        self._is_verifying = False
-        self._is_leaving = False
         self._tasks: set[asyncio.Task[Any]] = set()
         self._loops: list[asyncio.Task[Any]] = []
         self._asked: dict[int, tuple[str, asyncio.Future[Sequence[Any] | None]]] = {}
@@ -102,6 +111,13 @@ class Cluster:
         self.publishing = Publishing(server, backplane)
         self.keeping = Keeping(server, backplane, self.interest, self._soon, self._lost)
         self.ownership = Ownership(server, backplane, self.interest, self.keeping, self.publishing)
+        self.fence = Fence(
+            backplane,
+            server.clock,
+            let_go=self._let_go_of_lost,
+            go_on=self._go_on,
+            send_away=self._send_everyone_away,
+        )
         self.relay = Relay(server, backplane.send, self._post)
         self.seti: Seti = Seti(server, backplane, self._soon, self.keeping.keep_users)
         """People: who is there, on which node, and how to reach them."""
@@ -135,14 +151,13 @@ class Cluster:
 
     async def start(self) -> None:
         """Reach the store and join; where it is down that goes on in the background (OPS-48)."""
-        self._is_leaving = self.keeping.is_leaving = False
+        self.keeping.is_leaving = False
         if self._server.recovery is not None:
             self._server.recovery.keep_in(self.backplane.history)
         await self.backplane.start(self)
-        self._good_until = self.backplane.lease_until
-        self._is_verifying = self._server.clock() >= self._good_until
+        self.fence.open()
         create_task = asyncio.get_running_loop().create_task
-        self._loops = [create_task(self._watch_lease()), create_task(self._keep())]
+        self._loops = [create_task(self.fence.watch()), create_task(self._keep())]
 
     async def leave(self) -> None:
         """Serve no more; what the others need to go on with this node's sessions is written (OPS-62)."""
@@ -151,7 +166,8 @@ class Cluster:
         await asyncio.gather(*self._loops, return_exceptions=True)
         with suppress(Unavailable):
             await self.keeping.write_checkpoint()
-        self._is_leaving = self.keeping.is_leaving = True
+        self.fence.close()
+        self.keeping.is_leaving = True
 
     async def stop(self) -> None:
         """Leave the cluster."""
@@ -164,18 +180,7 @@ class Cluster:
     @property
     def is_fenced(self) -> bool:
         """Others may have claimed the sessions of this node, as far as it knows: it must not serve them."""
-        if self._is_verifying or self._is_leaving:
-            return True
-        if self._server.clock() < self._good_until:
-            return False
-        # The lease may have been taken again since, but there was a time without one.
-        self._is_verifying = True
-        log.warning(
-            "this node was without its lease: it serves no session until it knows which of them others have claimed",
-            extra={"event": "fenced"},
-        )
-        self._soon(self._send_everyone_away())
-        return True
+        return self.fence.is_up
 
     def is_here(self, fields: Fields, transport: Transport) -> bool:
         """Whether a request is to be processed by this node, as far as its first message tells."""
@@ -196,10 +201,9 @@ class Cluster:
 
         Raises HandshakeNotAlone, BatchTooLarge.
         """
-        if self.is_fenced:
-            _refuse(transport)
-            return None
         self._server.expect_whole(messages, context)
+        if self.is_fenced:
+            return self._route_later(messages, transport, context)
         return self._server.create_task(self._route(messages, transport, context))
 
     def connection_lost(self, transport: Transport) -> None:
@@ -209,6 +213,11 @@ class Cluster:
     def before_begin(self, session: ServerSession, message: Message) -> Steps[None]:
         """A handshake was accepted: keep its session. Raises Unavailable."""
         yield from self.keeping.begin(session)
+        try:
+            self._server.admission.admit_session(session)  # others may have come meanwhile
+        except Unavailable:
+            self.keeping.end(session, is_elsewhere=False)
+            raise
 
     def before_subscribe(self, session: ServerSession, message: Message) -> Steps[None]:
         """A subscribe was granted. Raises Unavailable."""
@@ -323,33 +332,74 @@ class Cluster:
         """See ``Receiver``."""
         self._has_warned = False
         self.interest.look()
+        if not self.is_fenced:  # else it is done before the fence comes down
+            self._soon(self._let_go_of_lost())
 
     def disconnected(self) -> None:
         """See ``Receiver``."""
         log.info("the store of the cluster cannot be reached", extra={"event": "backplane_lost"})
 
+    # A request that comes while the fence is up ---------------------------------------------------------------
+
+    def _route_later(
+        self, messages: Sequence[Fields], transport: Transport, context: Context
+    ) -> asyncio.Task[Any] | None:
+        """Connects wait, all else is refused: its client can try again (OPS-72)."""
+        if self.fence.is_closed or not _is_poll(messages):
+            self._refuse(messages, transport, context)
+            return None
+        task = self._server.create_task(self._route_when_down(messages, transport, context))
+        return None if transport.streaming else task  # a socket is read on meanwhile
+
+    async def _route_when_down(self, messages: Sequence[Fields], transport: Transport, context: Context) -> None:
+        serves = await self.fence.wait()
+        if transport.closed:
+            return
+        if not serves:
+            self._refuse(messages, transport, context)
+        elif (task := self._server.handle(messages, transport, context)) is not None:
+            await task
+
+    def _refuse(self, messages: Sequence[Fields], transport: Transport, context: Context) -> None:
+        """Nobody knows whether they will be processed, or were; a client that polls goes to another node, perhaps."""
+        if not _is_poll(messages) and not self.fence.is_closed:
+            transport.send(NOTHING, [self._refusal(fields, context) for fields in messages])
+        elif transport.streaming:
+            transport.close(CLOSE_RESTART, "Try again")
+        else:
+            transport.dismiss(UNAVAILABLE)
+
+    def _refusal(self, fields: Fields, context: Context) -> bytes:
+        error, request = Unavailable(), Request.HANDSHAKE if is_handshake(fields) else None
+        advice = advices.for_failure(error, request, context.options, self._server.admission.pause())
+        return json.encode(failed(reply_to(fields), error, advice))
+
     # A request for another node ------------------------------------------------------------------------------
 
     async def _route(self, messages: Sequence[Fields], transport: Transport, context: Context) -> None:
         client_id = messages[0]["clientId"]
-        try:
-            for attempt in range(ATTEMPTS):
-                if attempt:
-                    await asyncio.sleep(0.01 * attempt)
+        is_poll = _is_poll(messages)
+        loop = asyncio.get_running_loop()
+        until, pause = loop.time() + (POLL_PATIENCE if is_poll else PATIENCE), 0.0
+        while not transport.closed:
+            try:
                 await self.ownership.settled(client_id)
-                if transport.closed:
-                    return
-                if self.is_fenced:
+                if self.is_fenced and not (is_poll and await self.fence.wait()):
                     break
                 if self._server.sessions.find(client_id) is not None:
                     await self._process(messages, transport, context)
                     return
                 if await self._process_elsewhere(client_id, messages, transport, context):
                     return
-        except (Unavailable, StaleClaim):
-            pass
+            except (Unavailable, StaleClaim):
+                if not is_poll:
+                    break
+            if loop.time() >= until:
+                break
+            pause = min(LONGEST_PAUSE, pause + 0.01)
+            await asyncio.sleep(pause)
         if not transport.closed:
-            _refuse(transport)
+            self._refuse(messages, transport, context)
 
     async def _process_elsewhere(
         self, client_id: str, messages: Sequence[Fields], transport: Transport, context: Context
@@ -373,7 +423,7 @@ class Cluster:
         if outcome is Outcome.LEAVING:
             return await self._move_here(owner, client_id, messages, transport, context)
         if outcome is Outcome.LOST:
-            if all(asks_for(Request.CONNECT, fields) for fields in messages):
+            if _is_poll(messages):
                 return False
             raise Unavailable  # nobody knows what the owner did with it
         if outcome is Outcome.ELSEWHERE:
@@ -481,7 +531,7 @@ class Cluster:
             if not isinstance(client_id, str):
                 raise Unreadable("a request for no session")
             await self.ownership.settled(client_id)
-            if self.is_fenced:
+            if self.is_fenced and not await self.fence.wait():
                 self.relay.refuse(sender, number, Outcome.BUSY)
                 return
             if self._server.sessions.find(client_id) is None and is_certain:
@@ -548,43 +598,27 @@ class Cluster:
     def _lost(self, session: ServerSession) -> None:
         self.ownership.end_here(session)
 
-    async def _send_everyone_away(self) -> None:
+    def _send_everyone_away(self) -> None:
         """Clients go to nodes that may serve them, and need not wait here for what will not come."""
         self.relay.give_up()
         for session in self.keeping:
-            held_by, socket = session.held_by, session.transport
-            if held_by is not None and not held_by.streaming and not held_by.closed:
-                held_by.dismiss(UNAVAILABLE)
-                self._server.connection_lost(held_by)
+            socket = session.transport
+            self.ownership.let_go_of_connect(session, UNAVAILABLE)
             if socket is not None and not socket.closed:
                 socket.close(CLOSE_RESTART, "Try again")
 
-    async def _watch_lease(self) -> None:
-        """See to it that a time without a lease does not pass unnoticed."""
-        while True:
-            if not self.is_fenced:
-                self._good_until = self.backplane.lease_until
-            elif self._is_verifying and self._server.clock() < self.backplane.lease_until:
-                await self._verify()
-            left = self._good_until - self._server.clock()
-            await asyncio.sleep(min(WATCH_PERIOD, max(0.01, left / 4)))
+    async def _let_go_of_lost(self) -> None:
+        for session in await self.keeping.find_lost():
+            if not self.ownership.is_unsettled(session.client_id):
+                self.ownership.end_here(session)
 
-    async def _verify(self) -> None:
-        """The lease stands again: let go of what others have claimed meanwhile."""
-        until = self.backplane.lease_until
-        try:
-            lost = await self.keeping.find_lost()
-        except Unavailable:
-            return
-        for session in lost:
-            self.ownership.end_here(session)
-        if self._server.clock() < until:
-            self._good_until = until
-            self._is_verifying = False
-            log.warning("this node serves again", extra={"event": "unfenced", "lost": len(lost)})
-            for session in self.keeping:
-                if session.queue.is_pressing:
-                    self._server.flusher.mark(session)
+    def _go_on(self) -> None:
+        """Nobody's time was up while nobody could be heard."""
+        now = self._server.clock()
+        for session in self.keeping:
+            session.touch(now)
+            if session.queue.is_pressing:
+                self._server.flusher.mark(session)
 
     async def _keep(self) -> None:
         while True:
@@ -619,12 +653,9 @@ async def _quietly(coroutine: Coroutine[Any, Any, Any]) -> None:
         log.exception("work for the cluster failed")
 
 
-def _refuse(transport: Transport) -> None:
-    """The client may try again soon, perhaps at another node."""
-    if transport.streaming:
-        transport.close(CLOSE_RESTART, "Try again")
-    else:
-        transport.dismiss(UNAVAILABLE)
+def _is_poll(messages: Sequence[Fields]) -> bool:
+    """They are connects: what comes of them twice is what comes of them once."""
+    return all(asks_for(Request.CONNECT, fields) for fields in messages)
 
 
 def _nowhere(*_: object) -> None:

@@ -174,6 +174,8 @@ class Keeping:
                 log.info("a session was claimed by another node", extra={"event": "claim_lost"})
                 self._lost(session)
                 raise Unavailable from None
+            if self._kept.get(session) is not kept:
+                return  # it ended meanwhile
             # The store has lost its data, not we our session.
             kept.number = await sessions.create(session.client_id, self._backplane.node.id, record, ttl(session))
 

@@ -309,7 +309,7 @@ class Ownership:
         with self._settling(client_id):
             session.is_batching += 1
             try:
-                self._let_go_of_connect(session)
+                self.let_go_of_connect(session)
                 if not await _is_idle(session):
                     return None
                 late = self._keeping.base_of(session, kept)
@@ -318,7 +318,7 @@ class Ownership:
                 number = await self._claim_for(session, kept, node, record)
                 if number is None or session.is_over:
                     return None
-                self._let_go_of_connect(session)
+                self.let_go_of_connect(session)
                 baggage = Baggage.of(session, dict(self._backplane.places), server.clock()).packed()
             finally:
                 session.is_batching -= 1
@@ -331,11 +331,17 @@ class Ownership:
 
     def end_here(self, session: ServerSession) -> None:
         """Another node has claimed it."""
+        self.let_go_of_connect(session, 503)
         let_happen(self._server, session, Happening.MOVE)
 
-    def _let_go_of_connect(self, session: ServerSession) -> None:
-        attachment.dismiss_held(self._server, session)
+    def let_go_of_connect(self, session: ServerSession, status: int | None = None) -> None:
+        """End the request that is held for it with this HTTP status; as one that was replaced, if none is given."""
+        held_by = attachment.let_go(self._server, session)
+        if held_by is not None and not held_by.closed:
+            held_by.dismiss(status or session.options.duplicate_meta_connect_http_code)
         session.lose_held_connect(self._server.clock())
+        if not session.is_over:
+            self._server.watch(session)
 
     async def _claim_for(self, session: ServerSession, kept: Kept, node: str, record: bytes) -> int | None:
         """Let another node have it; None if somebody else has it already, or it stays here."""
