@@ -22,8 +22,8 @@ from bayeux.backplane.redis.line import Line
 from bayeux.backplane.redis.timing import Timing
 
 
-class Owner(Protocol):
-    """Whom a shard serves; plain functions."""
+class Hearer(Protocol):
+    """For whom a shard listens; plain functions."""
 
     def wanted_at(self, shard: Shard) -> Sequence[str]:
         """The channels that are to be heard there."""
@@ -36,6 +36,13 @@ class Owner(Protocol):
 
     def taken(self, shard: Shard, channels: Sequence[str]) -> None:
         """No more heard here: their slots have moved, perhaps to and fro."""
+
+    def lost(self, shard: Shard) -> None:
+        """None of them is heard any more; they will be asked for again."""
+
+
+class Owner(Protocol):
+    """Who knows a shard's place among others; plain functions."""
 
     def is_sharded_by(self, server: Server) -> bool:
         """Whether this server's channels are bound to slots."""
@@ -59,6 +66,7 @@ class Shard:
         self,
         connect: Callable[[], Awaitable[tuple[Wire, Server]]],
         owner: Owner,
+        hearer: Hearer,
         *,
         name: str,
         timing: Timing,
@@ -70,7 +78,7 @@ class Shard:
         self.ear: Ear | None = None
         self.trouble: str = f"{name} is not connected yet"
         self.is_sharded: bool = False
-        self._connect, self._owner = connect, owner
+        self._connect, self._owner, self._hearer = connect, owner, hearer
         self._timing, self._tally, self._chance = timing, tally, chance
         self._restoring: set[str] = set()
         self._probe = ""
@@ -143,28 +151,29 @@ class Shard:
             taken=self._taken,
         )
         self._probe = self._owner.probe_channel(self)
-        self._restoring = {*self._owner.wanted_at(self)} | ({self._probe} - {""})
+        self._restoring = {*self._hearer.wanted_at(self)} | ({self._probe} - {""})
         ear.subscribe(self._restoring)
         try:
             return await ear.run()
         finally:
             self.ear = None
             self._restoring.clear()
+            self._hearer.lost(self)
 
     def _heard(self, channel: str, message: bytes) -> None:
         if channel != self._probe:
-            self._owner.heard(channel, message)
+            self._hearer.heard(channel, message)
         elif message == str(self._number).encode():
             self._answer.set()
 
     def _confirmed(self, channels: Sequence[str]) -> None:
         others = [channel for channel in channels if channel != self._probe]
         if others:
-            self._owner.confirmed(self, others)
+            self._hearer.confirmed(self, others)
         self._restored(channels)
 
     def _taken(self, channels: Sequence[str]) -> None:
-        self._owner.taken(self, channels)
+        self._hearer.taken(self, channels)
         self._restored(channels)
 
     def _restored(self, channels: Sequence[str]) -> None:

@@ -11,6 +11,7 @@ import pytest
 from redis import exceptions
 
 from bayeux.backplane.redis import link as link_module
+from bayeux.backplane.redis import servers
 from bayeux.backplane.redis.follower import Entries
 from bayeux.backplane.redis.unavailable import StoreUnavailable
 from bayeux.protocol.errors import Unavailable
@@ -217,7 +218,7 @@ async def test_cluster_before_sharded_channels_is_used_with_plain_ones(
     cluster: RedisCluster, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before 7.0; subscriptions are spread over the servers all the same."""
-    monkeypatch.setattr(link_module, "SHARDED_FROM", (99, 0))
+    monkeypatch.setattr(servers, "SHARDED_FROM", (99, 0))
     node = connect(cluster.url)
     await node.link.start()
     channels = [fresh() for _ in range(20)]
@@ -234,7 +235,7 @@ async def test_old_server_is_warned_of_once(
     server: RedisServer, connect: Connect, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """And used."""
-    monkeypatch.setattr(link_module, "OLDEST", (99, 0))
+    monkeypatch.setattr(servers, "OLDEST", (99, 0))
     node = connect(server.url)
     await node.link.start()
     assert node.link.is_connected
