@@ -48,7 +48,8 @@ class RedisBackplane:
         name: of this node, the same at every start; its id if empty.
         url: where its internal listener is; empty if nowhere.
         prefix: of all keys and channels (OPS-77).
-        journal: events of each partition that are kept for nodes that were cut off.
+        journal: events of each partition that are kept at least, for nodes that were cut off and sessions whose
+            node has died; up to five times as many of the last 30 s.
         lease: how long a node may be silent.
         look: seconds between two looks whether something is missing (OPS-74).
         timing: of the link.

@@ -223,6 +223,25 @@ async def test_what_was_read_is_let_go_of(join: Join, server: RedisServer) -> No
     await eventually(lambda: server.ask("XLEN", lane) == 0)
 
 
+@pytest.mark.spec("OPS-71")
+async def test_a_journal_keeps_what_is_recent_within_bounds(join: Join, server: RedisServer) -> None:
+    """As many as asked for at least, of the last half minute five times as many, give or take what Redis packs."""
+    one, _ = await join(server.url, journal=200)
+    keys, partition = one._receiving._keys, one.partition_of(CHANNEL)
+    server.ask("CONFIG", "SET", "stream-node-max-entries", 10)
+
+    async def length_after(count: int) -> int:
+        await asyncio.gather(*(one.publish(CHANNEL, b"", b"x") for _ in range(count)))
+        return int(server.ask("XLEN", keys.journal(partition)))
+
+    assert 1000 <= await length_after(1400) <= 1020
+    lengths = []
+    for _ in range(4):
+        server.ask("HINCRBY", keys.state(partition), "marked", -31)
+        lengths.append(await length_after(200))
+    assert 200 <= lengths[-1] <= 700
+
+
 @pytest.mark.spec("OPS-71", "OPS-77")
 async def test_every_key_begins_with_the_prefix_and_expires(join: Join, own_server: RedisServer) -> None:
     one, _ = await join(own_server.url, prefix="mine")
