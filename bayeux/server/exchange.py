@@ -441,6 +441,8 @@ class Exchange:
     def _events(self, session: ServerSession, replies: list[ReplyFields]) -> Batch:
         """What of the session's events leaves with this answer (DEL-1…3, HS-11)."""
         server, transport = self._server, self._transport
+        if server.cluster is not None and server.cluster.is_fenced:
+            return NOTHING  # a hook was awaited, and the session may be another node's by now
         if session.is_over:
             if not server.sessions.was_kicked(session):
                 return NOTHING
