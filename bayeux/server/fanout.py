@@ -63,7 +63,7 @@ def deliver(
         message: the event's bytes, for everybody without hooks of his own.
         event: the same as fields, for those with.
     """
-    mark = server.flusher.mark
+    mark, marked = server.flusher.mark, server.flusher.marked
     is_plain = message.lazy_timeout is None and message.flow is None and not server.listeners.queued
     reached = 0
     for session in sessions:
@@ -73,8 +73,11 @@ def deliver(
             reached += enqueue(server, session, message, sender)
         elif session.queue.put(message) or _make_room(server, session, message, sender):
             reached += 1
-            if not session.is_marked:
+            if not marked:
                 mark(session)
+            elif not session.is_marked:  # the turn's end is awaited: all that is left of marking
+                session.is_marked = True
+                marked.append(session)
     return reached
 
 
