@@ -112,11 +112,12 @@ class Flusher:
         ):
             if batch is not None:  # the new one takes its place
                 self._on_batches((batch,))
-            batch = Batch(messages.copy(), options.ws_max_frame_bytes, options.ws_messages_per_frame)
+            batch = Batch(queue.take(), options.ws_max_frame_bytes, options.ws_messages_per_frame)
             self._batches[last] = batch
             if not self._is_scheduled:
                 self._schedule()
-        queue.clear()
+        else:
+            queue.clear()
         return batch
 
     def _schedule(self) -> None:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 log: logging.Logger = logging.getLogger(__name__)
 
+_BROADCAST, _PUBLISH = Kind.BROADCAST, Request.PUBLISH  # a member of an enumeration costs two look-ups
+
 
 def pass_on(server: BayeuxServer, message: Message, session: ServerSession | None) -> Rest:
     """Publish the message of a client, if it may (PUB-1, PUB-2).
@@ -41,14 +43,14 @@ def pass_on(server: BayeuxServer, message: Message, session: ServerSession | Non
     if asking:
         return _pass_on_later(server, message, session, asking)
     if session is not None:
-        transition(session, Request.PUBLISH)  # who was asked may have ended it
+        transition(session, _PUBLISH)  # who was asked may have ended it
     return publish(server, message, session)
 
 
 def _pass_on_later(server: BayeuxServer, message: Message, session: ServerSession | None, asking: Rest) -> Steps[None]:
     yield from asking
     if session is not None:
-        transition(session, Request.PUBLISH)
+        transition(session, _PUBLISH)
     yield from publish(server, message, session)
 
 
@@ -58,7 +60,7 @@ def publish(server: BayeuxServer, message: Message, sender: ServerSession | None
     Raises MessageDeleted if a listener vetoes, UnknownTarget if there must be one and is none.
     """
     name, channels = message.channel, server.channels
-    is_broadcast = name.kind is Kind.BROADCAST
+    is_broadcast = name.kind is _BROADCAST
     matching = channels.used(name) if is_broadcast else channels.matching(name)
     if not is_broadcast and message.context is not None and message.context.options.rpc_strict:
         _check_target(matching, name)
@@ -131,17 +133,18 @@ def _deliver(
         if flow is not None:
             sealed.flow, sealed.key = flow, _key(flow, event)
     sessions = server.channels.subscribers(matching)
-    if sender is not None and not _is_echoed(server, message, sender, options):
-        sessions = [session for session in sessions if session is not sender]
+    if sender is not None:
+        # None where a listener has just removed it.
+        channel = matching[-1] if is_plain else server.channels.get(message.channel.text)
+        if not _is_echoed(channel, sender, options):
+            sessions = [session for session in sessions if session is not sender]
     fanout.deliver(server, sealed, event, sessions, sender)
 
 
-def _is_echoed(server: BayeuxServer, message: Message, sender: ServerSession, options: Options) -> bool:
+def _is_echoed(channel: ServerChannel | None, sender: ServerSession, options: Options) -> bool:
     """Its publisher gets it, too, if it is subscribed (PUB-11)."""
-    if not (options.broadcast_to_publisher and sender.broadcast_to_publisher):
-        return False
-    channel = server.channels.get(message.channel.text)  # None where a listener has just removed it
-    return channel is None or channel.broadcast_to_publisher
+    is_wanted = options.broadcast_to_publisher and sender.broadcast_to_publisher
+    return is_wanted and (channel is None or channel.broadcast_to_publisher)
 
 
 def _check_target(channels: Iterable[ServerChannel], name: ChannelName) -> None:

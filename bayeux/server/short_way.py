@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from bayeux.server.transport import Context, Transport
 
 
+_PUBLISH = Request.PUBLISH  # a member of an enumeration costs two look-ups
+
+
 def publish(server: BayeuxServer, messages: Sequence[Fields], transport: Transport, context: Context) -> Rest | None:
     """Process the messages of a frame if they are one such publish; what is left to do, which mostly is nothing.
 
@@ -49,7 +52,7 @@ def publish(server: BayeuxServer, messages: Sequence[Fields], transport: Transpo
         rest = _fail(error)
     if rest:
         return Exchange(server, messages, session, transport, context, Begun(message, started, rest)).steps()
-    server.counters.observe_request(Request.PUBLISH, server.clock() - started)
+    server.counters.observe_request(_PUBLISH, server.clock() - started)
     is_plain = not transport.closed and _is_plain(server, session, transport)  # or a hook, or a full queue did it
     if is_plain and (encoded := success(message)) is not None and not server.listeners.dequeue:
         transport.send(answering.take(server, session, transport, []), (encoded,))

@@ -183,10 +183,8 @@ class SocketCarrier:
         """See Watcher."""
         if self._unsent is not None and events & ~READ:
             self._send_unsent(self._unsent)
-        if self._watched & READ and events & ~WRITE:
-            self._read()
-
-    def _read(self) -> None:
+        if not (self._watched & READ and events & ~WRITE):
+            return
         buffer = self._readiness.buffer
         try:
             size = self._socket.recv_into(buffer)

@@ -75,7 +75,12 @@ class FramedSocket(WebSocket):
         if replies:
             text = b"[" + (replies[0] if len(replies) == 1 else b",".join(replies)) + b"]"
             data += frames.text_frame(text) if how is None else frames.deflated_text_frame(text, how)
-        self._hold_back(data or _NOTHING)
+        data = self._held_back + (data or _NOTHING)
+        if not self._held_back:
+            self._server.flusher.wait_for_end(self)
+        self._held_back = data
+        if len(data) > MAX_HELD_BACK:
+            self._write(b"")
 
     def write_held_back(self) -> None:
         """The turn is over (``Holder``)."""
@@ -191,15 +196,6 @@ class FramedSocket(WebSocket):
 
     def _framed(self, text: bytes) -> bytes:
         return frames.text_frame(text) if self._deflate is None else frames.deflated_text_frame(text, self._deflate)
-
-    def _hold_back(self, data: bytes) -> None:
-        if self._held_back:
-            data = self._held_back + data
-        else:
-            self._server.flusher.wait_for_end(self)
-        self._held_back = data
-        if len(data) > MAX_HELD_BACK:
-            self._write(b"")
 
     def _write(self, data: bytes) -> None:
         """Write now, behind what was held back."""
