@@ -126,7 +126,7 @@ class Message:
             raise MessageIdInvalid
         if channel.kind is _META:
             self.request = _meta_request(channel)
-        elif fields.keys() <= _OF_PLAIN_PUBLISHES:
+        elif _OF_PLAIN_PUBLISHES.issuperset(fields):
             if not isinstance(fields.get("clientId"), _STRING):
                 raise FieldInvalid("clientId")
             return
@@ -320,7 +320,7 @@ def event_of(message: Message, options: Options) -> Fields:
     """What of a publish reaches subscribers (MSG-18, PUB-9, EXT-3)."""
     fields = message.fields
     event: Fields = {"channel": message.channel.text, "data": fields.get("data")}
-    if fields.keys() <= _OF_PLAIN_PUBLISHES:
+    if _OF_PLAIN_PUBLISHES.issuperset(fields):
         return event
     if message.ext and (ext := _forwarded(message.ext, options)):
         event["ext"] = ext

@@ -74,7 +74,9 @@ def publish(server: BayeuxServer, message: Message, sender: ServerSession | None
             is_plain = False
     if is_broadcast:
         options = server.options if message.context is None else message.context.options
-        _deliver(server, message, sender, _event(message, options), matching, options, is_plain=is_plain)
+        event = event_of(message, options)
+        message.freeze()
+        _deliver(server, message, sender, event, matching, options, is_plain=is_plain)
     return DONE
 
 
@@ -89,7 +91,8 @@ def _publish_asking(server: BayeuxServer, message: Message, sender: ServerSessio
     if name.kind is not Kind.BROADCAST:
         return
     server.channels.create_if_absent(name)  # again: it may have been swept while a listener was awaited
-    event = _event(message, options)
+    event = event_of(message, options)
+    message.freeze()
     if (yield from _is_stopped(server, event, sender)):
         return
     position = 0 if server.recovery is None else (yield from server.recovery.record(name, event))
@@ -97,13 +100,6 @@ def _publish_asking(server: BayeuxServer, message: Message, sender: ServerSessio
     # early (RPL-16).
     server.channels.create_if_absent(name)
     _deliver(server, message, sender, event, server.channels.matching(name), options, position)
-
-
-def _event(message: Message, options: Options) -> Fields:
-    """What its subscribers will see; the message is settled."""
-    event = event_of(message, options)
-    message.freeze()
-    return event
 
 
 def _deliver(

@@ -28,7 +28,7 @@ log: logging.Logger = logging.getLogger(__name__)
 def write_all(server: BayeuxServer, sessions: Iterable[ServerSession]) -> None:
     """Write what each of these sessions has waiting."""
     delivered, listeners = server.counters.messages_delivered, server.listeners
-    batch, options = NOTHING, server.options  # of the session before
+    batch, count, options = NOTHING, 0, server.options  # of the session before
     for session in sessions:
         queue, socket = session.queue, session.transport
         messages = queue.messages
@@ -57,7 +57,8 @@ def write_all(server: BayeuxServer, sessions: Iterable[ServerSession]) -> None:
                 queue.bytes = 0
             else:
                 batch, options = server.flusher.take(session), session.options
-            delivered[socket.name] += len(batch.messages)
+                count = len(batch.messages)
+            delivered[socket.name] += count
             socket.send(batch, ())
         except Exception:  # one session's fault must not silence all others
             log.exception("writing to a session failed")

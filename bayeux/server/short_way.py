@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from bayeux.protocol.encoded import NOTHING
 from bayeux.protocol.errors import ProtocolError
 from bayeux.protocol.message import Fields, Message, Request, oversized, success
 from bayeux.server import answering, publication
@@ -55,7 +56,9 @@ def publish(server: BayeuxServer, messages: Sequence[Fields], transport: Transpo
     server.counters.observe_request(_PUBLISH, server.clock() - started)
     is_plain = not transport.closed and _is_plain(server, session, transport)  # or a hook, or a full queue did it
     if is_plain and (encoded := success(message)) is not None and not server.listeners.dequeue:
-        transport.send(answering.take(server, session, transport, []), (encoded,))
+        is_quiet = not session.queue.messages and session.recovering is None
+        events = NOTHING if is_quiet else answering.take(server, session, transport, [])
+        transport.send(events, (encoded,))
     else:
         reply = message.reply
         reply["successful"] = True
