@@ -262,14 +262,17 @@ def success(message: Message) -> bytes | None:
     return None
 
 
+_NONE_OF_THEM: frozenset[int] = frozenset()
+
+
 def oversized(envelope: Sequence[Fields], options: Options) -> frozenset[int]:
     """Which messages, by position, are above ``max_bayeux_message_size`` (SEC-L8).
 
     Only a body above the bound can hold one; only then is it worth encoding each message again.
     """
     bound = options.max_bayeux_message_size
-    if not bound or (isinstance(envelope, Envelope) and envelope.size <= bound):
-        return frozenset()
+    if not bound or (type(envelope) is Envelope and envelope.size <= bound):
+        return _NONE_OF_THEM
     return frozenset(n for n, fields in enumerate(envelope) if len(json.encode(fields)) > bound)
 
 

@@ -46,7 +46,7 @@ from bayeux.server.authorizers import warn_of_open_patterns
 from bayeux.server.binding import Binding
 from bayeux.server.channels import Channels, Initializer, ServerChannel
 from bayeux.server.counters import Counters
-from bayeux.server.current import handled
+from bayeux.server.current import get_handled, handled, set_handled
 from bayeux.server.deadlines import Deadlines
 from bayeux.server.detached import Detached
 from bayeux.server.exchange import Exchange
@@ -515,7 +515,7 @@ class BayeuxServer:
 
         Raises HandshakeNotAlone, BatchTooLarge; then nothing was processed.
         """
-        before = handled.get()
+        before = get_handled()
         try:
             shortened = short_way.publish if transport.streaming else lone_connect.connect
             rest = shortened(self, messages, transport, context)
@@ -523,7 +523,7 @@ class BayeuxServer:
                 rest = self._exchange(messages, transport, context).steps()
             return self.go(rest) if rest else None
         finally:
-            handled.set(before)
+            set_handled(before)
 
     def connection_lost(self, transport: Transport) -> None:
         """The connection of a held connect or of a socket is gone; nothing waiting is lost (SES-8, WS-16)."""

@@ -20,7 +20,7 @@ from bayeux.protocol.encoded import NOTHING
 from bayeux.protocol.errors import ProtocolError
 from bayeux.protocol.message import Fields, Message, Request, oversized, success
 from bayeux.server import answering, publication
-from bayeux.server.current import handled
+from bayeux.server.current import set_handled
 from bayeux.server.exchange import Begun, Exchange
 from bayeux.server.steps import DONE, Rest, Steps
 
@@ -45,7 +45,7 @@ def publish(server: BayeuxServer, messages: Sequence[Fields], transport: Transpo
     message = _admitted(messages, session, context, started)
     if message is None:
         return None
-    handled.set(message)
+    set_handled(message)
     server.counters.messages_received[message.channel.kind, transport.name] += 1
     try:
         rest = publication.pass_on(server, message, session)
