@@ -67,6 +67,8 @@ class Request(StrEnum):
     PUBLISH = "publish"
 
 
+_META, _PUBLISH = Kind.META, Request.PUBLISH  # a member of an enumeration costs two look-ups
+
 _META_REQUESTS: Mapping[str, Request] = {name: Request(name) for name in names.META_CHANNELS}
 
 
@@ -112,16 +114,23 @@ class Message:
 
     def __init__(self, fields: Fields, options: Options) -> None:
         self._start(fields)
-        self.channel: ChannelName = _channel(fields, options)
+        name = fields.get("channel")
+        if not isinstance(name, str):
+            raise ChannelMissing if name is None else FieldInvalid("channel")
+        channel = parse_channel(name, options.max_channel_length, options.max_channel_segments)
         given = fields.get("id")
+        self.channel: ChannelName = channel
         self.id: MessageId | None = given
+        self.request: Request = _PUBLISH
         if given is not None and not is_valid_id(given):
             raise MessageIdInvalid
-        self.request: Request = Request.PUBLISH if self.channel.kind is not Kind.META else _meta_request(self.channel)
-        if self.request is not Request.PUBLISH or not fields.keys() <= _OF_PLAIN_PUBLISHES:
-            _check_types(fields, self.request)
-        elif not isinstance(fields.get("clientId"), _STRING):
-            raise FieldInvalid("clientId")
+        if channel.kind is _META:
+            self.request = _meta_request(channel)
+        elif _OF_PLAIN_PUBLISHES.issuperset(fields):
+            if not isinstance(fields.get("clientId"), _STRING):
+                raise FieldInvalid("clientId")
+            return
+        _check_types(fields, self.request)
         if "ext" in fields and options.max_ext_size and len(json.encode(fields["ext"])) > options.max_ext_size:
             raise FieldInvalid("ext")
 
@@ -253,14 +262,17 @@ def success(message: Message) -> bytes | None:
     return None
 
 
+_NONE_OF_THEM: frozenset[int] = frozenset()
+
+
 def oversized(envelope: Sequence[Fields], options: Options) -> frozenset[int]:
     """Which messages, by position, are above ``max_bayeux_message_size`` (SEC-L8).
 
     Only a body above the bound can hold one; only then is it worth encoding each message again.
     """
     bound = options.max_bayeux_message_size
-    if not bound or (isinstance(envelope, Envelope) and envelope.size <= bound):
-        return frozenset()
+    if not bound or (type(envelope) is Envelope and envelope.size <= bound):
+        return _NONE_OF_THEM
     return frozenset(n for n, fields in enumerate(envelope) if len(json.encode(fields)) > bound)
 
 
@@ -311,7 +323,7 @@ def event_of(message: Message, options: Options) -> Fields:
     """What of a publish reaches subscribers (MSG-18, PUB-9, EXT-3)."""
     fields = message.fields
     event: Fields = {"channel": message.channel.text, "data": fields.get("data")}
-    if fields.keys() <= _OF_PLAIN_PUBLISHES:
+    if _OF_PLAIN_PUBLISHES.issuperset(fields):
         return event
     if message.ext and (ext := _forwarded(message.ext, options)):
         event["ext"] = ext
@@ -358,13 +370,6 @@ def _subscription(text: str, options: Options) -> ChannelName:
     if channel.is_template:  # CH-6
         raise SubscriptionInvalid
     return channel
-
-
-def _channel(fields: Fields, options: Options) -> ChannelName:
-    given = fields.get("channel")
-    if not isinstance(given, str):
-        raise ChannelMissing if given is None else FieldInvalid("channel")
-    return parse_channel(given, options.max_channel_length, options.max_channel_segments)
 
 
 def _meta_request(channel: ChannelName) -> Request:

@@ -159,18 +159,6 @@ def _send_taken(server: BayeuxServer, session: ServerSession, transport: Transpo
     tell_sent(server, session, events, replies)
 
 
-def push(server: BayeuxServer, session: ServerSession, socket: Transport) -> None:
-    """Write what waits, if anything does, to a socket without a reply (WS-10)."""
-    if not session.queue.messages:
-        return
-    events = take(server, session, socket, [])
-    if not events.messages:
-        return
-    if session.is_traced:
-        trace_sent(session, events, ())
-    socket.send(events, ())
-
-
 def send(session: ServerSession | None, transport: Transport, events: Batch, replies: Sequence[bytes]) -> None:
     """Write, and log it where the session is traced (MON-3)."""
     if session is not None and session.is_traced:

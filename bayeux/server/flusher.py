@@ -11,11 +11,10 @@ Rules: WS-11, BAT-4, SEC-92.
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from bayeux.protocol.encoded import NOTHING, Batch
+from bayeux.protocol.encoded import NOTHING, Batch, EncodedMessage
 
 if TYPE_CHECKING:
     from bayeux.server.sessions import ServerSession
@@ -38,34 +37,35 @@ class Flusher:
 
     Args:
         call_soon: runs a function in the loop's next turn.
-        write: writes what one session has waiting.
+        write: writes what each of these sessions has waiting; it does not raise.
         on_batches: told of the distinct batches of a turn, at its end.
     """
 
-    __slots__ = ("_batches", "_call_soon", "_holders", "_is_scheduled", "_marked", "_on_batches", "_write")
+    __slots__ = ("_batches", "_call_soon", "_holders", "_is_scheduled", "_on_batches", "_write", "marked")
 
     def __init__(
         self,
         call_soon: Callable[..., Any],
-        write: Callable[[ServerSession], None],
+        write: Callable[[Iterable[ServerSession]], None],
         on_batches: Callable[[Iterable[Batch]], None],
     ) -> None:
         self._call_soon = call_soon
         self._write = write
         self._on_batches = on_batches
-        self._marked: deque[ServerSession] = deque()
+        self.marked: list[ServerSession] = []
+        """The sessions to be written, in order; where there is one, the end of the turn is awaited."""
         self._holders: list[Holder] = []
-        self._batches: dict[int, Batch] = {}
+        self._batches: dict[EncodedMessage, Batch] = {}
         self._is_scheduled = False
 
     def mark(self, session: ServerSession) -> None:
         """Have this session written at the end of the turn."""
         if session.is_marked:
             return
-        session.is_marked = True
-        self._marked.append(session)
         if not self._is_scheduled:
             self._schedule()
+        session.is_marked = True
+        self.marked.append(session)
 
     def wait_for_end(self, holder: Holder) -> None:
         """Have this socket write at the end of the turn what it holds back."""
@@ -75,14 +75,13 @@ class Flusher:
 
     def flush(self) -> None:
         """Write the marked sessions, a slice of them; the rest in the next turn, in order. Then all the sockets."""
-        marked, write = self._marked, self._write
-        for _ in range(min(len(marked), SESSIONS_A_TURN)):
-            session = marked.popleft()
-            session.is_marked = False
-            try:
-                write(session)
-            except Exception:  # one session's fault must not silence all others
-                log.exception("writing to a session failed")
+        marked = self.marked
+        if marked:
+            due = marked[:SESSIONS_A_TURN]
+            del marked[:SESSIONS_A_TURN]
+            for session in due:
+                session.is_marked = False
+            self._write(due)
         if self._batches:
             self._on_batches(self._batches.values())
             self._batches.clear()
@@ -98,11 +97,12 @@ class Flusher:
 
     def take(self, session: ServerSession) -> Batch:
         """Everything the session has waiting, as a batch shared with whoever waits for the same."""
-        messages = session.queue.messages
+        queue = session.queue
+        messages = queue.messages
         if not messages:
             return NOTHING
-        key = id(messages[-1])
-        batch = self._batches.get(key)
+        last = messages[-1]
+        batch = self._batches.get(last)
         options = session.options
         if (
             batch is None
@@ -112,11 +112,12 @@ class Flusher:
         ):
             if batch is not None:  # the new one takes its place
                 self._on_batches((batch,))
-            batch = Batch(messages.copy(), options.ws_max_frame_bytes, options.ws_messages_per_frame)
-            self._batches[key] = batch
+            batch = Batch(queue.take(), options.ws_max_frame_bytes, options.ws_messages_per_frame)
+            self._batches[last] = batch
             if not self._is_scheduled:
                 self._schedule()
-        session.queue.clear()
+        else:
+            queue.clear()
         return batch
 
     def _schedule(self) -> None:

@@ -16,10 +16,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from bayeux.protocol.encoded import NOTHING
 from bayeux.protocol.errors import ProtocolError
 from bayeux.protocol.message import Fields, Message, Request, oversized, success
 from bayeux.server import answering, publication
-from bayeux.server.current import handled
+from bayeux.server.current import set_handled
 from bayeux.server.exchange import Begun, Exchange
 from bayeux.server.steps import DONE, Rest, Steps
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from bayeux.server.server import BayeuxServer
     from bayeux.server.sessions import ServerSession
     from bayeux.server.transport import Context, Transport
+
+
+_PUBLISH = Request.PUBLISH  # a member of an enumeration costs two look-ups
 
 
 def publish(server: BayeuxServer, messages: Sequence[Fields], transport: Transport, context: Context) -> Rest | None:
@@ -41,7 +45,7 @@ def publish(server: BayeuxServer, messages: Sequence[Fields], transport: Transpo
     message = _admitted(messages, session, context, started)
     if message is None:
         return None
-    handled.set(message)
+    set_handled(message)
     server.counters.messages_received[message.channel.kind, transport.name] += 1
     try:
         rest = publication.pass_on(server, message, session)
@@ -49,10 +53,12 @@ def publish(server: BayeuxServer, messages: Sequence[Fields], transport: Transpo
         rest = _fail(error)
     if rest:
         return Exchange(server, messages, session, transport, context, Begun(message, started, rest)).steps()
-    server.counters.observe_request(Request.PUBLISH, server.clock() - started)
+    server.counters.observe_request(_PUBLISH, server.clock() - started)
     is_plain = not transport.closed and _is_plain(server, session, transport)  # or a hook, or a full queue did it
     if is_plain and (encoded := success(message)) is not None and not server.listeners.dequeue:
-        transport.send(answering.take(server, session, transport, []), (encoded,))
+        is_quiet = not session.queue.messages and session.recovering is None
+        events = NOTHING if is_quiet else answering.take(server, session, transport, [])
+        transport.send(events, (encoded,))
     else:
         reply = message.reply
         reply["successful"] = True

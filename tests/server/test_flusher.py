@@ -37,7 +37,7 @@ def new_sessions(count: int) -> list[ServerSession]:
 
 def flusher_into(written: list[Batch], batches: list[Batch]) -> tuple[Flusher, Loop]:
     loop = Loop()
-    flusher = Flusher(loop.call_soon, lambda session: written.append(flusher.take(session)), batches.extend)
+    flusher = Flusher(loop.call_soon, lambda due: written.extend(map(flusher.take, due)), batches.extend)
     return flusher, loop
 
 
@@ -63,7 +63,7 @@ def test_sessions_that_wait_for_the_same_share_one_batch() -> None:
 def test_a_long_fan_out_is_written_in_slices_and_in_order() -> None:
     written: list[ServerSession] = []
     loop = Loop()
-    flusher = Flusher(loop.call_soon, written.append, lambda _: None)
+    flusher = Flusher(loop.call_soon, written.extend, lambda _: None)
     sessions = new_sessions(SESSIONS_A_TURN + 1)
     for session in sessions:
         flusher.mark(session)

@@ -315,6 +315,8 @@ class Connection:
         rest, self._reader, self.provenance = self._reader.waiting, _UNUSED, None
         self.occupant = self.socket = socket
         self.options = options
+        if self._progress_at:
+            socket.write_paused()
         if rest:
             self.door.call_soon(self._replay, rest)
 
