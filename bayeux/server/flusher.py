@@ -3,7 +3,8 @@
 Cost model: a session costs one comparison of lists by identity and one write. Sessions with the same
 events waiting share one batch, found by its last event and dropped at the end of the turn; nothing is
 made for a session alone (benchmarks/fanout). A socket whose replies waited for the end of the turn has them
-in the same write as its events.
+in the same write as its events. Many held connects are answered in slices, and input is read between two of them
+(docs/decisions/held-connects-in-slices).
 
 Rules: WS-11, BAT-4, SEC-92.
 """
@@ -24,6 +25,8 @@ log: logging.Logger = logging.getLogger(__name__)
 
 # A write costs 4 to 6 microseconds of kernel time: so many keep a turn within SEC-92's 10 ms.
 SESSIONS_A_TURN = 1000
+# To answer a held connect takes five times as long; and what is published meanwhile, others of them take along.
+CONNECTS_A_TURN = 64
 
 
 class Holder(Protocol):
@@ -38,7 +41,7 @@ class Flusher:
 
     Args:
         call_soon: runs a function in the loop's next turn.
-        write: writes what one session has waiting.
+        write: writes what one session has waiting; True if it answered a held connect.
         on_batches: told of the distinct batches of a turn, at its end.
     """
 
@@ -47,7 +50,7 @@ class Flusher:
     def __init__(
         self,
         call_soon: Callable[..., Any],
-        write: Callable[[ServerSession], None],
+        write: Callable[[ServerSession], bool],
         on_batches: Callable[[Iterable[Batch]], None],
     ) -> None:
         self._call_soon = call_soon
@@ -74,13 +77,17 @@ class Flusher:
             self._schedule()
 
     def flush(self) -> None:
-        """Write the marked sessions, a slice of them; the rest in the next turn, in order. Then all the sockets."""
+        """Write the marked sessions, a slice of them; the rest in later turns, in order. Then all the sockets."""
         marked, write = self._marked, self._write
+        answered = 0
         for _ in range(min(len(marked), SESSIONS_A_TURN)):
             session = marked.popleft()
             session.is_marked = False
             try:
-                write(session)
+                if write(session):
+                    answered += 1
+                    if answered == CONNECTS_A_TURN:
+                        break
             except Exception:  # one session's fault must not silence all others
                 log.exception("writing to a session failed")
         if self._batches:
@@ -95,6 +102,11 @@ class Flusher:
         self._is_scheduled = False
         if marked or self._holders:
             self._schedule()
+
+    def finish(self) -> None:
+        """Write all that is marked, however long it takes: no later turn will."""
+        for _ in range(len(self._marked) // CONNECTS_A_TURN + 1):
+            self.flush()
 
     def take(self, session: ServerSession) -> Batch:
         """Everything the session has waiting, as a batch shared with whoever waits for the same."""

@@ -599,13 +599,16 @@ class BayeuxServer:
             attachment.attach(self, session, transport, is_poll=is_poll)
         return session
 
-    def write(self, session: ServerSession) -> None:
-        """Write what a session has waiting, if there is a way to write it (WS-10, WS-12, DEL-1)."""
+    def write(self, session: ServerSession) -> bool:
+        """Write what a session has waiting, if there is a way to write it (WS-10, WS-12, DEL-1).
+
+        True if that answered a held connect.
+        """
         queue = session.queue
         if queue.controlled:
             answering.drop_stale(self, session)
         if session.batches or session.is_batching or len(queue.messages) <= queue.lazy:
-            return  # BAT-4: the answer that is about to be written takes them; CN-5: lazy ones wait for company
+            return False  # BAT-4: the answer that is about to be written takes them; CN-5: lazy ones wait for company
         socket = session.transport
         if socket is not None and not session.connect_only:
             if session.may_push and socket.writable and not socket.closed:
@@ -614,6 +617,8 @@ class BayeuxServer:
             session.return_token()
             if rest := answering.release(self, session):
                 self.go(rest)
+            return True
+        return False
 
     def release(self, session: ServerSession, *, is_timeout: bool = False) -> None:
         """Answer its held connect with whatever is waiting (CN-3)."""
