@@ -64,11 +64,15 @@ _ENDED_MEANWHILE = {Request.SUBSCRIBE: SubscribeFailed, Request.UNSUBSCRIBE: Uns
 
 
 class Begun(NamedTuple):
-    """A publish that came the short way as far as somebody has to be waited for, or something is wrong."""
+    """A message that came a short way as far as somebody has to be waited for, or it is no short one after all.
+
+    Args:
+        rest: of a publish, all that is left to do before it is answered; of a connect, of being heard.
+    """
 
     message: Message
     started: float
-    publishing: Rest
+    rest: Rest
 
 
 class Exchange:
@@ -166,23 +170,30 @@ class Exchange:
         server.counters.observe_request(request or Request.PUBLISH, server.clock() - started)
 
     def _answer_begun(self, fields: Fields, begun: Begun) -> Steps[None]:
-        message, started, publishing = begun
+        message, started, rest = begun
+        session, request = self._session, message.request
         try:
-            yield from self._publish(message, publishing)
+            if request is Request.CONNECT and session is not None:
+                yield from self._carry_out_connect(session, self._process_heard(session, message, rest))
+            else:
+                yield from self._publish(message, rest)
         except ProtocolError as error:
-            self._fail(fields, error, Request.PUBLISH, message)
+            self._fail(fields, error, request, message)
         except Exception:
             log.exception("processing a message failed")
-            self._fail(fields, InternalError(), Request.PUBLISH, None)
-        self._server.counters.observe_request(Request.PUBLISH, self._server.clock() - started)
+            self._fail(fields, InternalError(), request, None)
+        self._server.counters.observe_request(request, self._server.clock() - started)
 
     def _process_connect(self, session: ServerSession, message: Message) -> Steps[None]:
         """The expiry clock stands still meanwhile, and runs again whatever comes of it (SES-5, SES-7)."""
         message.begin_reply()  # hooks may add to it for as long as it is held
         session.stop_clock(self._server.clock())
         self._server.watch(session)
+        yield from self._carry_out_connect(session, self._process_for(session, message))
+
+    def _carry_out_connect(self, session: ServerSession, processing: Steps[None]) -> Steps[None]:
         try:
-            yield from self._process_for(session, message)
+            yield from processing
         finally:
             if not session.is_over:
                 session.ensure_clock(self._server.clock())
@@ -215,7 +226,14 @@ class Exchange:
             yield from authorise_subscribe(server, message, session)
             if server.recovery is not None:
                 plan = yield from server.recovery.plan(session, message)
-        yield from self._listen_to_meta(message, session)
+        yield from self._process_heard(session, message, self._listen_to_meta(message, session), plan)
+
+    def _process_heard(
+        self, session: ServerSession, message: Message, listening: Rest, plan: Plan | None = None
+    ) -> Steps[None]:
+        """A meta request, from its listeners on."""
+        server, request = self._server, message.request
+        yield from listening
         if session.is_over and request in _ENDED_MEANWHILE:
             raise _ENDED_MEANWHILE[request]
         if self._transport.closed and request is Request.CONNECT:
@@ -330,7 +348,7 @@ class Exchange:
         """Listeners on a meta channel hear only that very channel (CHN-5, CN-24)."""
         channel = self._server.channels.get(message.channel.text)
         heard = channel is not None and channel.is_heard
-        return publication.listen([channel], session, message) if channel is not None and heard else DONE
+        return publication.hear(channel, session, message) if channel is not None and heard else DONE
 
     def _charge(self, session: ServerSession, now: float) -> None:
         """SEC-L19: a client above its rate is refused, and ended when it goes on regardless."""

@@ -3,7 +3,8 @@
 Cost model: a session costs one comparison of lists by identity and one write. Sessions with the same
 events waiting share one batch, found by its last event and dropped at the end of the turn; nothing is
 made for a session alone (benchmarks/fanout). A socket whose replies waited for the end of the turn has them
-in the same write as its events.
+in the same write as its events. Many held connects are answered in slices, and input is read between two of them
+(docs/decisions/held-connects-in-slices).
 
 Rules: WS-11, BAT-4, SEC-92.
 """
@@ -11,7 +12,7 @@ Rules: WS-11, BAT-4, SEC-92.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bayeux.protocol.encoded import NOTHING, Batch, EncodedMessage
@@ -23,6 +24,8 @@ log: logging.Logger = logging.getLogger(__name__)
 
 # A write costs 4 to 6 microseconds of kernel time: so many keep a turn within SEC-92's 10 ms.
 SESSIONS_A_TURN = 1000
+# To answer a held connect takes five times as long; and what is published meanwhile, others of them take along.
+CONNECTS_A_TURN = 64
 
 
 class Holder(Protocol):
@@ -37,7 +40,8 @@ class Flusher:
 
     Args:
         call_soon: runs a function in the loop's next turn.
-        write: writes what each of these sessions has waiting; it does not raise.
+        write: writes what each of these sessions has waiting and does not raise, but stops when it has answered so
+            many held connects; how many sessions it came to. They are no longer ``is_marked``.
         on_batches: told of the distinct batches of a turn, at its end.
     """
 
@@ -46,7 +50,7 @@ class Flusher:
     def __init__(
         self,
         call_soon: Callable[..., Any],
-        write: Callable[[Iterable[ServerSession]], None],
+        write: Callable[[Sequence[ServerSession], int], int],
         on_batches: Callable[[Iterable[Batch]], None],
     ) -> None:
         self._call_soon = call_soon
@@ -74,14 +78,10 @@ class Flusher:
             self._schedule()
 
     def flush(self) -> None:
-        """Write the marked sessions, a slice of them; the rest in the next turn, in order. Then all the sockets."""
+        """Write the marked sessions, a slice of them; the rest in later turns, in order. Then all the sockets."""
         marked = self.marked
         if marked:
-            due = marked[:SESSIONS_A_TURN]
-            del marked[:SESSIONS_A_TURN]
-            for session in due:
-                session.is_marked = False
-            self._write(due)
+            del marked[: self._write(marked[:SESSIONS_A_TURN], CONNECTS_A_TURN)]
         if self._batches:
             self._on_batches(self._batches.values())
             self._batches.clear()
@@ -94,6 +94,11 @@ class Flusher:
         self._is_scheduled = False
         if marked or self._holders:
             self._schedule()
+
+    def finish(self) -> None:
+        """Write all that is marked, however long it takes: no later turn will."""
+        for _ in range(len(self.marked) // CONNECTS_A_TURN + 1):
+            self.flush()
 
     def take(self, session: ServerSession) -> Batch:
         """Everything the session has waiting, as a batch shared with whoever waits for the same."""

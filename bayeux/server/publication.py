@@ -6,7 +6,7 @@ The order is PUB-10's: listeners, server-wide outgoing extensions, one encoding,
 from __future__ import annotations
 
 import logging
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from bayeux.protocol import json
@@ -24,9 +24,10 @@ from bayeux.server.extension import is_stopped
 from bayeux.server.flow import FlowControl
 from bayeux.server.listeners import TemplateListener, tell
 from bayeux.server.sessions import ServerSession
-from bayeux.server.steps import DONE, Rest, Steps, ask, call
+from bayeux.server.steps import DONE, Rest, Steps, call, settle
 
 if TYPE_CHECKING:
+    from bayeux.server.listeners import MessageListener
     from bayeux.server.server import BayeuxServer
 
 log: logging.Logger = logging.getLogger(__name__)
@@ -182,14 +183,46 @@ def publish_unless_vetoed(server: BayeuxServer, message: Message, sender: Server
 def listen(channels: Iterable[ServerChannel], session: ServerSession | None, message: Message) -> Steps[None]:
     """Ask the listeners of these channels in turn; raise MessageDeleted if one answers False (LST-8)."""
     for channel in channels:
-        for listener in tuple(channel.listeners):
-            try:
-                answer = yield from ask(listener, session, message)
-            except Exception:
-                log.exception("a message listener raised", extra={"channel": channel.name.text})
-                continue
-            if answer is False:
-                raise MessageDeleted
+        yield from hear(channel, session, message)
+
+
+def hear(channel: ServerChannel, session: ServerSession | None, message: Message) -> Rest:
+    """Ask the listeners of this channel in turn, as far as none has to be waited for.
+
+    What is left raises MessageDeleted if one answers False; then there is something left.
+    """
+    return _hear(channel, iter(tuple(channel.listeners)), session, message)
+
+
+def _hear(
+    channel: ServerChannel, listeners: Iterator[MessageListener], session: ServerSession | None, message: Message
+) -> Rest:
+    for listener in listeners:
+        try:
+            answer = call(listener, session, message)
+        except Exception:
+            log.exception("a message listener raised", extra={"channel": channel.name.text})
+            continue
+        if answer is not None and answer is not True:
+            return _hear_later(channel, answer, listeners, session, message)
+    return DONE
+
+
+def _hear_later(
+    channel: ServerChannel,
+    answer: object,
+    listeners: Iterator[MessageListener],
+    session: ServerSession | None,
+    message: Message,
+) -> Steps[None]:
+    """Begin with the answer of one that may have to be waited for."""
+    try:
+        answer = yield from settle(answer)
+    except Exception:
+        log.exception("a message listener raised", extra={"channel": channel.name.text})
+    if answer is False:
+        raise MessageDeleted
+    yield from _hear(channel, listeners, session, message)
 
 
 def address(

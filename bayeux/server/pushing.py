@@ -10,7 +10,7 @@ Rules: WS-10, WS-12, BAT-4, CN-5, DEL-1.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bayeux.protocol.encoded import NOTHING
@@ -25,11 +25,13 @@ if TYPE_CHECKING:
 log: logging.Logger = logging.getLogger(__name__)
 
 
-def write_all(server: BayeuxServer, sessions: Iterable[ServerSession]) -> None:
-    """Write what each of these sessions has waiting."""
+def write_all(server: BayeuxServer, sessions: Sequence[ServerSession], most_answers: int) -> int:
+    """Write what each of these sessions has waiting, up to the last of so many held connects; how many it came to."""
+    answers = 0
     delivered, listeners = server.counters.messages_delivered, server.listeners
     batch, count, options = NOTHING, 0, server.options  # of the session before
-    for session in sessions:
+    for n, session in enumerate(sessions, 1):
+        session.is_marked = False
         queue, socket = session.queue, session.transport
         messages = queue.messages
         try:
@@ -50,7 +52,10 @@ def write_all(server: BayeuxServer, sessions: Iterable[ServerSession]) -> None:
                 or queue.lazy
                 or listeners.dequeue
             ):
-                write(server, session)
+                if write(server, session):
+                    answers += 1
+                    if answers == most_answers:
+                        return n
                 continue
             if session.options is options and batch.messages == messages:
                 messages.clear()
@@ -62,15 +67,16 @@ def write_all(server: BayeuxServer, sessions: Iterable[ServerSession]) -> None:
             socket.send(batch, ())
         except Exception:  # one session's fault must not silence all others
             log.exception("writing to a session failed")
+    return len(sessions)
 
 
-def write(server: BayeuxServer, session: ServerSession) -> None:
-    """The same for one session, whatever there is to say of it, if there is a way to write it."""
+def write(server: BayeuxServer, session: ServerSession) -> bool:
+    """The same for one session, whatever there is to say of it; True if that answered its held connect."""
     queue = session.queue
     if queue.controlled:
         answering.drop_stale(server, session)
     if session.batches or session.is_batching or len(queue.messages) <= queue.lazy:
-        return  # BAT-4: the answer that is about to be written takes them; CN-5: lazy ones wait for company
+        return False  # BAT-4: the answer that is about to be written takes them; CN-5: lazy ones wait for company
     socket = session.transport
     if socket is not None and not session.connect_only:
         if session.may_push and socket.writable and not socket.closed:
@@ -79,6 +85,8 @@ def write(server: BayeuxServer, session: ServerSession) -> None:
         session.return_token()
         if rest := answering.release(server, session):
             server.go(rest)
+        return True
+    return False
 
 
 def push(server: BayeuxServer, session: ServerSession, socket: Transport) -> None:

@@ -136,7 +136,7 @@ class Door:
             return
         self._is_closed = True
         for server in {mount.server for mount in self._mounts}:
-            server.flusher.flush()  # what this turn has to say
+            server.flusher.finish()  # what this turn has to say
         for connection in tuple(self.connections):
             connection.abort()
         self.deadlines.stop()
