@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bayeux.protocol import advice as advices
 from bayeux.protocol.channel import META_CONNECT, Kind
 from bayeux.protocol.client_id import new_client_id
-from bayeux.protocol.effects import Hold, Reply
+from bayeux.protocol.effects import Effect, Hold, Reply
 from bayeux.protocol.encoded import NOTHING, Batch
 from bayeux.protocol.errors import (
     FieldInvalid,
@@ -64,11 +64,15 @@ _ENDED_MEANWHILE = {Request.SUBSCRIBE: SubscribeFailed, Request.UNSUBSCRIBE: Uns
 
 
 class Begun(NamedTuple):
-    """A publish that came the short way as far as somebody has to be waited for, or something is wrong."""
+    """A message that came a short way as far as somebody has to be waited for, or something is wrong.
+
+    Args:
+        processing: the rest of it, made of this exchange's own steps.
+    """
 
     message: Message
     started: float
-    publishing: Rest
+    processing: Steps[None]
 
 
 class Exchange:
@@ -78,10 +82,10 @@ class Exchange:
     Args:
         messages: at least one, none of them looked at yet.
         session: the one its first message named and was found to own (SES-4); None if there is none.
-        begun: what was done with the only message.
+        replies: to the messages ahead of these, which came a short way.
     """
 
-    __slots__ = ("_begun", "_context", "_has_connect_reply", "_is_handshake", "_is_held", "_messages", "_replies",
+    __slots__ = ("_context", "_has_connect_reply", "_is_alone", "_is_handshake", "_is_held", "_messages", "_replies",
                  "_server", "_session", "_transport")  # fmt: skip
 
     def __init__(
@@ -91,31 +95,36 @@ class Exchange:
         session: ServerSession | None,
         transport: Transport,
         context: Context,
-        begun: Begun | None = None,
+        replies: Sequence[ReplyFields] = (),
     ) -> None:
-        self._begun = begun
         self._server = server
         self._messages = messages
         self._session = session
         self._transport = transport
         self._context = context
-        self._replies: list[ReplyFields] = []
+        self._replies: list[ReplyFields] = [*replies]
+        self._is_alone = len(messages) == 1 and not replies
         self._is_handshake = False
         self._is_held = False
-        self._has_connect_reply = False
+        self._has_connect_reply = any(reply["channel"] == META_CONNECT for reply in replies) if replies else False
 
-    def steps(self) -> Steps[None]:
-        """Process every message, then answer."""
+    def steps(self, begun: Begun | None = None) -> Steps[None]:
+        """Process every message, then answer.
+
+        Args:
+            begun: what was done with the first one.
+        """
         session = self._session
         too_big = oversized(self._messages, self._context.options)
         if session is not None:
             session.batches += 1
         try:
             for position, fields in enumerate(self._messages):
-                if self._begun is None:
+                if begun is None:
                     yield from self._answer(fields, position in too_big)
                 else:
-                    yield from self._answer_begun(fields, self._begun)
+                    yield from self._answer_begun(fields, begun)
+                    begun = None
             yield from self._finish()
         except asyncio.CancelledError:
             if not self._transport.closed:
@@ -155,7 +164,7 @@ class Exchange:
             elif session is None or message.client_id != session.client_id:
                 yield from self._process_without_session(message)
             elif request is Request.CONNECT and not session.is_over:
-                yield from self._process_connect(session, message)
+                yield from self._process_connect(session, message, self._process_for(session, message))
             else:
                 yield from self._process_for(session, message)
         except ProtocolError as error:
@@ -166,23 +175,24 @@ class Exchange:
         server.counters.observe_request(request or Request.PUBLISH, server.clock() - started)
 
     def _answer_begun(self, fields: Fields, begun: Begun) -> Steps[None]:
-        message, started, publishing = begun
+        message, started, processing = begun
+        request = message.request
         try:
-            yield from self._publish(message, publishing)
+            yield from processing
         except ProtocolError as error:
-            self._fail(fields, error, Request.PUBLISH, message)
+            self._fail(fields, error, request, message)
         except Exception:
             log.exception("processing a message failed")
-            self._fail(fields, InternalError(), Request.PUBLISH, None)
-        self._server.counters.observe_request(Request.PUBLISH, self._server.clock() - started)
+            self._fail(fields, InternalError(), request, None)
+        self._server.counters.observe_request(request, self._server.clock() - started)
 
-    def _process_connect(self, session: ServerSession, message: Message) -> Steps[None]:
+    def _process_connect(self, session: ServerSession, message: Message, processing: Steps[None]) -> Steps[None]:
         """The expiry clock stands still meanwhile, and runs again whatever comes of it (SES-5, SES-7)."""
         message.begin_reply()  # hooks may add to it for as long as it is held
         session.stop_clock(self._server.clock())
         self._server.watch(session)
         try:
-            yield from self._process_for(session, message)
+            yield from processing
         finally:
             if not session.is_over:
                 session.ensure_clock(self._server.clock())
@@ -203,29 +213,51 @@ class Exchange:
             self._bid_farewell(session, message)
         elif request is Request.PUBLISH:
             session.options = self._context.options
-            yield from self._publish(message, publication.pass_on(server, message, session))
+            yield from self.succeed_behind(message, publication.pass_on(server, message, session))
         else:
             yield from self._process_meta(session, message)
 
     def _process_meta(self, session: ServerSession, message: Message) -> Steps[None]:
+        yield from self._settle(session, message, asked(self._server, session, message))
+
+    def settle(self, session: ServerSession, message: Message, asking: Rest) -> Steps[None]:
+        """The rest of a connect or subscribe about which these steps ask."""
+        settling = self._settle(session, message, asking)
+        return self._process_connect(session, message, settling) if message.request is Request.CONNECT else settling
+
+    def _settle(self, session: ServerSession, message: Message, asking: Steps[Plan | None] | Rest) -> Steps[None]:
         """Ask the session what a meta request comes to, and do it."""
-        server, request = self._server, message.request
-        plan: Plan | None = None
-        if request is Request.SUBSCRIBE:
-            yield from authorise_subscribe(server, message, session)
-            if server.recovery is not None:
-                plan = yield from server.recovery.plan(session, message)
-        yield from self._listen_to_meta(message, session)
+        request = message.request
+        plan = yield from asking
         if session.is_over and request in _ENDED_MEANWHILE:
             raise _ENDED_MEANWHILE[request]
         if self._transport.closed and request is Request.CONNECT:
             return  # the client left while a hook was awaited: there is nothing to hold
         effects = receive(session, message, self._arrival(session, may_be_held=request is Request.CONNECT))
-        if plan is not None and server.recovery is not None:
-            server.recovery.begin(session, plan)
+        if plan is not None and self._server.recovery is not None:
+            self._server.recovery.begin(session, plan)
+        yield from self.perform(session, message, effects, plan=plan)
+
+    def perform(
+        self,
+        session: ServerSession,
+        message: Message,
+        effects: Iterable[Effect],
+        performing: Rest = DONE,
+        *,
+        plan: Plan | None = None,
+    ) -> Steps[None]:
+        """Do what the session asks for on account of a meta request.
+
+        Args:
+            performing: the rest of the effect in front of these.
+            plan: of what the session is to be sent of the past (RPL-16).
+        """
+        server = self._server
+        yield from performing
         for effect in effects:
             if isinstance(effect, Reply):
-                self._has_connect_reply = self._has_connect_reply or request is Request.CONNECT
+                self._has_connect_reply = self._has_connect_reply or message.request is Request.CONNECT
                 if plan is not None and server.recovery is not None:
                     server.recovery.go_on(session)
                     if plan.report:
@@ -246,10 +278,10 @@ class Exchange:
         if not (is_publish and self._context.options.allow_anonymous_publish):
             raise SessionUnknown
         self._server.admission.admit_anonymous(self._context)
-        yield from self._publish(message, publication.pass_on(self._server, message, None))
+        yield from self.succeed_behind(message, publication.pass_on(self._server, message, None))
 
-    def _publish(self, message: Message, publishing: Rest) -> Steps[None]:
-        """PUB-13."""
+    def succeed_behind(self, message: Message, publishing: Rest) -> Steps[None]:
+        """The rest of a publish, and its reply (PUB-13)."""
         yield from publishing
         message.reply["successful"] = True  # not before: who vetoes may word the reply (MSGX-2)
         self._reply(message.reply, message)
@@ -274,7 +306,7 @@ class Exchange:
         decision = yield from judge(ask_policy(server.policy.can_handshake, server, session, message))
         if isinstance(decision, Denied):
             raise refusal(HandshakeDenied, decision)
-        yield from self._listen_to_meta(message, session)
+        yield from _heard(server, session, message)
         if decision.user is not None:
             session.user = decision.user
         if decision.roles is not None:
@@ -326,12 +358,6 @@ class Exchange:
             if answer is STOP:
                 raise MessageDeleted
 
-    def _listen_to_meta(self, message: Message, session: ServerSession) -> Rest:
-        """Listeners on a meta channel hear only that very channel (CHN-5, CN-24)."""
-        channel = self._server.channels.get(message.channel.text)
-        heard = channel is not None and channel.is_heard
-        return publication.listen([channel], session, message) if channel is not None and heard else DONE
-
     def _charge(self, session: ServerSession, now: float) -> None:
         """SEC-L19: a client above its rate is refused, and ended when it goes on regardless."""
         options, server = self._context.options, self._server
@@ -359,7 +385,7 @@ class Exchange:
             server.clock(),
             transport.name,
             is_streaming,
-            len(self._messages) == 1,
+            self._is_alone,
             session.batches > 1,
             may_be_held and not is_streaming and server.sessions.is_crowded(session, context),
             server.leaving_interval() if server.is_draining else None,
@@ -451,3 +477,27 @@ class Exchange:
         if (session.connect_only or transport.connect_only) and not self._has_connect_reply:
             return False
         return not transport.streaming or session.transport is transport
+
+
+def asked(server: BayeuxServer, session: ServerSession, message: Message) -> Steps[Plan | None]:
+    """Ask whoever has a say in a meta request; what follows for the events that its session missed.
+
+    Raises ProtocolError.
+    """
+    plan: Plan | None = None
+    if message.request is Request.SUBSCRIBE:
+        yield from authorise_subscribe(server, message, session)
+        if server.recovery is not None:
+            plan = yield from server.recovery.plan(session, message)
+    yield from _heard(server, session, message)
+    return plan
+
+
+def _heard(server: BayeuxServer, session: ServerSession, message: Message) -> Rest:
+    """Listeners on a meta channel hear only that very channel (CHN-5, CN-24)."""
+    channel = server.channels.get(message.channel.text)
+    if channel is None or not channel.is_heard:
+        return DONE
+    if message.request is Request.CONNECT:
+        message.begin_reply()  # hooks may add to it for as long as it is held
+    return publication.listen([channel], session, message)

@@ -43,7 +43,7 @@ def connect(server: BayeuxServer, messages: Sequence[Fields], transport: Transpo
 
     None for any others, to which nothing has happened then.
     """
-    if len(messages) > 1 or messages[0].get("channel") != META_CONNECT:
+    if len(messages) > 1 or messages[0].get("channel") != META_CONNECT or _is_heard(server):
         return None
     session = server.owned_session(messages[0], transport, context, is_poll=True)
     started = server.clock()
@@ -67,8 +67,12 @@ def _is_plain(server: BayeuxServer, session: ServerSession) -> bool:
         or session.is_traced
         or session.is_over
         or server.is_draining
-        or ((channel := server.channels.get(META_CONNECT)) is not None and channel.is_heard)
     )
+
+
+def _is_heard(server: BayeuxServer) -> bool:
+    """The application wants to see each connect (CN-24)."""
+    return (channel := server.channels.get(META_CONNECT)) is not None and channel.is_heard
 
 
 def _admitted(messages: Sequence[Fields], session: ServerSession, context: Context, now: float) -> Message | None:

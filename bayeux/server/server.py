@@ -30,7 +30,17 @@ from bayeux.protocol.options import Options
 from bayeux.protocol.session import NEVER
 from bayeux.protocol.template import Template
 from bayeux.protocol.transitions import Happening
-from bayeux.server import answering, attachment, ending, fanout, lone_connect, publication, revalidation, short_way
+from bayeux.server import (
+    answering,
+    attachment,
+    ending,
+    fanout,
+    joining,
+    lone_connect,
+    publication,
+    revalidation,
+    short_way,
+)
 from bayeux.server.admission import Admission
 from bayeux.server.authorizers import warn_of_open_patterns
 from bayeux.server.binding import Binding
@@ -509,6 +519,8 @@ class BayeuxServer:
         try:
             shortened = short_way.publish if transport.streaming else lone_connect.connect
             rest = shortened(self, messages, transport, context)
+            if rest is None:
+                rest = joining.join(self, messages, transport, context)
             if rest is None:
                 rest = self._exchange(messages, transport, context).steps()
             return self.go(rest) if rest else None

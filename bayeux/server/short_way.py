@@ -21,7 +21,7 @@ from bayeux.protocol.message import Fields, Message, Request, oversized, success
 from bayeux.server import answering, publication
 from bayeux.server.current import handled
 from bayeux.server.exchange import Begun, Exchange
-from bayeux.server.steps import DONE, Rest, Steps
+from bayeux.server.steps import DONE, Rest, fail
 
 if TYPE_CHECKING:
     from bayeux.server.server import BayeuxServer
@@ -46,9 +46,10 @@ def publish(server: BayeuxServer, messages: Sequence[Fields], transport: Transpo
     try:
         rest = publication.pass_on(server, message, session)
     except Exception as error:  # noqa: BLE001 - the long way says what is wrong
-        rest = _fail(error)
+        rest = fail(error)
     if rest:
-        return Exchange(server, messages, session, transport, context, Begun(message, started, rest)).steps()
+        exchange = Exchange(server, messages, session, transport, context)
+        return exchange.steps(Begun(message, started, exchange.succeed_behind(message, rest)))
     server.counters.observe_request(Request.PUBLISH, server.clock() - started)
     is_plain = not transport.closed and _is_plain(server, session, transport)  # or a hook, or a full queue did it
     if is_plain and (encoded := success(message)) is not None and not server.listeners.dequeue:
@@ -107,8 +108,3 @@ def admit(session: ServerSession, message: Message, context: Context, now: float
     session.last_seen_at = now
     message.context, message.session = context, session
     return True
-
-
-def _fail(error: Exception) -> Steps[None]:
-    raise error
-    yield  # which makes steps of it
