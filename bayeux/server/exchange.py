@@ -189,8 +189,9 @@ class Exchange:
     def _process_connect(self, session: ServerSession, message: Message, processing: Steps[None]) -> Steps[None]:
         """The expiry clock stands still meanwhile, and runs again whatever comes of it (SES-5, SES-7)."""
         message.begin_reply()  # hooks may add to it for as long as it is held
-        session.stop_clock(self._server.clock())
-        self._server.watch(session)
+        if not session.is_over:  # as who was asked on a short way may have decided
+            session.stop_clock(self._server.clock())
+            self._server.watch(session)
         try:
             yield from processing
         finally:
@@ -479,21 +480,26 @@ class Exchange:
         return not transport.streaming or session.transport is transport
 
 
-def asked(server: BayeuxServer, session: ServerSession, message: Message) -> Steps[Plan | None]:
+def asked(server: BayeuxServer, session: ServerSession, message: Message) -> Steps[Plan | None] | tuple[()]:
     """Ask whoever has a say in a meta request; what follows for the events that its session missed.
 
-    Raises ProtocolError.
+    Raises ProtocolError, as the steps do.
     """
-    plan: Plan | None = None
     if message.request is Request.SUBSCRIBE:
-        yield from authorise_subscribe(server, message, session)
-        if server.recovery is not None:
-            plan = yield from server.recovery.plan(session, message)
+        return _asked_of_subscribe(server, session, message)
+    return _heard(server, session, message)
+
+
+def _asked_of_subscribe(server: BayeuxServer, session: ServerSession, message: Message) -> Steps[Plan | None]:
+    plan: Plan | None = None
+    yield from authorise_subscribe(server, message, session)
+    if server.recovery is not None:
+        plan = yield from server.recovery.plan(session, message)
     yield from _heard(server, session, message)
     return plan
 
 
-def _heard(server: BayeuxServer, session: ServerSession, message: Message) -> Rest:
+def _heard(server: BayeuxServer, session: ServerSession, message: Message) -> Steps[Any] | tuple[()]:
     """Listeners on a meta channel hear only that very channel (CHN-5, CN-24)."""
     channel = server.channels.get(message.channel.text)
     if channel is None or not channel.is_heard:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from bayeux.protocol.channel import Kind, parse_channel
 from bayeux.protocol.effects import Hold, Reply
 from bayeux.protocol.errors import ProtocolError
-from bayeux.protocol.message import Fields, Message, Request, is_valid_id, oversized
+from bayeux.protocol.message import Fields, Message, Request, has_numbers, is_valid_id, oversized
 from bayeux.protocol.message import Reply as ReplyFields
 from bayeux.protocol.options import Options
 from bayeux.protocol.session import Arrival
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from bayeux.server.transport import Context, Transport
 
 _REQUESTS = {request.value: (parse_channel(request), request) for request in (Request.CONNECT, Request.SUBSCRIBE)}
-_USUAL = frozenset(("channel", "clientId", "connectionType", "id", "subscription"))
-"""Fields of nearly every such message; where they tell its session, only its ``id`` is left to check (MSG-14)."""
+_USUAL = frozenset(("advice", "channel", "clientId", "connectionType", "id", "subscription"))
+"""Fields of nearly every such message; where they tell its session, only two of them are left to check (MSG-14)."""
 
 
 def join(server: BayeuxServer, messages: Sequence[Fields], transport: Transport, context: Context) -> Rest | None:
@@ -68,7 +68,11 @@ def _requests(messages: Sequence[Fields], options: Options) -> list[Message] | N
         known = _REQUESTS.get(name) if isinstance(name, str) else None
         if known is None or fields.get("clientId") != client_id:
             return None
-        if fields.keys() <= _USUAL and ((given := fields.get("id")) is None or is_valid_id(given)):
+        given, advice = fields.get("id"), fields.get("advice")
+        is_checked = (given is None or is_valid_id(given)) and (
+            advice is None or (isinstance(advice, dict) and has_numbers(advice))
+        )
+        if is_checked and fields.keys() <= _USUAL:
             requests.append(Message.as_checked(known[0], fields, known[1]))
             continue
         try:

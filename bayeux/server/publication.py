@@ -24,7 +24,7 @@ from bayeux.server.extension import is_stopped
 from bayeux.server.flow import FlowControl
 from bayeux.server.listeners import TemplateListener, tell
 from bayeux.server.sessions import ServerSession
-from bayeux.server.steps import DONE, Rest, Steps, ask, call
+from bayeux.server.steps import DONE, Rest, Steps, call, is_settled, settle
 
 if TYPE_CHECKING:
     from bayeux.server.server import BayeuxServer
@@ -185,7 +185,9 @@ def listen(channels: Iterable[ServerChannel], session: ServerSession | None, mes
     for channel in channels:
         for listener in tuple(channel.listeners):
             try:
-                answer = yield from ask(listener, session, message)
+                answer = call(listener, session, message)
+                if not is_settled(answer):
+                    answer = yield from settle(answer)
             except Exception:
                 log.exception("a message listener raised", extra={"channel": channel.name.text})
                 continue

@@ -35,7 +35,11 @@ def publish(server: BayeuxServer, messages: Sequence[Fields], transport: Transpo
     None for any others, to which nothing has happened then.
     """
     session = transport.session
-    if session is None or len(messages) > 1 or not _is_plain(server, session, transport):
+    if session is None or len(messages) > 1:
+        return None
+    name = messages[0].get("channel")
+    is_publish = isinstance(name, str) and not name.startswith("/meta/")
+    if not is_publish or not _is_plain(server, session, transport):
         return None
     started = server.clock()
     message = _admitted(messages, session, context, started)
@@ -80,11 +84,9 @@ def _is_plain(server: BayeuxServer, session: ServerSession, transport: Transport
 
 
 def _admitted(messages: Sequence[Fields], session: ServerSession, context: Context, now: float) -> Message | None:
-    """The message, if it is a publish by this session that is in order and within its rate (SEC-L19)."""
+    """The publish, if it is by this session, in order and within its rate (SEC-L19)."""
     fields, options = messages[0], context.options
-    name = fields.get("channel")
-    is_publish = isinstance(name, str) and not name.startswith("/meta/")
-    if not is_publish or fields.get("clientId") != session.client_id:
+    if fields.get("clientId") != session.client_id:
         return None
     if options.json_codec.revive is not None or oversized(messages, options):
         return None

@@ -90,8 +90,10 @@ def start(
     return None, create_task(finish(steps, awaited, hook_timeout))
 
 
-def begin(steps: Steps[Any]) -> Rest:
+def begin(steps: Steps[Any] | tuple[()]) -> Rest:
     """Go as far as possible now; what is left to do, whose result does not matter."""
+    if not steps:
+        return DONE
     try:
         awaited = next(steps)
     except StopIteration:

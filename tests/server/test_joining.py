@@ -244,8 +244,7 @@ async def converse(
             (
                 each.state,
                 each.subscriptions,
-                each.expires_at,
-                each.next_deadline,
+                (each.expires_at, each.next_deadline) if server.sessions.find(each.client_id) else "forgotten",
                 each.away_since,
                 each.last_seen_at,
                 each._tokens_full_at,
