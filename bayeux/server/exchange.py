@@ -59,6 +59,8 @@ if TYPE_CHECKING:
 
 log: logging.Logger = logging.getLogger(__name__)
 
+# Out of an Enum a member costs ten times as much as a global.
+_HANDSHAKE, _CONNECT, _SUBSCRIBE, _PUBLISH = Request.HANDSHAKE, Request.CONNECT, Request.SUBSCRIBE, Request.PUBLISH
 
 _ENDED_MEANWHILE = {Request.SUBSCRIBE: SubscribeFailed, Request.UNSUBSCRIBE: UnsubscribeFailed}
 
@@ -153,17 +155,17 @@ class Exchange:
             message.context = self._context
             handled.set(message)
             request = message.request
-            if request is Request.PUBLISH and (revive := self._context.options.json_codec.revive) is not None:
+            if request is _PUBLISH and (revive := self._context.options.json_codec.revive) is not None:
                 self._revive(message, revive)
             server.counters.messages_received[message.channel.kind, self._transport.name] += 1
             if is_too_big:
                 server.reject("SEC-L8")
                 raise too_large(self._context.options)
-            if request is Request.HANDSHAKE:
+            if request is _HANDSHAKE:
                 yield from self._handshake(message)
             elif session is None or message.client_id != session.client_id:
                 yield from self._process_without_session(message)
-            elif request is Request.CONNECT and not session.is_over:
+            elif request is _CONNECT and not session.is_over:
                 yield from self._process_connect(session, message, self._process_for(session, message))
             else:
                 yield from self._process_for(session, message)
@@ -172,7 +174,7 @@ class Exchange:
         except Exception:
             log.exception("processing a message failed")
             self._fail(fields, InternalError(), request, None)
-        server.counters.observe_request(request or Request.PUBLISH, server.clock() - started)
+        server.counters.observe_request(request or _PUBLISH, server.clock() - started)
 
     def _answer_begun(self, fields: Fields, begun: Begun) -> Steps[None]:
         message, started, processing = begun
@@ -206,13 +208,13 @@ class Exchange:
         server, request = self._server, message.request
         message.session = session
         session.last_seen_at = server.clock()
-        if request is not Request.CONNECT:
+        if request is not _CONNECT:
             session.touch(session.last_seen_at)
         if answering.has_extensions(server, session):
             yield from self._extend(session, message)
         if session.is_over:
             self._bid_farewell(session, message)
-        elif request is Request.PUBLISH:
+        elif request is _PUBLISH:
             session.options = self._context.options
             yield from self.succeed_behind(message, publication.pass_on(server, message, session))
         else:
@@ -224,7 +226,7 @@ class Exchange:
     def settle(self, session: ServerSession, message: Message, asking: Rest) -> Steps[None]:
         """The rest of a connect or subscribe about which these steps ask."""
         settling = self._settle(session, message, asking)
-        return self._process_connect(session, message, settling) if message.request is Request.CONNECT else settling
+        return self._process_connect(session, message, settling) if message.request is _CONNECT else settling
 
     def _settle(self, session: ServerSession, message: Message, asking: Steps[Plan | None] | Rest) -> Steps[None]:
         """Ask the session what a meta request comes to, and do it."""
@@ -232,9 +234,9 @@ class Exchange:
         plan = yield from asking
         if session.is_over and request in _ENDED_MEANWHILE:
             raise _ENDED_MEANWHILE[request]
-        if self._transport.closed and request is Request.CONNECT:
+        if self._transport.closed and request is _CONNECT:
             return  # the client left while a hook was awaited: there is nothing to hold
-        effects = receive(session, message, self._arrival(session, may_be_held=request is Request.CONNECT))
+        effects = receive(session, message, self._arrival(session, may_be_held=request is _CONNECT))
         if plan is not None and self._server.recovery is not None:
             self._server.recovery.begin(session, plan)
         yield from self.perform(session, message, effects, plan=plan)
@@ -258,7 +260,7 @@ class Exchange:
         yield from performing
         for effect in effects:
             if isinstance(effect, Reply):
-                self._has_connect_reply = self._has_connect_reply or message.request is Request.CONNECT
+                self._has_connect_reply = self._has_connect_reply or message.request is _CONNECT
                 if plan is not None and server.recovery is not None:
                     server.recovery.go_on(session)
                     if plan.report:
@@ -275,7 +277,7 @@ class Exchange:
     def _process_without_session(self, message: Message) -> Steps[None]:
         """PUB-2: an anonymous publish where that is allowed, else 402."""
         yield from self._extend(None, message)
-        is_publish = message.request is Request.PUBLISH and message.client_id is None
+        is_publish = message.request is _PUBLISH and message.client_id is None
         if not (is_publish and self._context.options.allow_anonymous_publish):
             raise SessionUnknown
         self._server.admission.admit_anonymous(self._context)
@@ -291,7 +293,7 @@ class Exchange:
         """The session ended before this message: kicked (DSC-7), or in this very batch (DSC-12)."""
         if not self._server.sessions.was_kicked(session):
             raise SessionUnknown
-        if message.request is not Request.CONNECT:
+        if message.request is not _CONNECT:
             raise SessionUnknown(instead={"advice": dict(advices.STOP)})
         for effect in receive(session, message, self._arrival(session)):
             if isinstance(effect, Reply):
@@ -303,7 +305,8 @@ class Exchange:
         self._is_handshake = True
         session = self._new_session()
         message.session = session
-        yield from self._extend(session, message)
+        if answering.has_extensions(server, session):
+            yield from self._extend(session, message)
         decision = yield from judge(ask_policy(server.policy.can_handshake, server, session, message))
         if isinstance(decision, Denied):
             raise refusal(HandshakeDenied, decision)
@@ -399,7 +402,7 @@ class Exchange:
 
     def _fail(self, fields: Fields, error: ProtocolError, request: Request | None, message: Message | None) -> None:
         server = self._server
-        if request is Request.HANDSHAKE:
+        if request is _HANDSHAKE:
             server.counters.handshakes["failed", self._transport.name] += 1
         if message is not None and message.is_handled:  # MSGX-2
             message.reply.setdefault("successful", False)
@@ -485,7 +488,7 @@ def asked(server: BayeuxServer, session: ServerSession, message: Message) -> Ste
 
     Raises ProtocolError, as the steps do.
     """
-    if message.request is Request.SUBSCRIBE:
+    if message.request is _SUBSCRIBE:
         return _asked_of_subscribe(server, session, message)
     return _heard(server, session, message)
 
@@ -504,6 +507,6 @@ def _heard(server: BayeuxServer, session: ServerSession, message: Message) -> St
     channel = server.channels.get(message.channel.text)
     if channel is None or not channel.is_heard:
         return DONE
-    if message.request is Request.CONNECT:
+    if message.request is _CONNECT:
         message.begin_reply()  # hooks may add to it for as long as it is held
     return publication.listen([channel], session, message)

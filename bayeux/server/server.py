@@ -584,13 +584,13 @@ class BayeuxServer:
     def perform(self, session: ServerSession, effect: Effect, message: Message | None = None) -> Steps[None]:
         """Do one thing a session asked for; its replies and publishes are the exchange's."""
         match effect:
+            case Subscribe(channels):
+                for name in channels:
+                    yield from self.channels.enter(session, name, message)
             case Release(reply):
                 yield from answering.answer_held(self, session, reply, is_timeout=False)
             case Dismiss():
                 attachment.dismiss_held(self, session)
-            case Subscribe(channels):
-                for name in channels:
-                    yield from self.channels.enter(session, name, message)
             case Unsubscribe(channels):
                 for name in channels:
                     yield from self.channels.leave(session, name, message)
