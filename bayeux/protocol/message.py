@@ -7,7 +7,7 @@ reply (MSG-10…17) and of a forwarded event (MSG-18, PUB-8, PUB-9).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from types import MappingProxyType, NoneType
 from typing import Any, TypeAlias
@@ -389,11 +389,6 @@ def _is_strings(value: object) -> bool:
 
 
 _STRING, _OBJECT = (str, NoneType), (dict, NoneType)
-_HANDSHAKE_TYPES: Mapping[str, Callable[[Any], bool]] = {
-    "version": lambda value: isinstance(value, str),
-    "minimumVersion": lambda value: isinstance(value, str),
-    "supportedConnectionTypes": _is_strings,
-}
 
 
 def _check_types(fields: Fields, request: Request) -> None:
@@ -405,10 +400,17 @@ def _check_types(fields: Fields, request: Request) -> None:
     if "advice" in fields and not isinstance(fields["advice"], _OBJECT):
         raise FieldInvalid("advice")
     if request is Request.HANDSHAKE:
-        for name, is_valid in _HANDSHAKE_TYPES.items():
-            if (value := fields.get(name)) is not None and not is_valid(value):
+        for name in ("version", "minimumVersion"):
+            if not isinstance(fields.get(name), _STRING):
                 raise FieldInvalid(name)
-    elif request is Request.CONNECT and (advice := fields.get("advice")):
-        for name in ("timeout", "interval"):
-            if advice.get(name) is not None and not _is_number(advice[name]):
-                raise FieldInvalid("advice")
+        offered = fields.get("supportedConnectionTypes")
+        if offered is not None and not _is_strings(offered):
+            raise FieldInvalid("supportedConnectionTypes")
+    elif request is Request.CONNECT and (advice := fields.get("advice")) and not has_numbers(advice):
+        raise FieldInvalid("advice")
+
+
+def has_numbers(advice: Fields) -> bool:
+    """Whether what a client says about its next connect can be reckoned with (ADV-7)."""
+    timeout, interval = advice.get("timeout"), advice.get("interval")
+    return (timeout is None or _is_number(timeout)) and (interval is None or _is_number(interval))

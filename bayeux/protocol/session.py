@@ -163,7 +163,7 @@ class BayeuxSession:
                 if fields.get(name) is None:
                     raise ParameterMissing(name)
         minimum = fields.get("minimumVersion")
-        if minimum is not None and _is_above_1_0(minimum):
+        if minimum not in (None, "1.0") and _is_above_1_0(minimum):
             raise VersionUnsupported(minimum)
         ours = list(options.transports)
         offered = fields.get("supportedConnectionTypes")

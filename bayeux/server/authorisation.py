@@ -117,7 +117,7 @@ def authorise(
 ) -> Rest:
     """The policy first, then the authorizers; raises ``error`` with the words of whoever denies."""
     answer = ask_policy(getattr(server.policy, f"can_{operation}"), server, session, channel, message)
-    if answer is True and not _guards(server.channels, channel):
+    if answer is True and not (server.channels.may_be_guarded and _guards(server.channels, channel)):
         return DONE
     return _weigh(answer, server.channels, operation, channel, session, message, error, about)
 

@@ -62,7 +62,8 @@ def connect(server: BayeuxServer, messages: Sequence[Fields], transport: Transpo
             if not (rest or transport.closed) and _is_plain(server, session):
                 _process(server, session, transport, message, context, started, server.clock())
                 return DONE
-            return Exchange(server, messages, session, transport, context, Begun(message, started, rest)).steps()
+            exchange = Exchange(server, messages, session, transport, context)
+            return exchange.steps(Begun(message, started, exchange.settle(session, message, rest)))
     return Exchange(server, messages, session, transport, context).steps()
 
 

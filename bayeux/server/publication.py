@@ -86,7 +86,8 @@ def _publish_asking(server: BayeuxServer, message: Message, sender: ServerSessio
     name = message.channel
     options = server.options if message.context is None else message.context.options
     message.begin_reply()  # no listener changes what it repeats of the message
-    yield from listen(server.channels.matching(name), sender, message)
+    for channel in server.channels.matching(name):  # here: each call more would let fewer publishes nest (LST-9)
+        yield from hear(channel, sender, message)
     if server.listeners.published:
         yield from tell(server.listeners.published, sender, name.text, message.data)
     if name.kind is not Kind.BROADCAST:
@@ -180,23 +181,21 @@ def publish_unless_vetoed(server: BayeuxServer, message: Message, sender: Server
         log.debug("a listener vetoed a publish", extra={"channel": message.channel.text})
 
 
-def listen(channels: Iterable[ServerChannel], session: ServerSession | None, message: Message) -> Steps[None]:
-    """Ask the listeners of these channels in turn; raise MessageDeleted if one answers False (LST-8)."""
-    for channel in channels:
-        yield from hear(channel, session, message)
-
-
-def hear(channel: ServerChannel, session: ServerSession | None, message: Message) -> Rest:
+def hear(
+    channel: ServerChannel,
+    session: ServerSession | None,
+    message: Message,
+    listeners: Iterator[MessageListener] | None = None,
+) -> Rest:
     """Ask the listeners of this channel in turn, as far as none has to be waited for.
 
     What is left raises MessageDeleted if one answers False; then there is something left.
+
+    Args:
+        listeners: those who are still to be asked; None = all.
     """
-    return _hear(channel, iter(tuple(channel.listeners)), session, message)
-
-
-def _hear(
-    channel: ServerChannel, listeners: Iterator[MessageListener], session: ServerSession | None, message: Message
-) -> Rest:
+    if listeners is None:
+        listeners = iter(tuple(channel.listeners))
     for listener in listeners:
         try:
             answer = call(listener, session, message)
@@ -222,7 +221,7 @@ def _hear_later(
         log.exception("a message listener raised", extra={"channel": channel.name.text})
     if answer is False:
         raise MessageDeleted
-    yield from _hear(channel, listeners, session, message)
+    yield from hear(channel, session, message, listeners)
 
 
 def address(

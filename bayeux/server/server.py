@@ -35,6 +35,7 @@ from bayeux.server import (
     attachment,
     ending,
     fanout,
+    joining,
     lone_connect,
     publication,
     pushing,
@@ -520,6 +521,8 @@ class BayeuxServer:
             shortened = short_way.publish if transport.streaming else lone_connect.connect
             rest = shortened(self, messages, transport, context)
             if rest is None:
+                rest = joining.join(self, messages, transport, context)
+            if rest is None:
                 rest = self._exchange(messages, transport, context).steps()
             return self.go(rest) if rest else None
         finally:
@@ -582,13 +585,13 @@ class BayeuxServer:
     def perform(self, session: ServerSession, effect: Effect, message: Message | None = None) -> Steps[None]:
         """Do one thing a session asked for; its replies and publishes are the exchange's."""
         match effect:
+            case Subscribe(channels):
+                for name in channels:
+                    yield from self.channels.enter(session, name, message)
             case Release(reply):
                 yield from answering.answer_held(self, session, reply, is_timeout=False)
             case Dismiss():
                 attachment.dismiss_held(self, session)
-            case Subscribe(channels):
-                for name in channels:
-                    yield from self.channels.enter(session, name, message)
             case Unsubscribe(channels):
                 for name in channels:
                     yield from self.channels.leave(session, name, message)

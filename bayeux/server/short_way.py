@@ -22,7 +22,7 @@ from bayeux.protocol.message import Fields, Message, Request, oversized, success
 from bayeux.server import answering, publication
 from bayeux.server.current import set_handled
 from bayeux.server.exchange import Begun, Exchange
-from bayeux.server.steps import DONE, Rest, Steps
+from bayeux.server.steps import DONE, Rest, fail
 
 if TYPE_CHECKING:
     from bayeux.server.server import BayeuxServer
@@ -39,7 +39,11 @@ def publish(server: BayeuxServer, messages: Sequence[Fields], transport: Transpo
     None for any others, to which nothing has happened then.
     """
     session = transport.session
-    if session is None or len(messages) > 1 or not _is_plain(server, session, transport):
+    if session is None or len(messages) > 1:
+        return None
+    name = messages[0].get("channel")
+    is_publish = isinstance(name, str) and not name.startswith("/meta/")
+    if not is_publish or not _is_plain(server, session, transport):
         return None
     started = server.clock()
     message = _admitted(messages, session, context, started)
@@ -50,9 +54,10 @@ def publish(server: BayeuxServer, messages: Sequence[Fields], transport: Transpo
     try:
         rest = publication.pass_on(server, message, session)
     except Exception as error:  # noqa: BLE001 - the long way says what is wrong
-        rest = _fail(error)
+        rest = fail(error)
     if rest:
-        return Exchange(server, messages, session, transport, context, Begun(message, started, rest)).steps()
+        exchange = Exchange(server, messages, session, transport, context)
+        return exchange.steps(Begun(message, started, exchange.succeed_behind(message, rest)))
     server.counters.observe_request(_PUBLISH, server.clock() - started)
     is_plain = not transport.closed and _is_plain(server, session, transport)  # or a hook, or a full queue did it
     if is_plain and (encoded := success(message)) is not None and not server.listeners.dequeue:
@@ -85,11 +90,9 @@ def _is_plain(server: BayeuxServer, session: ServerSession, transport: Transport
 
 
 def _admitted(messages: Sequence[Fields], session: ServerSession, context: Context, now: float) -> Message | None:
-    """The message, if it is a publish by this session that is in order and within its rate (SEC-L19)."""
+    """The publish, if it is by this session, in order and within its rate (SEC-L19)."""
     fields, options = messages[0], context.options
-    name = fields.get("channel")
-    is_publish = isinstance(name, str) and not name.startswith("/meta/")
-    if not is_publish or fields.get("clientId") != session.client_id:
+    if fields.get("clientId") != session.client_id:
         return None
     if options.json_codec.revive is not None or oversized(messages, options):
         return None
@@ -113,8 +116,3 @@ def admit(session: ServerSession, message: Message, context: Context, now: float
     session.last_seen_at = now
     message.context, message.session = context, session
     return True
-
-
-def _fail(error: Exception) -> Steps[None]:
-    raise error
-    yield  # which makes steps of it
