@@ -19,8 +19,8 @@ from typing import Any
 
 from bayeux.protocol import frames
 from bayeux.protocol.encoded import Batch
+from bayeux.protocol.envelope import parse_envelope
 from bayeux.protocol.errors import BodyRefused, MalformedBody, MalformedMessage
-from bayeux.protocol.message import parse_envelope
 from bayeux.server.sessions import ServerSession
 from bayeux.transports.adopted.http import HttpRequest
 from bayeux.transports.browser import new_browser, set_cookie
