@@ -25,6 +25,7 @@ from bayeux.server.sessions import ServerSession
 from bayeux.transports.adopted.http import HttpRequest
 from bayeux.transports.browser import new_browser, set_cookie
 from bayeux.transports.exchange import HttpExchange
+from bayeux.transports.extensible import mypyc_attr
 
 log: logging.Logger = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ MALFORMED = b'[{"successful":false,"error":"' + MalformedMessage().wire.encode()
 NOTHING = b"[]"
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class WebSocket(ABC):
     """A socket at work (``Transport``).
 
