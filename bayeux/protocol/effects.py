@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from bayeux.protocol.channel import META_CONNECT, ChannelName
 from bayeux.protocol.message import MessageId
-from bayeux.protocol.message import Reply as ReplyFields
+from bayeux.protocol.reply import Reply as ReplyFields
 
 
 class EndReason(Enum):

@@ -42,8 +42,8 @@ from bayeux.protocol.errors import (
     VersionUnsupported,
 )
 from bayeux.protocol.message import Message, failed, subscriptions_of
-from bayeux.protocol.message import Reply as ReplyFields
 from bayeux.protocol.options import Options
+from bayeux.protocol.reply import Reply as ReplyFields
 from bayeux.protocol.subscriptions import Subscriptions
 
 NEVER = math.inf

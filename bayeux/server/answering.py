@@ -19,7 +19,8 @@ from bayeux.protocol import json
 from bayeux.protocol.channel import META_CONNECT, META_HANDSHAKE
 from bayeux.protocol.encoded import NOTHING, Batch
 from bayeux.protocol.errors import InternalError
-from bayeux.protocol.message import Reply, failed, reply_to
+from bayeux.protocol.message import failed, reply_to
+from bayeux.protocol.reply import Reply
 from bayeux.server import attachment, flow
 from bayeux.server.extension import is_stopped
 from bayeux.server.listeners import tell, tell_plainly

@@ -32,16 +32,8 @@ from bayeux.protocol.errors import (
     UnsubscribeFailed,
 )
 from bayeux.protocol.hooks import STOP
-from bayeux.protocol.message import (
-    Fields,
-    Message,
-    Request,
-    failed,
-    oversized,
-    reply_to,
-    too_large,
-)
-from bayeux.protocol.message import Reply as ReplyFields
+from bayeux.protocol.message import Fields, Message, Request, failed, oversized, reply_to, too_large
+from bayeux.protocol.reply import Reply as ReplyFields
 from bayeux.protocol.session import Arrival
 from bayeux.protocol.transitions import Happening, receive
 from bayeux.server import answering, attachment, ending, publication
@@ -151,7 +143,7 @@ class Exchange:
                 self._charge(session, started)
                 if session.is_traced:
                     trace_received(session, fields)
-            message = Message(fields, self._context.options)
+            message = Message.received(fields, self._context.options)
             message.context = self._context
             handled.set(message)
             request = message.request

@@ -20,8 +20,8 @@ from bayeux.protocol.channel import Kind, parse_channel
 from bayeux.protocol.effects import Hold, Reply
 from bayeux.protocol.errors import ProtocolError
 from bayeux.protocol.message import Fields, Message, Request, has_numbers, is_valid_id, oversized
-from bayeux.protocol.message import Reply as ReplyFields
 from bayeux.protocol.options import Options
+from bayeux.protocol.reply import Reply as ReplyFields
 from bayeux.protocol.session import Arrival
 from bayeux.protocol.transitions import receive
 from bayeux.server import answering, attachment
@@ -54,7 +54,7 @@ def join(server: BayeuxServer, messages: Sequence[Fields], transport: Transport,
     session = server.owned_session(messages[0], transport, context, is_poll=is_poll)
     if session is None or not _is_plain(server, session, transport) or _replaces(session, requests):
         return Exchange(server, messages, session, transport, context).steps()
-    rest = _process(server, session, transport, requests, context)
+    rest = _process(server, session, transport, messages, requests, context)
     if not rest and session.queue.is_pressing and not session.is_over:
         server.flusher.mark(session)  # BAT-4: what the answer did not carry
     return rest
@@ -75,10 +75,10 @@ def _requests(messages: Sequence[Fields], options: Options) -> list[Message] | N
             advice is None or (isinstance(advice, dict) and has_numbers(advice))
         )
         if is_checked and fields.keys() <= _USUAL:
-            requests.append(Message.as_checked(known[0], fields, known[1]))
+            requests.append(Message(known[0], fields, known[1]))
             continue
         try:
-            requests.append(Message(fields, options))
+            requests.append(Message.received(fields, options))
         except ProtocolError:
             return None
     return requests
@@ -108,14 +108,19 @@ def _is_plain(server: BayeuxServer, session: ServerSession, transport: Transport
 
 
 def _process(
-    server: BayeuxServer, session: ServerSession, transport: Transport, requests: list[Message], context: Context
+    server: BayeuxServer,
+    session: ServerSession,
+    transport: Transport,
+    messages: Sequence[Fields],
+    requests: list[Message],
+    context: Context,
 ) -> Rest:
     counters, clock, name, is_streaming = server.counters, server.clock, transport.name, transport.streaming
     replies: list[ReplyFields] = []
     for message in requests:
         started = clock()
         if not admit(session, message, context, started):
-            return _long_way(server, session, transport, requests, context, replies).steps()
+            return _long_way(server, session, transport, messages, context, replies).steps()
         request = message.request
         is_connect = request is _CONNECT
         if not is_connect:
@@ -142,7 +147,7 @@ def _process(
             except Exception as error:  # noqa: BLE001 - likewise
                 asking = fail(error)
         if effects is None:
-            exchange = _long_way(server, session, transport, requests, context, replies)
+            exchange = _long_way(server, session, transport, messages, context, replies)
             return exchange.steps(Begun(message, started, exchange.settle(session, message, asking)))
         if is_connect:
             server.watch(session)
@@ -157,7 +162,7 @@ def _process(
             else:
                 rest = begin(server.perform(session, effect, message))
                 if rest or not _is_plain(server, session, transport):
-                    exchange = _long_way(server, session, transport, requests, context, replies)
+                    exchange = _long_way(server, session, transport, messages, context, replies)
                     return exchange.steps(Begun(message, started, exchange.perform(session, message, performing, rest)))
         if is_connect and session.queue.messages:
             session.return_token()
@@ -170,10 +175,9 @@ def _long_way(
     server: BayeuxServer,
     session: ServerSession,
     transport: Transport,
-    requests: list[Message],
+    messages: Sequence[Fields],
     context: Context,
     replies: list[ReplyFields],
 ) -> Exchange:
     """For what was not replied to yet."""
-    messages = [request.fields for request in requests[len(replies) :]]
-    return Exchange(server, messages, session, transport, context, replies)
+    return Exchange(server, messages[len(replies) :], session, transport, context, replies)

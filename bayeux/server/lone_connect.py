@@ -88,10 +88,10 @@ def _admitted(messages: Sequence[Fields], session: ServerSession, context: Conte
     if oversized(messages, options):
         return None
     if fields.keys() <= _USUAL and ((given := fields.get("id")) is None or is_valid_id(given)):
-        message = Message.as_checked(_CHANNEL, fields, Request.CONNECT)
+        message = Message(_CHANNEL, fields, Request.CONNECT)
     else:
         try:
-            message = Message(fields, options)
+            message = Message.received(fields, options)
         except ProtocolError:
             return None
     return message if admit(session, message, context, now) else None

@@ -6,8 +6,8 @@ The order is PUB-10's: listeners, server-wide outgoing extensions, one encoding,
 from __future__ import annotations
 
 import logging
-from collections.abc import Hashable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from bayeux.protocol import json
 from bayeux.protocol.binary import BinaryData
@@ -244,7 +244,7 @@ def address(
     return (yield from spread(server, event, sessions, sender, lazy_timeout if lazy_timeout > 0 else None))
 
 
-def check_encodable(server: BayeuxServer, event: Fields) -> None:
+def check_encodable(server: BayeuxServer, event: Mapping[str, Any]) -> None:
     """Raise TypeError where JSON cannot say it: in the caller, not where it is written (MSGX-6)."""
     data = event["data"]
     # What an extension makes JSON of is checked as far as it is JSON already (BIN-3, BIN-6).

@@ -97,7 +97,7 @@ def _admitted(messages: Sequence[Fields], session: ServerSession, context: Conte
     if options.json_codec.revive is not None or oversized(messages, options):
         return None
     try:
-        message = Message(fields, options)
+        message = Message.received(fields, options)
     except ProtocolError:
         return None
     if not admit(session, message, context, now):
