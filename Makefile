@@ -19,6 +19,8 @@ PAGE_MODULES := .cache/page/node_modules/made-from-$(call key,gateway/static/pac
 VENDOR := gateway/static/vendor/cometd
 DOCUMENTED := $(shell find docs bayeux -name '*.md' -o -name '*.py' | LC_ALL=C sort)
 DOCS := build/docs/made-from-$(call key,$(DOCUMENTED))
+COMPILABLE := $(shell find bayeux channels gateway -name '*.py' | LC_ALL=C sort)
+COMPILED := build/compiled/made-from-$(call key,setup.py setup.cfg $(COMPILABLE))
 CLIENTS := tests/interop/node_modules/made-from-$(call key,tests/interop/package-lock.json)
 # Servers are often where only root looks.
 found = $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v $(1))
@@ -27,11 +29,15 @@ MISSING := $(strip $(if $(CHROMIUM),,chromium) $(foreach each,npm redis-server n
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run test check docs types soak conformance-peers bench bench-quick vendor clean system-packages
+.PHONY: help run test compiled test-compiled check docs types soak conformance-peers bench bench-quick vendor clean system-packages
 
 help:
 	@echo "make run     install what is missing and serve on 127.0.0.1:8080 with development accounts"
 	@echo "make test    install what tests need and run them all but the long ones; ARGS='-k word' chooses"
+	@echo "make compiled"
+	@echo "             the hot modules compiled with mypyc, in build/compiled: make bench then measures them, too"
+	@echo "make test-compiled"
+	@echo "             the tests of protocol, server, transports and conformance against those"
 	@echo "make check   lint, format, types, layers of imports, ids of rules, counts of a message's cost, documentation"
 	@echo "make docs    the documentation as HTML: build/docs/index.html"
 	@echo "make soak    the scenarios that need minutes"
@@ -50,6 +56,13 @@ run: $(INSTALLED) vendor
 
 test: system-packages $(INSTALLED_DEV) $(VENDOR)/cometd.js $(CLIENTS)
 	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+compiled: $(COMPILED)
+
+# With safe paths nothing is imported from here before it is looked for there.
+test-compiled: $(COMPILED)
+	PYTHONSAFEPATH=1 PYTHONPATH="$(CURDIR)/build/compiled:$(CURDIR)" $(BIN)/python -m pytest -n $(WORKERS) --import-mode=append \
+	    --compiled tests/protocol tests/server tests/extensions tests/transports tests/conformance $(ARGS)
 
 soak: system-packages $(INSTALLED_DEV) $(VENDOR)/cometd.js $(CLIENTS)
 	$(BIN)/python -m pytest -m soak --timeout 900 $(ARGS)
@@ -108,6 +121,11 @@ $(INSTALLED): | $(VENV)/pyvenv.cfg
 $(INSTALLED_DEV): | $(VENV)/pyvenv.cfg
 	$(BIN)/python -m pip install --disable-pip-version-check -e '.[dev]'
 	@rm -f $(VENV)/installed-* && touch $(INSTALLED) $@
+
+$(COMPILED): | $(INSTALLED_DEV)
+	rm -rf build/compiled
+	BAYEUX_COMPILE=1 $(BIN)/python setup.py -q build --build-lib build/compiled
+	@touch $@
 
 # Node
 

@@ -14,10 +14,11 @@ from bayeux.protocol.encoded import EncodedMessage
 from bayeux.protocol.errors import BayeuxError, ChannelInvalid, ProtocolError, Unavailable
 from bayeux.protocol.hooks import STOP, Registry
 from bayeux.protocol.json import JsonCodec
-from bayeux.protocol.message import Message, Reply
+from bayeux.protocol.message import Message
 from bayeux.protocol.options import Options
 from bayeux.protocol.presets import FAYE_PATH, cometd_options, faye_options
 from bayeux.protocol.replay import OnGap, Style
+from bayeux.protocol.reply import Reply
 from bayeux.server.authorizers import ALL, CREATE, NONE, PUBLISH, SUBSCRIBE, Deny, Grant, covers
 from bayeux.server.channels import ServerChannel
 from bayeux.server.current import current_context, current_message, current_session

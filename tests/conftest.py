@@ -14,14 +14,31 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from bayeux.server import flusher
+
 # asyncio logs exceptions that nobody retrieved, Tornado those that a handler raised.
 WATCHED = ("bayeux", "channels", "gateway", "asyncio", "tornado.application")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``make test-compiled`` says that it wants the compiled modules."""
+    parser.addoption("--compiled", action="store_true", help="fail unless the hot modules are compiled")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Our plugin, also where the package is not installed, whose entry point registers it by this name."""
+    if config.getoption("compiled") and not (flusher.__file__ or "").endswith(".so"):
+        raise pytest.UsageError(f"not compiled: {flusher.__file__}")
     if not config.pluginmanager.hasplugin("bayeux"):
         config.pluginmanager.register(importlib.import_module("bayeux.testing.plugin"), "bayeux")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of compiled modules, leave out what looks into them or puts something in place of what is theirs."""
+    if config.getoption("compiled"):
+        for item in items:
+            for mark in item.iter_markers("interpreted"):
+                item.add_marker(pytest.mark.skip(reason=mark.args[0]))
 
 
 class Unexpected(logging.Handler):

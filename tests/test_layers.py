@@ -46,7 +46,8 @@ STOREYS = {
     "bayeux.backplane": Storey(("bayeux.protocol", "bayeux.backplane"), frozenset({"msgpack"}), OUTSIDE),
     "bayeux.backplane.redis": Storey(("bayeux.protocol", "bayeux.backplane"), frozenset({"msgpack", "redis"})),
     "bayeux.transports": Storey(
-        ("bayeux.protocol", "bayeux.server", "bayeux.transports"), frozenset({"tornado", "httptools"})
+        ("bayeux.protocol", "bayeux.server", "bayeux.transports"),
+        frozenset({"tornado", "httptools", "mypy_extensions"}),  # the last one's types alone
     ),
     "bayeux.client": Storey(("bayeux.protocol", "bayeux.client"), frozenset({"httptools"})),
     "bayeux.testing": Storey(("bayeux",), frozenset({"tornado", "httptools", "pytest", "pytest_asyncio"})),

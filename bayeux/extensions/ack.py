@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from bayeux.protocol.acknowledgement import Acknowledgement, batch_number
 from bayeux.protocol.channel import META_HANDSHAKE
-from bayeux.protocol.message import Message, Reply, Request
+from bayeux.protocol.message import Message, Request
+from bayeux.protocol.reply import Reply
 from bayeux.protocol.transitions import Happening
 from bayeux.server.ending import let_happen
 from bayeux.server.extension import Extension

@@ -21,7 +21,8 @@ from bayeux.server.steps import Steps
 
 if TYPE_CHECKING:
     from bayeux.protocol.encoded import EncodedMessage
-    from bayeux.protocol.message import Message, Reply
+    from bayeux.protocol.message import Message
+    from bayeux.protocol.reply import Reply
     from bayeux.server.server import BayeuxServer
 
 _ATTRIBUTE = "bayeux.activity"  # with the session, for it lives and moves with it (XT-4)

@@ -22,7 +22,7 @@ from bayeux.server.recovery import Recovery
 from bayeux.server.server import BayeuxServer
 
 if TYPE_CHECKING:
-    from bayeux.protocol.message import Reply
+    from bayeux.protocol.reply import Reply
     from bayeux.server.sessions import ServerSession
 
 KEY = "replay"

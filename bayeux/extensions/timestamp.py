@@ -13,7 +13,8 @@ from bayeux.protocol.instant import iso_8601
 from bayeux.server.extension import Extension
 
 if TYPE_CHECKING:
-    from bayeux.protocol.message import Fields, Reply
+    from bayeux.protocol.message import Fields
+    from bayeux.protocol.reply import Reply
     from bayeux.server.sessions import ServerSession
 
 

@@ -16,7 +16,8 @@ from bayeux.protocol.json import Json
 from bayeux.server.extension import Extension
 
 if TYPE_CHECKING:
-    from bayeux.protocol.message import Fields, Message, Reply
+    from bayeux.protocol.message import Fields, Message
+    from bayeux.protocol.reply import Reply
     from bayeux.server.sessions import ServerSession
 
 LAG: Final = "lag"

@@ -5,6 +5,7 @@ Wire values are milliseconds. Source: section 6 of the Bayeux reference.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from bayeux.protocol.errors import ProtocolError, SessionUnknown
@@ -26,13 +27,19 @@ def milliseconds(seconds: float) -> int:
 
 def retry(options: Options, interval: float, timeout: float) -> Advice:
     """The normal advice: always all its keys, since clients replace what they had (ADV-1, ADV-5)."""
+    return _retry(interval, timeout, options.max_interval if options.handshake_reconnect else None).copy()
+
+
+@lru_cache(maxsize=64)
+def _retry(interval: float, timeout: float, max_interval: float | None) -> Advice:
+    """The same for all sessions that have these in common; not to be changed."""
     advice: Advice = {
         "reconnect": "retry",
         "interval": milliseconds(interval),
         "timeout": milliseconds(timeout),
     }
-    if options.handshake_reconnect:
-        advice["maxInterval"] = milliseconds(options.max_interval)
+    if max_interval is not None:
+        advice["maxInterval"] = milliseconds(max_interval)
     return advice
 
 

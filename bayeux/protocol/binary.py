@@ -12,7 +12,9 @@ Source: BIN-1…8; the alphabet and the rest are those of CometD's client.
 from __future__ import annotations
 
 import base64
+from collections.abc import MutableMapping
 from dataclasses import dataclass
+from typing import Any
 
 from bayeux.protocol.errors import BinaryInvalid
 from bayeux.protocol.json import Json
@@ -83,7 +85,7 @@ class BinaryData:
         return cls(decode_z85(value["data"]), last, value.get("meta"))
 
 
-def receive_binary(fields: Fields) -> None:
+def receive_binary(fields: MutableMapping[str, Any]) -> None:
     """Turn the data of a message that says ``ext.binary`` into ``BinaryData``, in place; leave others alone (BIN-2).
 
     Raises BinaryInvalid; then nothing was changed.

@@ -32,6 +32,7 @@ _NAME = re.compile(r"(?:/[A-Za-z0-9 !#$()*+\-.@_{~}]+)+\Z")
 # hostile names would fill the memory.
 _CACHED_LENGTH = 96
 _WILDCARDS = ("*", "**")
+_SPECIAL = frozenset("* {")  # names without these have no wildcard, no blank segment and no parameter
 _TEMPLATE_PARAMETER = re.compile(r"\{[^{}]+\}")
 
 
@@ -105,13 +106,15 @@ def _parse(text: str, max_length: int, max_segments: int) -> ChannelName:
         raise _invalid(text, f"it has more than {MAX_SEGMENTS} segments")
     if len(name) > max_length or len(segments) > max_segments:
         raise ChannelInvalid
-    is_wild = segments[-1] in _WILDCARDS
-    plain = segments[:-1] if is_wild else segments
-    if any("*" in segment or not segment.strip() for segment in plain):  # CH-2: a star stands alone, and last
-        raise _invalid(text, "a segment is empty, or * and ** do not stand alone at its end")
-    is_template = any(_TEMPLATE_PARAMETER.fullmatch(segment) for segment in segments)
-    if is_wild and is_template:
-        raise _invalid(text, "a template has no wildcards")
+    is_wild = is_template = False
+    if not _SPECIAL.isdisjoint(name):
+        is_wild = segments[-1] in _WILDCARDS
+        plain = segments[:-1] if is_wild else segments
+        if any("*" in segment or not segment.strip() for segment in plain):  # CH-2: a star stands alone, and last
+            raise _invalid(text, "a segment is empty, or * and ** do not stand alone at its end")
+        is_template = any(_TEMPLATE_PARAMETER.fullmatch(segment) for segment in segments)
+        if is_wild and is_template:
+            raise _invalid(text, "a template has no wildcards")
     if name.startswith("/meta/"):
         kind = Kind.META
     elif name.startswith("/service/"):

@@ -127,8 +127,16 @@ class DeliveryQueue:
         """Take nothing from here on: its session has ended (DEL-7)."""
         self.max_messages = self._bound_messages = 0
 
+    def take(self) -> list[EncodedMessage]:
+        """Everything, which from here on is whoever's who asked."""
+        messages, self.messages = self.messages, []
+        self.bytes = self.controlled = 0
+        if self.lazy:
+            self.stop_waiting()
+        return messages
+
     def clear(self) -> None:
-        """Forget everything: it was taken."""
+        """Forget everything."""
         self.messages.clear()
         self.bytes = self.controlled = 0
         if self.lazy:

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from bayeux.protocol.channel import META_CONNECT, ChannelName
 from bayeux.protocol.message import MessageId
-from bayeux.protocol.message import Reply as ReplyFields
+from bayeux.protocol.reply import Reply as ReplyFields
 
 
 class EndReason(Enum):
@@ -75,9 +75,12 @@ class HeldConnect:
             self._reply, self._id = None, reply.get("id")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reply:
-    """Answer the message being processed with this."""
+    """Answer the message being processed with this.
+
+    Not frozen, though nobody changes one: nearly every meta request makes one, and that would take three times as long.
+    """
 
     fields: ReplyFields
 
@@ -104,9 +107,9 @@ class Publish:
     """Give the message being processed to listeners and subscribers; its reply says what came of that (PUB-13)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Subscribe:
-    """Enter the session under these channels; those it had already are not among them (SUB-7)."""
+    """Enter the session under these channels; those it had already are not among them (SUB-7). Not frozen: likewise."""
 
     channels: Sequence[ChannelName]
 

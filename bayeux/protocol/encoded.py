@@ -54,9 +54,9 @@ class Batch:
     __slots__ = (
         "_arrays",
         "_deflated",
-        "_frames",
         "_gzipped",
         "_json",
+        "framed",
         "max_frame_bytes",
         "max_frame_messages",
         "messages",
@@ -73,7 +73,8 @@ class Batch:
         self.max_frame_messages: int = max_frame_messages
         self._json: bytes | None = None
         self._arrays: list[bytes] | None = None
-        self._frames: bytes | None = None
+        self.framed: bytes | None = None
+        """Its ``frames``, if somebody has asked for them: a look that calls nothing."""
         self._deflated: dict[Deflate, bytes] | None = None
         self._gzipped: Shared | None = None
 
@@ -113,12 +114,12 @@ class Batch:
     @property
     def frames(self) -> bytes:
         """The same as complete WebSocket text frames."""
-        if self._frames is None:
+        if self.framed is None:
             if len(self.messages) == 1:  # it is never divided (WS-15)
-                self._frames = text_frame(b"[" + self.messages[0].json + b"]")
+                self.framed = text_frame(b"[" + self.messages[0].json + b"]")
             else:
-                self._frames = b"".join(map(text_frame, self.arrays))
-        return self._frames
+                self.framed = b"".join(map(text_frame, self.arrays))
+        return self.framed
 
     def deflated_frames(self, how: Deflate) -> bytes:
         """The same compressed, for the sockets that agreed on it (WS-4)."""

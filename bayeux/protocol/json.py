@@ -35,8 +35,10 @@ def decode(text: bytes | str, max_depth: int) -> Json:
         raise MalformedBody("not JSON") from error
     encoded = text if isinstance(text, bytes) else text.encode()
     bound = max_depth or DEEPEST
-    # Nearly every document has fewer brackets than it may be deep.
-    if encoded.count(b"[") + encoded.count(b"{") > bound and _is_deeper_than(bound, encoded):
+    # Nearly every document has fewer brackets than it may be deep, and so few are found faster by splitting than by
+    # counting, which looks at each byte by itself.
+    opening = len(encoded.split(b"[", bound + 1)) + len(encoded.split(b"{", bound + 1)) - 2
+    if opening > bound and _is_deeper_than(bound, encoded):
         raise MalformedBody(f"nested deeper than {max_depth}")
     return value
 

@@ -7,7 +7,7 @@ reply (MSG-10…17) and of a forwarded event (MSG-18, PUB-8, PUB-9).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from enum import StrEnum
 from types import MappingProxyType, NoneType
 from typing import Any, TypeAlias
@@ -15,11 +15,11 @@ from typing import Any, TypeAlias
 from bayeux.protocol import channel as names
 from bayeux.protocol import json
 from bayeux.protocol.channel import ChannelName, Kind, parse_channel
+from bayeux.protocol.envelope import Envelope
 from bayeux.protocol.errors import (
     ChannelCreateDenied,
     ChannelMissing,
     FieldInvalid,
-    MalformedBody,
     MessageIdInvalid,
     MessageTooLarge,
     ProtocolError,
@@ -29,6 +29,7 @@ from bayeux.protocol.errors import (
     UnsubscribeFailed,
 )
 from bayeux.protocol.options import Options
+from bayeux.protocol.reply import Reply
 
 Fields: TypeAlias = dict[str, Any]
 """A Bayeux message as a JSON object."""
@@ -67,37 +68,9 @@ class Request(StrEnum):
     PUBLISH = "publish"
 
 
+_META, _PUBLISH = Kind.META, Request.PUBLISH  # a member of an enumeration costs two look-ups
+
 _META_REQUESTS: Mapping[str, Request] = {name: Request(name) for name in names.META_CHANNELS}
-
-
-class Envelope(list[Fields]):
-    """The messages of one request body or frame, and its size in bytes."""
-
-    __slots__ = ("size",)
-
-    def __init__(self, messages: list[Fields], size: int) -> None:
-        self.extend(messages)
-        self.size: int = size
-
-
-def parse_envelope(body: bytes | str, options: Options) -> Envelope:
-    """The messages of a body: a JSON array of objects, or one bare object (MSG-1).
-
-    Raises MalformedBody (MSG-4).
-    """
-    value = json.decode(body, options.max_json_depth)
-    messages = value if type(value) is list else [value]
-    for message in messages:
-        if type(message) is not dict:
-            raise MalformedBody("neither an object nor an array of objects")
-    return Envelope(messages, len(body))
-
-
-class Reply(dict[str, Any]):
-    """A reply on its way: a JSON object that remembers what it answers."""
-
-    request: Message | None = None
-    """What it answers, for outgoing extensions; None once it is written."""
 
 
 class Message:
@@ -105,55 +78,17 @@ class Message:
 
     ``message["field"]`` reads any field of it, those of the application included (MSGX-1).
 
-    Raises ProtocolError in the order of MSG-14.
+    Args:
+        channel, fields, request: in order; what a client sent becomes a message by ``received``.
     """
 
     __slots__ = ("_reply", "channel", "context", "fields", "id", "is_handled", "is_lazy", "request", "session")
 
-    def __init__(self, fields: Fields, options: Options) -> None:
-        self._start(fields)
-        self.channel: ChannelName = _channel(fields, options)
-        given = fields.get("id")
-        self.id: MessageId | None = given
-        if given is not None and not is_valid_id(given):
-            raise MessageIdInvalid
-        self.request: Request = Request.PUBLISH if self.channel.kind is not Kind.META else _meta_request(self.channel)
-        if self.request is not Request.PUBLISH or not fields.keys() <= _OF_PLAIN_PUBLISHES:
-            _check_types(fields, self.request)
-        elif not isinstance(fields.get("clientId"), _STRING):
-            raise FieldInvalid("clientId")
-        if "ext" in fields and options.max_ext_size and len(json.encode(fields["ext"])) > options.max_ext_size:
-            raise FieldInvalid("ext")
-
-    @classmethod
-    def of_application(cls, channel: ChannelName, data: json.Json, ext: Fields | None = None) -> Message:
-        """A publish by the application itself: no client, no checks."""
-        message = cls.__new__(cls)
-        message._start({"channel": channel.text, "data": data})
-        if ext:
-            message.fields["ext"] = ext
-        message.channel, message.id, message.request = channel, None, Request.PUBLISH
-        return message
-
-    @classmethod
-    def as_checked(cls, channel: ChannelName, fields: Fields, request: Request) -> Message:
-        """One of a client, in which its caller left nothing to check."""
-        message = cls.__new__(cls)
-        message._start(fields)
-        message.channel, message.id, message.request = channel, fields.get("id"), request
-        return message
-
-    @classmethod
-    def as_heard(cls, channel: ChannelName, fields: Fields) -> Message:
-        """An event or a reply, as a client inside the server hears it: what we made ourselves, no checks."""
-        message = cls.__new__(cls)
-        message._start(fields)
-        message.channel, message.id = channel, fields.get("id")
-        message.request = _META_REQUESTS.get(channel.text, Request.PUBLISH)
-        return message
-
-    def _start(self, fields: Fields) -> None:
-        self.fields: Fields = fields
+    def __init__(self, channel: ChannelName, fields: Fields, request: Request) -> None:
+        self.fields: MutableMapping[str, Any] = fields
+        self.channel: ChannelName = channel
+        self.id: MessageId | None = fields.get("id")
+        self.request: Request = request
         self.context: Any = None
         """The ``Context`` of the request that brought it; None for calls of the application (MSGX-3)."""
         self.session: Any = None
@@ -163,6 +98,39 @@ class Message:
         self.is_lazy: bool = False
         """It may wait for company on its way to each subscriber (MSGX-5, Q-10)."""
         self._reply: Reply | None = None
+
+    @staticmethod
+    def received(fields: Fields, options: Options) -> Message:
+        """One as a client sent it. Raises ProtocolError in the order of MSG-14."""
+        name = fields.get("channel")
+        if not isinstance(name, str):
+            raise ChannelMissing if name is None else FieldInvalid("channel")
+        channel = parse_channel(name, options.max_channel_length, options.max_channel_segments)
+        given = fields.get("id")
+        if given is not None and not is_valid_id(given):
+            raise MessageIdInvalid
+        request = _meta_request(channel) if channel.kind is _META else _PUBLISH
+        if request is _PUBLISH and _OF_PLAIN_PUBLISHES.issuperset(fields):
+            if not isinstance(fields.get("clientId"), _STRING):
+                raise FieldInvalid("clientId")
+            return Message(channel, fields, request)
+        _check_types(fields, request)
+        if "ext" in fields and options.max_ext_size and len(json.encode(fields["ext"])) > options.max_ext_size:
+            raise FieldInvalid("ext")
+        return Message(channel, fields, request)
+
+    @staticmethod
+    def of_application(channel: ChannelName, data: json.Json, ext: Fields | None = None) -> Message:
+        """A publish by the application itself: no client, no checks."""
+        fields: Fields = {"channel": channel.text, "data": data}
+        if ext:
+            fields["ext"] = ext
+        return Message(channel, fields, Request.PUBLISH)
+
+    @staticmethod
+    def as_heard(channel: ChannelName, fields: Fields) -> Message:
+        """An event or a reply, as a client inside the server hears it: what we made ourselves, no checks."""
+        return Message(channel, fields, _META_REQUESTS.get(channel.text, Request.PUBLISH))
 
     def __getitem__(self, field: str) -> Any:
         return self.fields[field]
@@ -253,14 +221,17 @@ def success(message: Message) -> bytes | None:
     return None
 
 
+_NONE_OF_THEM: frozenset[int] = frozenset()
+
+
 def oversized(envelope: Sequence[Fields], options: Options) -> frozenset[int]:
     """Which messages, by position, are above ``max_bayeux_message_size`` (SEC-L8).
 
     Only a body above the bound can hold one; only then is it worth encoding each message again.
     """
     bound = options.max_bayeux_message_size
-    if not bound or (isinstance(envelope, Envelope) and envelope.size <= bound):
-        return frozenset()
+    if not bound or (type(envelope) is Envelope and envelope.size <= bound):
+        return _NONE_OF_THEM
     return frozenset(n for n, fields in enumerate(envelope) if len(json.encode(fields)) > bound)
 
 
@@ -269,7 +240,7 @@ def too_large(options: Options) -> MessageTooLarge:
     return MessageTooLarge(str(options.max_bayeux_message_size))
 
 
-def reply_to(fields: Fields, known_id: MessageId | None = None) -> Reply:
+def reply_to(fields: Mapping[str, Any], known_id: MessageId | None = None) -> Reply:
     """The beginning of a reply: the request's ``id`` and ``channel`` where they are valid (MSG-10…12).
 
     Args:
@@ -311,7 +282,7 @@ def event_of(message: Message, options: Options) -> Fields:
     """What of a publish reaches subscribers (MSG-18, PUB-9, EXT-3)."""
     fields = message.fields
     event: Fields = {"channel": message.channel.text, "data": fields.get("data")}
-    if fields.keys() <= _OF_PLAIN_PUBLISHES:
+    if _OF_PLAIN_PUBLISHES.issuperset(fields):
         return event
     if message.ext and (ext := _forwarded(message.ext, options)):
         event["ext"] = ext
@@ -360,13 +331,6 @@ def _subscription(text: str, options: Options) -> ChannelName:
     return channel
 
 
-def _channel(fields: Fields, options: Options) -> ChannelName:
-    given = fields.get("channel")
-    if not isinstance(given, str):
-        raise ChannelMissing if given is None else FieldInvalid("channel")
-    return parse_channel(given, options.max_channel_length, options.max_channel_segments)
-
-
 def _meta_request(channel: ChannelName) -> Request:
     """What a message on a meta channel asks for."""
     try:
@@ -384,11 +348,6 @@ def _is_strings(value: object) -> bool:
 
 
 _STRING, _OBJECT = (str, NoneType), (dict, NoneType)
-_HANDSHAKE_TYPES: Mapping[str, Callable[[Any], bool]] = {
-    "version": lambda value: isinstance(value, str),
-    "minimumVersion": lambda value: isinstance(value, str),
-    "supportedConnectionTypes": _is_strings,
-}
 
 
 def _check_types(fields: Fields, request: Request) -> None:
@@ -400,10 +359,17 @@ def _check_types(fields: Fields, request: Request) -> None:
     if "advice" in fields and not isinstance(fields["advice"], _OBJECT):
         raise FieldInvalid("advice")
     if request is Request.HANDSHAKE:
-        for name, is_valid in _HANDSHAKE_TYPES.items():
-            if (value := fields.get(name)) is not None and not is_valid(value):
+        for name in ("version", "minimumVersion"):
+            if not isinstance(fields.get(name), _STRING):
                 raise FieldInvalid(name)
-    elif request is Request.CONNECT and (advice := fields.get("advice")):
-        for name in ("timeout", "interval"):
-            if advice.get(name) is not None and not _is_number(advice[name]):
-                raise FieldInvalid("advice")
+        offered = fields.get("supportedConnectionTypes")
+        if offered is not None and not _is_strings(offered):
+            raise FieldInvalid("supportedConnectionTypes")
+    elif request is Request.CONNECT and (advice := fields.get("advice")) and not has_numbers(advice):
+        raise FieldInvalid("advice")
+
+
+def has_numbers(advice: Fields) -> bool:
+    """Whether what a client says about its next connect can be reckoned with (ADV-7)."""
+    timeout, interval = advice.get("timeout"), advice.get("interval")
+    return (timeout is None or _is_number(timeout)) and (interval is None or _is_number(interval))

@@ -42,8 +42,8 @@ from bayeux.protocol.errors import (
     VersionUnsupported,
 )
 from bayeux.protocol.message import Message, failed, subscriptions_of
-from bayeux.protocol.message import Reply as ReplyFields
 from bayeux.protocol.options import Options
+from bayeux.protocol.reply import Reply as ReplyFields
 from bayeux.protocol.subscriptions import Subscriptions
 
 NEVER = math.inf
@@ -163,7 +163,7 @@ class BayeuxSession:
                 if fields.get(name) is None:
                     raise ParameterMissing(name)
         minimum = fields.get("minimumVersion")
-        if minimum is not None and _is_above_1_0(minimum):
+        if minimum not in (None, "1.0") and _is_above_1_0(minimum):
             raise VersionUnsupported(minimum)
         ours = list(options.transports)
         offered = fields.get("supportedConnectionTypes")

@@ -19,7 +19,8 @@ from bayeux.protocol import json
 from bayeux.protocol.channel import META_CONNECT, META_HANDSHAKE
 from bayeux.protocol.encoded import NOTHING, Batch
 from bayeux.protocol.errors import InternalError
-from bayeux.protocol.message import Reply, failed, reply_to
+from bayeux.protocol.message import failed, reply_to
+from bayeux.protocol.reply import Reply
 from bayeux.server import attachment, flow
 from bayeux.server.extension import is_stopped
 from bayeux.server.listeners import tell, tell_plainly
@@ -157,18 +158,6 @@ def _send_taken(server: BayeuxServer, session: ServerSession, transport: Transpo
     events = take(server, session, transport, replies)
     send(session, transport, events, encoded(replies))
     tell_sent(server, session, events, replies)
-
-
-def push(server: BayeuxServer, session: ServerSession, socket: Transport) -> None:
-    """Write what waits, if anything does, to a socket without a reply (WS-10)."""
-    if not session.queue.messages:
-        return
-    events = take(server, session, socket, [])
-    if not events.messages:
-        return
-    if session.is_traced:
-        trace_sent(session, events, ())
-    socket.send(events, ())
 
 
 def send(session: ServerSession | None, transport: Transport, events: Batch, replies: Sequence[bytes]) -> None:

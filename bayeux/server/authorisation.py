@@ -74,7 +74,11 @@ def authorise_publish(server: BayeuxServer, message: Message, session: ServerSes
         raise PublishDenied(DENIED_BY_POLICY)
     if server.channels.get(channel.text) is None:
         return _authorise_first_publish(server, channel, session, message)
-    answer = ask_policy(server.policy.can_publish, server, session, channel, message)
+    try:  # as ``ask_policy``, without a tuple of arguments: every publish is asked about
+        answer: Any = server.policy.can_publish(server, session, channel, message)
+    except (Exception, asyncio.CancelledError):
+        log.exception("the security policy raised")
+        answer = Denied()
     if answer is True and not (server.channels.may_be_guarded and _guards(server.channels, channel)):
         return DONE
     return _weigh(answer, server.channels, Operation.PUBLISH, channel, session, message, PublishDenied, ())
@@ -113,7 +117,7 @@ def authorise(
 ) -> Rest:
     """The policy first, then the authorizers; raises ``error`` with the words of whoever denies."""
     answer = ask_policy(getattr(server.policy, f"can_{operation}"), server, session, channel, message)
-    if answer is True and not _guards(server.channels, channel):
+    if answer is True and not (server.channels.may_be_guarded and _guards(server.channels, channel)):
         return DONE
     return _weigh(answer, server.channels, operation, channel, session, message, error, about)
 

@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
+from typing import TypeVar
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+class Tally(dict[Key, int]):
+    """Counts by key, 0 for what was never counted; an addition costs half of what it does in a ``Counter``."""
+
+    __slots__ = ()
+
+    def __missing__(self, key: Key) -> int:
+        return 0
 
 
 class Histogram:
@@ -55,23 +66,23 @@ class Counters:
     )
 
     def __init__(self) -> None:
-        self.handshakes: Counter[tuple[str, str]] = Counter()
+        self.handshakes: Tally[tuple[str, str]] = Tally()
         """(result, transport)"""
-        self.session_ends: Counter[str] = Counter()
+        self.session_ends: Tally[str] = Tally()
         """by reason"""
-        self.messages_received: Counter[tuple[str, str]] = Counter()
+        self.messages_received: Tally[tuple[str, str]] = Tally()
         """(kind, transport); kind is ``meta``, ``service`` or ``broadcast``"""
-        self.messages_delivered: Counter[str] = Counter()
+        self.messages_delivered: Tally[str] = Tally()
         """by transport"""
-        self.messages_dropped: Counter[str] = Counter()
+        self.messages_dropped: Tally[str] = Tally()
         """by reason"""
-        self.bytes_received: Counter[str] = Counter()
+        self.bytes_received: Tally[str] = Tally()
         """by transport"""
-        self.bytes_sent: Counter[str] = Counter()
+        self.bytes_sent: Tally[str] = Tally()
         """by transport"""
-        self.connections: Counter[str] = Counter()
+        self.connections: Tally[str] = Tally()
         """open now, by transport"""
-        self.rejected: Counter[str] = Counter()
+        self.rejected: Tally[str] = Tally()
         """by the id of the limit that refused"""
         self.delivery_seconds: Histogram = Histogram(SECONDS)
         """from a publish that was accepted to the write of its batch"""

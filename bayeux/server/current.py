@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from bayeux.server.transport import Context
 
 handled: ContextVar[Message | None] = ContextVar("bayeux message", default=None)
+get_handled, set_handled = handled.get, handled.set
+"""Its methods, for those who call them for every message: made once."""
 
 
 def current_message() -> Message | None:

@@ -13,7 +13,7 @@ from bayeux.protocol import json
 from bayeux.protocol.effects import EndReason
 from bayeux.protocol.encoded import EncodedMessage
 from bayeux.protocol.transitions import Happening, happen
-from bayeux.server import answering, attachment
+from bayeux.server import answering, attachment, pushing
 from bayeux.server.channels import ServerChannel
 from bayeux.server.listeners import tell
 from bayeux.server.sessions import ServerSession
@@ -72,7 +72,7 @@ def send_away(server: BayeuxServer, session: ServerSession) -> Steps[None]:
     if session.held is not None:
         yield from answering.release(server, session)
     else:
-        server.write(session)
+        pushing.write(server, session)
     if socket is not None and not socket.closed:
         socket.close(*_AT_ONCE[EndReason.DRAIN])
 
@@ -136,7 +136,7 @@ def _remove(server: BayeuxServer, session: ServerSession, reason: EndReason) -> 
 def _tell_client(server: BayeuxServer, session: ServerSession, socket: Transport | None) -> None:
     """Push what waits, the news of its end being the last of it; what cannot leave waits for its client (DSC-7)."""
     if socket is not None and socket.writable and not socket.closed and session.may_push:  # WS-13
-        answering.push(server, session, socket)
+        pushing.push(server, session, socket)
     if session.queue.messages:
         session.expires_at = server.clock() + session.options.max_interval
         server.sessions.remember_kicked(session)

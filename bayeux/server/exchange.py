@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bayeux.protocol import advice as advices
 from bayeux.protocol.channel import META_CONNECT, Kind
 from bayeux.protocol.client_id import new_client_id
-from bayeux.protocol.effects import Hold, Reply
+from bayeux.protocol.effects import Effect, Hold, Reply
 from bayeux.protocol.encoded import NOTHING, Batch
 from bayeux.protocol.errors import (
     FieldInvalid,
@@ -32,16 +32,8 @@ from bayeux.protocol.errors import (
     UnsubscribeFailed,
 )
 from bayeux.protocol.hooks import STOP
-from bayeux.protocol.message import (
-    Fields,
-    Message,
-    Request,
-    failed,
-    oversized,
-    reply_to,
-    too_large,
-)
-from bayeux.protocol.message import Reply as ReplyFields
+from bayeux.protocol.message import Fields, Message, Request, failed, oversized, reply_to, too_large
+from bayeux.protocol.reply import Reply as ReplyFields
 from bayeux.protocol.session import Arrival
 from bayeux.protocol.transitions import Happening, receive
 from bayeux.server import answering, attachment, ending, publication
@@ -54,21 +46,28 @@ from bayeux.server.trace import trace_received
 from bayeux.server.transport import Context, Transport
 
 if TYPE_CHECKING:
+    from bayeux.server.cluster.cluster import Cluster
     from bayeux.server.recovery import Plan
     from bayeux.server.server import BayeuxServer
 
 log: logging.Logger = logging.getLogger(__name__)
 
+# Out of an Enum a member costs ten times as much as a global.
+_HANDSHAKE, _CONNECT, _SUBSCRIBE, _PUBLISH = Request.HANDSHAKE, Request.CONNECT, Request.SUBSCRIBE, Request.PUBLISH
 
 _ENDED_MEANWHILE = {Request.SUBSCRIBE: SubscribeFailed, Request.UNSUBSCRIBE: UnsubscribeFailed}
 
 
 class Begun(NamedTuple):
-    """A publish that came the short way as far as somebody has to be waited for, or something is wrong."""
+    """A message that came a short way as far as somebody has to be waited for, or something is wrong.
+
+    Args:
+        processing: the rest of it, made of this exchange's own steps.
+    """
 
     message: Message
     started: float
-    publishing: Rest
+    processing: Steps[None]
 
 
 class Exchange:
@@ -78,10 +77,10 @@ class Exchange:
     Args:
         messages: at least one, none of them looked at yet.
         session: the one its first message named and was found to own (SES-4); None if there is none.
-        begun: what was done with the only message.
+        replies: to the messages ahead of these, which came a short way.
     """
 
-    __slots__ = ("_begun", "_context", "_has_connect_reply", "_is_handshake", "_is_held", "_messages", "_replies",
+    __slots__ = ("_context", "_has_connect_reply", "_is_alone", "_is_handshake", "_is_held", "_messages", "_replies",
                  "_server", "_session", "_transport")  # fmt: skip
 
     def __init__(
@@ -91,31 +90,36 @@ class Exchange:
         session: ServerSession | None,
         transport: Transport,
         context: Context,
-        begun: Begun | None = None,
+        replies: Sequence[ReplyFields] = (),
     ) -> None:
-        self._begun = begun
         self._server = server
         self._messages = messages
         self._session = session
         self._transport = transport
         self._context = context
-        self._replies: list[ReplyFields] = []
+        self._replies: list[ReplyFields] = [*replies]
+        self._is_alone = len(messages) == 1 and not replies
         self._is_handshake = False
         self._is_held = False
-        self._has_connect_reply = False
+        self._has_connect_reply = any(reply["channel"] == META_CONNECT for reply in replies) if replies else False
 
-    def steps(self) -> Steps[None]:
-        """Process every message, then answer."""
+    def steps(self, begun: Begun | None = None) -> Steps[None]:
+        """Process every message, then answer.
+
+        Args:
+            begun: what was done with the first one.
+        """
         session = self._session
         too_big = oversized(self._messages, self._context.options)
         if session is not None:
             session.batches += 1
         try:
             for position, fields in enumerate(self._messages):
-                if self._begun is None:
+                if begun is None:
                     yield from self._answer(fields, position in too_big)
                 else:
-                    yield from self._answer_begun(fields, self._begun)
+                    yield from self._answer_begun(fields, begun)
+                    begun = None
             yield from self._finish()
         except asyncio.CancelledError:
             if not self._transport.closed:
@@ -140,22 +144,22 @@ class Exchange:
                 self._charge(session, started)
                 if session.is_traced:
                     trace_received(session, fields)
-            message = Message(fields, self._context.options)
+            message = Message.received(fields, self._context.options)
             message.context = self._context
             handled.set(message)
             request = message.request
-            if request is Request.PUBLISH and (revive := self._context.options.json_codec.revive) is not None:
+            if request is _PUBLISH and (revive := self._context.options.json_codec.revive) is not None:
                 self._revive(message, revive)
             server.counters.messages_received[message.channel.kind, self._transport.name] += 1
             if is_too_big:
                 server.reject("SEC-L8")
                 raise too_large(self._context.options)
-            if request is Request.HANDSHAKE:
+            if request is _HANDSHAKE:
                 yield from self._handshake(message)
             elif session is None or message.client_id != session.client_id:
                 yield from self._process_without_session(message)
-            elif request is Request.CONNECT and not session.is_over:
-                yield from self._process_connect(session, message)
+            elif request is _CONNECT and not session.is_over:
+                yield from self._process_connect(session, message, self._process_for(session, message))
             else:
                 yield from self._process_for(session, message)
         except ProtocolError as error:
@@ -163,26 +167,28 @@ class Exchange:
         except Exception:
             log.exception("processing a message failed")
             self._fail(fields, InternalError(), request, None)
-        server.counters.observe_request(request or Request.PUBLISH, server.clock() - started)
+        server.counters.observe_request(request or _PUBLISH, server.clock() - started)
 
     def _answer_begun(self, fields: Fields, begun: Begun) -> Steps[None]:
-        message, started, publishing = begun
+        message, started, processing = begun
+        request = message.request
         try:
-            yield from self._publish(message, publishing)
+            yield from processing
         except ProtocolError as error:
-            self._fail(fields, error, Request.PUBLISH, message)
+            self._fail(fields, error, request, message)
         except Exception:
             log.exception("processing a message failed")
-            self._fail(fields, InternalError(), Request.PUBLISH, None)
-        self._server.counters.observe_request(Request.PUBLISH, self._server.clock() - started)
+            self._fail(fields, InternalError(), request, None)
+        self._server.counters.observe_request(request, self._server.clock() - started)
 
-    def _process_connect(self, session: ServerSession, message: Message) -> Steps[None]:
+    def _process_connect(self, session: ServerSession, message: Message, processing: Steps[None]) -> Steps[None]:
         """The expiry clock stands still meanwhile, and runs again whatever comes of it (SES-5, SES-7)."""
         message.begin_reply()  # hooks may add to it for as long as it is held
-        session.stop_clock(self._server.clock())
-        self._server.watch(session)
+        if not session.is_over:  # as who was asked on a short way may have decided
+            session.stop_clock(self._server.clock())
+            self._server.watch(session)
         try:
-            yield from self._process_for(session, message)
+            yield from processing
         finally:
             if not session.is_over:
                 session.ensure_clock(self._server.clock())
@@ -195,41 +201,59 @@ class Exchange:
         server, request = self._server, message.request
         message.session = session
         session.last_seen_at = server.clock()
-        if request is not Request.CONNECT:
+        if request is not _CONNECT:
             session.touch(session.last_seen_at)
         if answering.has_extensions(server, session):
             yield from self._extend(session, message)
         if session.is_over:
             self._bid_farewell(session, message)
-        elif request is Request.PUBLISH:
+        elif request is _PUBLISH:
             session.options = self._context.options
-            yield from self._publish(message, publication.pass_on(server, message, session))
+            yield from self.succeed_behind(message, publication.pass_on(server, message, session))
         else:
             yield from self._process_meta(session, message)
 
     def _process_meta(self, session: ServerSession, message: Message) -> Steps[None]:
+        yield from self._settle(session, message, asked(self._server, session, message))
+
+    def settle(self, session: ServerSession, message: Message, asking: Rest) -> Steps[None]:
+        """The rest of a connect or subscribe about which these steps ask."""
+        settling = self._settle(session, message, asking)
+        return self._process_connect(session, message, settling) if message.request is _CONNECT else settling
+
+    def _settle(self, session: ServerSession, message: Message, asking: Steps[Plan | None] | Rest) -> Steps[None]:
         """Ask the session what a meta request comes to, and do it."""
-        server, request = self._server, message.request
-        plan: Plan | None = None
-        if request is Request.SUBSCRIBE:
-            yield from authorise_subscribe(server, message, session)
-            if server.cluster is not None:
-                yield from server.cluster.before_subscribe(session, message)
-            if server.recovery is not None:
-                plan = yield from server.recovery.plan(session, message)
-        elif request is Request.UNSUBSCRIBE and server.cluster is not None:
-            yield from server.cluster.before_unsubscribe(session, message)
-        yield from self._listen_to_meta(message, session)
+        request = message.request
+        plan = yield from asking
         if session.is_over and request in _ENDED_MEANWHILE:
             raise _ENDED_MEANWHILE[request]
-        if self._transport.closed and request is Request.CONNECT:
+        if self._transport.closed and request is _CONNECT:
             return  # the client left while a hook was awaited: there is nothing to hold
-        effects = receive(session, message, self._arrival(session, may_be_held=request is Request.CONNECT))
-        if plan is not None and server.recovery is not None:
-            server.recovery.begin(session, plan)
+        effects = receive(session, message, self._arrival(session, may_be_held=request is _CONNECT))
+        if plan is not None and self._server.recovery is not None:
+            self._server.recovery.begin(session, plan)
+        yield from self.perform(session, message, effects, plan=plan)
+
+    def perform(
+        self,
+        session: ServerSession,
+        message: Message,
+        effects: Iterable[Effect],
+        performing: Rest = DONE,
+        *,
+        plan: Plan | None = None,
+    ) -> Steps[None]:
+        """Do what the session asks for on account of a meta request.
+
+        Args:
+            performing: the rest of the effect in front of these.
+            plan: of what the session is to be sent of the past (RPL-16).
+        """
+        server = self._server
+        yield from performing
         for effect in effects:
             if isinstance(effect, Reply):
-                self._has_connect_reply = self._has_connect_reply or request is Request.CONNECT
+                self._has_connect_reply = self._has_connect_reply or message.request is _CONNECT
                 if plan is not None and server.recovery is not None:
                     server.recovery.go_on(session)
                     if plan.report:
@@ -246,14 +270,14 @@ class Exchange:
     def _process_without_session(self, message: Message) -> Steps[None]:
         """PUB-2: an anonymous publish where that is allowed, else 402."""
         yield from self._extend(None, message)
-        is_publish = message.request is Request.PUBLISH and message.client_id is None
+        is_publish = message.request is _PUBLISH and message.client_id is None
         if not (is_publish and self._context.options.allow_anonymous_publish):
             raise SessionUnknown
         self._server.admission.admit_anonymous(self._context)
-        yield from self._publish(message, publication.pass_on(self._server, message, None))
+        yield from self.succeed_behind(message, publication.pass_on(self._server, message, None))
 
-    def _publish(self, message: Message, publishing: Rest) -> Steps[None]:
-        """PUB-13."""
+    def succeed_behind(self, message: Message, publishing: Rest) -> Steps[None]:
+        """The rest of a publish, and its reply (PUB-13)."""
         yield from publishing
         message.reply["successful"] = True  # not before: who vetoes may word the reply (MSGX-2)
         self._reply(message.reply, message)
@@ -262,7 +286,7 @@ class Exchange:
         """The session ended before this message: kicked (DSC-7), or in this very batch (DSC-12)."""
         if not self._server.sessions.was_kicked(session):
             raise SessionUnknown
-        if message.request is not Request.CONNECT:
+        if message.request is not _CONNECT:
             raise SessionUnknown(instead={"advice": dict(advices.STOP)})
         for effect in receive(session, message, self._arrival(session)):
             if isinstance(effect, Reply):
@@ -274,11 +298,12 @@ class Exchange:
         self._is_handshake = True
         session = self._new_session()
         message.session = session
-        yield from self._extend(session, message)
+        if answering.has_extensions(server, session):
+            yield from self._extend(session, message)
         decision = yield from judge(ask_policy(server.policy.can_handshake, server, session, message))
         if isinstance(decision, Denied):
             raise refusal(HandshakeDenied, decision)
-        yield from self._listen_to_meta(message, session)
+        yield from _heard(server, session, message)
         if decision.user is not None:
             session.user = decision.user
         if decision.roles is not None:
@@ -335,12 +360,6 @@ class Exchange:
             if answer is STOP:
                 raise MessageDeleted
 
-    def _listen_to_meta(self, message: Message, session: ServerSession) -> Rest:
-        """Listeners on a meta channel hear only that very channel (CHN-5, CN-24)."""
-        channel = self._server.channels.get(message.channel.text)
-        heard = channel is not None and channel.is_heard
-        return publication.listen([channel], session, message) if channel is not None and heard else DONE
-
     def _charge(self, session: ServerSession, now: float) -> None:
         """SEC-L19: a client above its rate is refused, and ended when it goes on regardless."""
         options, server = self._context.options, self._server
@@ -368,7 +387,7 @@ class Exchange:
             server.clock(),
             transport.name,
             is_streaming,
-            len(self._messages) == 1,
+            self._is_alone,
             session.batches > 1,
             may_be_held and not is_streaming and server.sessions.is_crowded(session, context),
             server.leaving_interval() if server.is_draining else None,
@@ -381,7 +400,7 @@ class Exchange:
 
     def _fail(self, fields: Fields, error: ProtocolError, request: Request | None, message: Message | None) -> None:
         server = self._server
-        if request is Request.HANDSHAKE:
+        if request is _HANDSHAKE:
             server.counters.handshakes["failed", self._transport.name] += 1
         if message is not None and message.is_handled:  # MSGX-2
             message.reply.setdefault("successful", False)
@@ -462,3 +481,43 @@ class Exchange:
         if (session.connect_only or transport.connect_only) and not self._has_connect_reply:
             return False
         return not transport.streaming or session.transport is transport
+
+
+def asked(server: BayeuxServer, session: ServerSession, message: Message) -> Steps[Plan | None] | tuple[()]:
+    """Ask whoever has a say in a meta request; what follows for the events that its session missed.
+
+    Raises ProtocolError, as the steps do.
+    """
+    if message.request is _SUBSCRIBE:
+        return _asked_of_subscribe(server, session, message)
+    if message.request is Request.UNSUBSCRIBE and server.cluster is not None:
+        return _asked_of_unsubscribe(server.cluster, server, session, message)
+    return _heard(server, session, message)
+
+
+def _asked_of_subscribe(server: BayeuxServer, session: ServerSession, message: Message) -> Steps[Plan | None]:
+    plan: Plan | None = None
+    yield from authorise_subscribe(server, message, session)
+    if server.cluster is not None:
+        yield from server.cluster.before_subscribe(session, message)
+    if server.recovery is not None:
+        plan = yield from server.recovery.plan(session, message)
+    yield from _heard(server, session, message)
+    return plan
+
+
+def _asked_of_unsubscribe(
+    cluster: Cluster, server: BayeuxServer, session: ServerSession, message: Message
+) -> Steps[None]:
+    yield from cluster.before_unsubscribe(session, message)
+    yield from _heard(server, session, message)
+
+
+def _heard(server: BayeuxServer, session: ServerSession, message: Message) -> Rest:
+    """Listeners on a meta channel hear only that very channel (CHN-5, CN-24)."""
+    channel = server.channels.get(message.channel.text)
+    if channel is None or not channel.is_heard:
+        return DONE
+    if message.request is _CONNECT:
+        message.begin_reply()  # hooks may add to it for as long as it is held
+    return publication.hear(channel, session, message)

@@ -15,7 +15,8 @@ from bayeux.server.steps import Steps, ask
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bayeux.protocol.message import Fields, Message, Reply
+    from bayeux.protocol.message import Fields, Message
+    from bayeux.protocol.reply import Reply
     from bayeux.server.server import BayeuxServer
     from bayeux.server.sessions import ServerSession
 

@@ -63,7 +63,9 @@ def deliver(
         message: the event's bytes, for everybody without hooks of his own.
         event: the same as fields, for those with.
     """
-    mark = server.flusher.mark
+    # What ``DeliveryQueue.put`` and ``Flusher.mark`` do is done here where nothing is in its way: two calls for each
+    # subscriber would be a third of what one costs with ten publishes in flight.
+    mark, marked, message_size = server.flusher.mark, server.flusher.marked, message.size
     is_plain = message.lazy_timeout is None and message.flow is None and not server.listeners.queued
     reached = 0
     for session in sessions:
@@ -71,10 +73,20 @@ def deliver(
             reached += _through_hooks(server, session, Waiting(message, event, sender))
         elif not is_plain:
             reached += enqueue(server, session, message, sender)
-        elif session.queue.put(message) or _make_room(server, session, message, sender):
+        else:
+            queue = session.queue
+            size = queue.bytes + message_size
+            if len(queue.messages) < queue.max_messages and size <= queue.max_bytes:
+                queue.messages.append(message)
+                queue.bytes = size
+            elif not _make_room(server, session, message, sender):
+                continue
             reached += 1
-            if not session.is_marked:
+            if not marked:
                 mark(session)
+            elif not session.is_marked:
+                session.is_marked = True
+                marked.append(session)
     return reached
 
 

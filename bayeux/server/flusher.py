@@ -3,7 +3,8 @@
 Cost model: a session costs one comparison of lists by identity and one write. Sessions with the same
 events waiting share one batch, found by its last event and dropped at the end of the turn; nothing is
 made for a session alone (benchmarks/fanout). A socket whose replies waited for the end of the turn has them
-in the same write as its events.
+in the same write as its events. Many held connects are answered in slices, and input is read between two of them
+(docs/decisions/held-connects-in-slices).
 
 Rules: WS-11, BAT-4, SEC-92.
 """
@@ -11,11 +12,10 @@ Rules: WS-11, BAT-4, SEC-92.
 from __future__ import annotations
 
 import logging
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from bayeux.protocol.encoded import NOTHING, Batch
+from bayeux.protocol.encoded import NOTHING, Batch, EncodedMessage
 
 if TYPE_CHECKING:
     from bayeux.server.sessions import ServerSession
@@ -24,6 +24,8 @@ log: logging.Logger = logging.getLogger(__name__)
 
 # A write costs 4 to 6 microseconds of kernel time: so many keep a turn within SEC-92's 10 ms.
 SESSIONS_A_TURN = 1000
+# To answer a held connect takes five times as long; and what is published meanwhile, others of them take along.
+CONNECTS_A_TURN = 64
 
 
 class Holder(Protocol):
@@ -38,38 +40,40 @@ class Flusher:
 
     Args:
         call_soon: runs a function in the loop's next turn.
-        write: writes what one session has waiting.
+        write: writes what each of these sessions has waiting and does not raise, but stops when it has answered so
+            many held connects; how many sessions it came to. They are no longer ``is_marked``.
         on_batches: told of the distinct batches of a turn, at its end.
     """
 
-    __slots__ = ("_batches", "_call_soon", "_holders", "_is_scheduled", "_marked", "_on_batches", "_write")
+    __slots__ = ("_batches", "_call_soon", "_holders", "_is_scheduled", "_on_batches", "_write", "marked")
 
     def __init__(
         self,
         call_soon: Callable[..., Any],
-        write: Callable[[ServerSession], None],
+        write: Callable[[Sequence[ServerSession], int], int],
         on_batches: Callable[[Iterable[Batch]], None],
     ) -> None:
         self._call_soon = call_soon
         self._write = write
         self._on_batches = on_batches
-        self._marked: deque[ServerSession] = deque()
+        self.marked: list[ServerSession] = []
+        """The sessions to be written, in order; where there is one, the end of the turn is awaited."""
         self._holders: list[Holder] = []
-        self._batches: dict[int, Batch] = {}
+        self._batches: dict[EncodedMessage, Batch] = {}
         self._is_scheduled = False
 
-    def write_by(self, write: Callable[[ServerSession], None]) -> None:
-        """Have this called in place of what writes a session."""
+    def write_by(self, write: Callable[[Sequence[ServerSession], int], int]) -> None:
+        """Have this called in place of what writes sessions."""
         self._write = write
 
     def mark(self, session: ServerSession) -> None:
         """Have this session written at the end of the turn."""
         if session.is_marked:
             return
-        session.is_marked = True
-        self._marked.append(session)
         if not self._is_scheduled:
             self._schedule()
+        session.is_marked = True
+        self.marked.append(session)
 
     def wait_for_end(self, holder: Holder) -> None:
         """Have this socket write at the end of the turn what it holds back."""
@@ -78,15 +82,10 @@ class Flusher:
             self._schedule()
 
     def flush(self) -> None:
-        """Write the marked sessions, a slice of them; the rest in the next turn, in order. Then all the sockets."""
-        marked, write = self._marked, self._write
-        for _ in range(min(len(marked), SESSIONS_A_TURN)):
-            session = marked.popleft()
-            session.is_marked = False
-            try:
-                write(session)
-            except Exception:  # one session's fault must not silence all others
-                log.exception("writing to a session failed")
+        """Write the marked sessions, a slice of them; the rest in later turns, in order. Then all the sockets."""
+        marked = self.marked
+        if marked:
+            del marked[: self._write(marked[:SESSIONS_A_TURN], CONNECTS_A_TURN)]
         if self._batches:
             self._on_batches(self._batches.values())
             self._batches.clear()
@@ -100,13 +99,19 @@ class Flusher:
         if marked or self._holders:
             self._schedule()
 
+    def finish(self) -> None:
+        """Write all that is marked, however long it takes: no later turn will."""
+        for _ in range(len(self.marked) // CONNECTS_A_TURN + 1):
+            self.flush()
+
     def take(self, session: ServerSession) -> Batch:
         """Everything the session has waiting, as a batch shared with whoever waits for the same."""
-        messages = session.queue.messages
+        queue = session.queue
+        messages = queue.messages
         if not messages:
             return NOTHING
-        key = id(messages[-1])
-        batch = self._batches.get(key)
+        last = messages[-1]
+        batch = self._batches.get(last)
         options = session.options
         if (
             batch is None
@@ -116,11 +121,12 @@ class Flusher:
         ):
             if batch is not None:  # the new one takes its place
                 self._on_batches((batch,))
-            batch = Batch(messages.copy(), options.ws_max_frame_bytes, options.ws_messages_per_frame)
-            self._batches[key] = batch
+            batch = Batch(queue.take(), options.ws_max_frame_bytes, options.ws_messages_per_frame)
+            self._batches[last] = batch
             if not self._is_scheduled:
                 self._schedule()
-        session.queue.clear()
+        else:
+            queue.clear()
         return batch
 
     def _schedule(self) -> None:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from bayeux.protocol.delivery import DeliveryQueue
     from bayeux.protocol.effects import EndReason
     from bayeux.protocol.encoded import EncodedMessage
-    from bayeux.protocol.message import Message, Reply
+    from bayeux.protocol.message import Message
+    from bayeux.protocol.reply import Reply
     from bayeux.protocol.template import Template
     from bayeux.server.channels import ServerChannel
     from bayeux.server.sessions import ServerSession

@@ -29,8 +29,9 @@ from bayeux.protocol.channel import (
 from bayeux.protocol.client_id import new_client_id
 from bayeux.protocol.errors import MessageDeleted, ProtocolError, Unavailable
 from bayeux.protocol.hooks import STOP, Registry
-from bayeux.protocol.message import Fields, Message, Reply, failed, reply_to
+from bayeux.protocol.message import Fields, Message, failed, reply_to
 from bayeux.protocol.options import Options
+from bayeux.protocol.reply import Reply
 from bayeux.server.current import handled
 from bayeux.server.extension import Extensions
 from bayeux.server.listeners import decorator, tell

@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bayeux.protocol.encoded import Batch
-from bayeux.protocol.message import Fields, Message, Reply
+from bayeux.protocol.message import Fields, Message
 from bayeux.protocol.options import Options
+from bayeux.protocol.reply import Reply
 from bayeux.protocol.session import NEVER
 from bayeux.server import answering
 from bayeux.server.exchange import Exchange
@@ -70,12 +71,12 @@ class Inside:
     """In place of a transport: nothing comes by it, events go to the session's ``receive``."""
 
     closed = False
-    name = TRANSPORT
     streaming = False
     connect_only = False
     writable = True
 
     def __init__(self) -> None:
+        self.name: str = TRANSPORT
         self.session: ServerSession | None = None
 
     def send(self, events: Batch, replies: Sequence[bytes]) -> None:

@@ -6,8 +6,9 @@ Rules: SEC-3, OPS-50.
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Callable
+
+from bayeux.server.counters import Tally
 
 log: logging.Logger = logging.getLogger(__name__)
 
@@ -24,11 +25,11 @@ class Refusals:
 
     __slots__ = ("_clock", "_counts", "_logged_at", "_suppressed")
 
-    def __init__(self, counts: Counter[str], clock: Callable[[], float]) -> None:
+    def __init__(self, counts: Tally[str], clock: Callable[[], float]) -> None:
         self._counts = counts
         self._clock = clock
         self._logged_at: dict[str, float] = {}
-        self._suppressed: Counter[str] = Counter()
+        self._suppressed: Tally[str] = Tally()
 
     def add(self, limit: str) -> None:
         """One refusal; ``limit`` is an id such as ``SEC-L7``, one of a few constants."""

@@ -25,7 +25,7 @@ def revalidate(server: BayeuxServer, session: ServerSession) -> Steps[None]:
     """Ask for each subscription, in order of their names, as if it were being made."""
     for text in sorted(session.subscriptions):
         name = parse_channel(text)
-        message = Message({"channel": META_SUBSCRIBE, "subscription": text}, session.options)
+        message = Message.received({"channel": META_SUBSCRIBE, "subscription": text}, session.options)
         message.session = session
         if session.is_over:
             return  # it went while the policy was awaited

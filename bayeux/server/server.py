@@ -31,13 +31,24 @@ from bayeux.protocol.options import Options
 from bayeux.protocol.session import NEVER
 from bayeux.protocol.template import Template
 from bayeux.protocol.transitions import Happening
-from bayeux.server import answering, attachment, ending, fanout, lone_connect, publication, revalidation, short_way
+from bayeux.server import (
+    answering,
+    attachment,
+    ending,
+    fanout,
+    joining,
+    lone_connect,
+    publication,
+    pushing,
+    revalidation,
+    short_way,
+)
 from bayeux.server.admission import Admission
 from bayeux.server.authorizers import warn_of_open_patterns
 from bayeux.server.binding import Binding
 from bayeux.server.channels import Channels, Initializer, ServerChannel
 from bayeux.server.counters import Counters
-from bayeux.server.current import handled
+from bayeux.server.current import get_handled, handled, set_handled
 from bayeux.server.deadlines import Deadlines
 from bayeux.server.detached import Detached
 from bayeux.server.exchange import Exchange
@@ -114,7 +125,7 @@ class BayeuxServer:
         self.services: Services = Services(self)
         """What was registered."""
         self.admission: Admission = Admission(self)
-        self.flusher: Flusher = Flusher(self._call_soon, self.write, self._on_batches)
+        self.flusher: Flusher = Flusher(self._call_soon, partial(pushing.write_all, self), self._on_batches)
         self.deadlines: Deadlines = Deadlines(clock)
         self.recovery: Recovery | None = None
         """Keeps events for those who missed them; the extension ``Replay`` sets it."""
@@ -531,15 +542,17 @@ class BayeuxServer:
 
     def process(self, messages: Sequence[Fields], transport: Transport, context: Context) -> asyncio.Task[Any] | None:
         """The same for a session that lives on this node, or on none."""
-        before = handled.get()
+        before = get_handled()
         try:
             shortened = short_way.publish if transport.streaming else lone_connect.connect
             rest = shortened(self, messages, transport, context)
             if rest is None:
+                rest = joining.join(self, messages, transport, context)
+            if rest is None:
                 rest = self._exchange(messages, transport, context).steps()
             return self.go(rest) if rest else None
         finally:
-            handled.set(before)
+            set_handled(before)
 
     def connection_lost(self, transport: Transport) -> None:
         """The connection of a held connect or of a socket is gone; nothing waiting is lost (SES-8, WS-16)."""
@@ -611,13 +624,13 @@ class BayeuxServer:
     def perform(self, session: ServerSession, effect: Effect, message: Message | None = None) -> Steps[None]:
         """Do one thing a session asked for; its replies and publishes are the exchange's."""
         match effect:
+            case Subscribe(channels):
+                for name in channels:
+                    yield from self.channels.enter(session, name, message)
             case Release(reply):
                 yield from answering.answer_held(self, session, reply, is_timeout=False)
             case Dismiss():
                 attachment.dismiss_held(self, session)
-            case Subscribe(channels):
-                for name in channels:
-                    yield from self.channels.enter(session, name, message)
             case Unsubscribe(channels):
                 for name in channels:
                     yield from self.channels.leave(session, name, message)
@@ -637,22 +650,6 @@ class BayeuxServer:
         if session is not None:
             attachment.attach(self, session, transport, is_poll=is_poll)
         return session
-
-    def write(self, session: ServerSession) -> None:
-        """Write what a session has waiting, if there is a way to write it (WS-10, WS-12, DEL-1)."""
-        queue = session.queue
-        if queue.controlled:
-            answering.drop_stale(self, session)
-        if session.batches or session.is_batching or len(queue.messages) <= queue.lazy:
-            return  # BAT-4: the answer that is about to be written takes them; CN-5: lazy ones wait for company
-        socket = session.transport
-        if socket is not None and not session.connect_only:
-            if session.may_push and socket.writable and not socket.closed:
-                answering.push(self, session, socket)
-        elif session.held_by is not None and session.held_by.writable:
-            session.return_token()
-            if rest := answering.release(self, session):
-                self.go(rest)
 
     def release(self, session: ServerSession, *, is_timeout: bool = False) -> None:
         """Answer its held connect with whatever is waiting (CN-3)."""
@@ -724,8 +721,8 @@ class BayeuxServer:
 
     def _on_batches(self, batches: Iterable[Batch]) -> None:
         now = self.clock()
-        accepted = [batch.messages[0].accepted_at for batch in batches]
-        self.counters.delivery_seconds.observe_all([now - at for at in accepted if at])
+        waited = [now - at for batch in batches if (at := batch.messages[0].accepted_at)]
+        self.counters.delivery_seconds.observe_all(waited)
 
     def _sweep(self) -> None:
         context = self._context.copy()

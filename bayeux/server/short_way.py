@@ -16,17 +16,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from bayeux.protocol.encoded import NOTHING
 from bayeux.protocol.errors import ProtocolError
 from bayeux.protocol.message import Fields, Message, Request, oversized, success
 from bayeux.server import answering, publication
-from bayeux.server.current import handled
+from bayeux.server.current import set_handled
 from bayeux.server.exchange import Begun, Exchange
-from bayeux.server.steps import DONE, Rest, Steps
+from bayeux.server.steps import DONE, Rest, fail
 
 if TYPE_CHECKING:
     from bayeux.server.server import BayeuxServer
     from bayeux.server.sessions import ServerSession
     from bayeux.server.transport import Context, Transport
+
+
+_PUBLISH = Request.PUBLISH  # a member of an enumeration costs two look-ups
 
 
 def publish(server: BayeuxServer, messages: Sequence[Fields], transport: Transport, context: Context) -> Rest | None:
@@ -35,24 +39,31 @@ def publish(server: BayeuxServer, messages: Sequence[Fields], transport: Transpo
     None for any others, to which nothing has happened then.
     """
     session = transport.session
-    if session is None or len(messages) > 1 or not _is_plain(server, session, transport):
+    if session is None or len(messages) > 1:
+        return None
+    name = messages[0].get("channel")
+    is_publish = isinstance(name, str) and not name.startswith("/meta/")
+    if not is_publish or not _is_plain(server, session, transport):
         return None
     started = server.clock()
     message = _admitted(messages, session, context, started)
     if message is None:
         return None
-    handled.set(message)
+    set_handled(message)
     server.counters.messages_received[message.channel.kind, transport.name] += 1
     try:
         rest = publication.pass_on(server, message, session)
     except Exception as error:  # noqa: BLE001 - the long way says what is wrong
-        rest = _fail(error)
+        rest = fail(error)
     if rest:
-        return Exchange(server, messages, session, transport, context, Begun(message, started, rest)).steps()
-    server.counters.observe_request(Request.PUBLISH, server.clock() - started)
+        exchange = Exchange(server, messages, session, transport, context)
+        return exchange.steps(Begun(message, started, exchange.succeed_behind(message, rest)))
+    server.counters.observe_request(_PUBLISH, server.clock() - started)
     is_plain = not transport.closed and _is_plain(server, session, transport)  # or a hook, or a full queue did it
     if is_plain and (encoded := success(message)) is not None and not server.listeners.dequeue:
-        transport.send(answering.take(server, session, transport, []), (encoded,))
+        is_quiet = not session.queue.messages and session.recovering is None
+        events = NOTHING if is_quiet else answering.take(server, session, transport, [])
+        transport.send(events, (encoded,))
     else:
         reply = message.reply
         reply["successful"] = True
@@ -79,16 +90,14 @@ def _is_plain(server: BayeuxServer, session: ServerSession, transport: Transport
 
 
 def _admitted(messages: Sequence[Fields], session: ServerSession, context: Context, now: float) -> Message | None:
-    """The message, if it is a publish by this session that is in order and within its rate (SEC-L19)."""
+    """The publish, if it is by this session, in order and within its rate (SEC-L19)."""
     fields, options = messages[0], context.options
-    name = fields.get("channel")
-    is_publish = isinstance(name, str) and not name.startswith("/meta/")
-    if not is_publish or fields.get("clientId") != session.client_id:
+    if fields.get("clientId") != session.client_id:
         return None
     if options.json_codec.revive is not None or oversized(messages, options):
         return None
     try:
-        message = Message(fields, options)
+        message = Message.received(fields, options)
     except ProtocolError:
         return None
     if not admit(session, message, context, now):
@@ -107,8 +116,3 @@ def admit(session: ServerSession, message: Message, context: Context, now: float
     session.last_seen_at = now
     message.context, message.session = context, session
     return True
-
-
-def _fail(error: Exception) -> Steps[None]:
-    raise error
-    yield  # which makes steps of it

@@ -90,6 +90,37 @@ def start(
     return None, create_task(finish(steps, awaited, hook_timeout))
 
 
+def begin(steps: Steps[Any] | tuple[()]) -> Rest:
+    """Go as far as possible now; what is left to do, whose result does not matter."""
+    if not steps:
+        return DONE
+    try:
+        awaited = next(steps)
+    except StopIteration:
+        return DONE
+    return _go_on(steps, awaited)
+
+
+def _go_on(steps: Steps[Any], awaited: Awaitable[Any]) -> Steps[None]:
+    """The rest of steps that wait for this, and have said so to somebody else."""
+    try:
+        while True:
+            try:
+                answer = yield awaited
+            except BaseException as error:  # noqa: BLE001 - the step decides
+                awaited = steps.throw(error)
+            else:
+                awaited = steps.send(answer)
+    except StopIteration:
+        return
+
+
+def fail(error: Exception) -> Steps[None]:
+    """Steps that raise this."""
+    raise error
+    yield  # which makes steps of it
+
+
 async def finish(steps: Steps[Result], awaited: Awaitable[Any], hook_timeout: float = 0.0) -> Result:
     """Wait for what a step yielded, and go on to its end."""
     while True:

@@ -44,6 +44,7 @@ class Door:
         self, mounts: Iterable[Mount], options: Options, on_close: Callable[[str], None] | None = None
     ) -> None:
         self._mounts = tuple(mounts)
+        self._by_path = {mount.path: mount for mount in reversed(self._mounts)}
         self._on_close = on_close
         self._loop = asyncio.get_running_loop()
         self._readiness = readiness()
@@ -90,7 +91,7 @@ class Door:
 
     def mount_of(self, target: str) -> Mount | None:
         """Who answers a request for this target; None if it is not ours."""
-        return mount_of(self._mounts, target)
+        return self._by_path.get(target) or mount_of(self._mounts, target)
 
     def serve(self, connection: Connection, mount: Mount, request: HttpRequest) -> None:
         """Answer a whole request."""
@@ -136,7 +137,7 @@ class Door:
             return
         self._is_closed = True
         for server in {mount.server for mount in self._mounts}:
-            server.flusher.flush()  # what this turn has to say
+            server.flusher.finish()  # what this turn has to say
         for connection in tuple(self.connections):
             connection.abort()
         self.deadlines.stop()

@@ -13,8 +13,9 @@ from functools import lru_cache
 from typing import Any
 
 from bayeux.protocol.encoded import Batch
+from bayeux.protocol.envelope import Envelope, parse_envelope
 from bayeux.protocol.errors import BodyRefused, MalformedBody
-from bayeux.protocol.message import Envelope, is_handshake, parse_envelope
+from bayeux.protocol.message import is_handshake
 from bayeux.protocol.options import Options
 from bayeux.server.sessions import ServerSession
 from bayeux.transports.adopted.http import PLAIN, HttpRequest

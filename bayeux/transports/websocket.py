@@ -19,12 +19,13 @@ from typing import Any
 
 from bayeux.protocol import frames
 from bayeux.protocol.encoded import Batch
+from bayeux.protocol.envelope import parse_envelope
 from bayeux.protocol.errors import BodyRefused, MalformedBody, MalformedMessage
-from bayeux.protocol.message import parse_envelope
 from bayeux.server.sessions import ServerSession
 from bayeux.transports.adopted.http import HttpRequest
 from bayeux.transports.browser import new_browser, set_cookie
 from bayeux.transports.exchange import HttpExchange
+from bayeux.transports.extensible import mypyc_attr
 
 log: logging.Logger = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ MALFORMED = b'[{"successful":false,"error":"' + MalformedMessage().wire.encode()
 NOTHING = b"[]"
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class WebSocket(ABC):
     """A socket at work (``Transport``).
 

@@ -15,14 +15,16 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPConnection
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from benchmarks.peers.peer import BOTH
+from benchmarks.peers.peer import BOTH, Lacking
 from benchmarks.peers.server import PATIENCE, Server, ServerFailed, ended, last_words
 from gateway import __version__
 
 _ROOT = Path(__file__).parents[2]
+_COMPILED = _ROOT / "build" / "compiled"
 _CONFIGURATION = Path(__file__).parent / "ours" / "gateway.toml"
 _GLANCE = 0.05  # seconds between two looks whether it serves
 _ANSWER = 5.0  # seconds for it to say so
@@ -56,11 +58,31 @@ class OurPeer:
 
     def start(self, *, is_frugal: bool = False) -> AbstractContextManager[Server]:
         """See Peer; it has no other way to be."""
-        return _running()
+        return _running(_ROOT)
+
+
+class CompiledPeer(OurPeer):
+    """The same with its hot modules compiled, where ``make compiled`` has made them."""
+
+    name = "ours-compiled"
+    title = "ours, compiled"
+
+    def prepare(self) -> None:
+        """See Peer; it was made by the interpreter that runs here, or cannot be used."""
+        if not any(_COMPILED.glob(f"bayeux/server/flusher{EXTENSION_SUFFIXES[0]}")):
+            raise Lacking("Ours compiled was left out: make compiled has not made it for this Python.")
+
+    def versions(self) -> Mapping[str, str]:
+        """See Peer; those of ours."""
+        return {}
+
+    def start(self, *, is_frugal: bool = False) -> AbstractContextManager[Server]:
+        """See Peer."""
+        return _running(_COMPILED)
 
 
 @contextmanager
-def _running() -> Iterator[Gateway]:
+def _running(code: Path) -> Iterator[Gateway]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -68,7 +90,7 @@ def _running() -> Iterator[Gateway]:
         command = [sys.executable, "-m", "gateway", "serve", "-c", str(_CONFIGURATION)]
         command += ["--set", f"internal.directory={folder}"]
         with log.open("wb") as output:
-            child = subprocess.Popen(command, cwd=_ROOT, env=environment, stdout=output, stderr=output)
+            child = subprocess.Popen(command, cwd=code, env=environment, stdout=output, stderr=output)
         with ended(child, by_signal=True):
             yield Gateway(f"{_public_origin(child, folder, log)}/cometd", child.pid)
 
@@ -107,3 +129,4 @@ def _commit() -> str:
 
 
 OURS = OurPeer()
+OURS_COMPILED = CompiledPeer()

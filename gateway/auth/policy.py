@@ -94,7 +94,8 @@ class GatewayPolicy(SecurityPolicy):
         """Never to private names and the agents' others; elsewhere what is open or granted."""
         if server.is_private(channel) or channel.is_below(_RESERVED):
             return False
-        return self._is_public(channel) or self._is_granted("publish", session, channel)
+        is_public = self._is_open and channel.kind is not Kind.META  # as ``_is_public``: it is not reserved
+        return is_public or self._is_granted("publish", session, channel)
 
     def guard_wildcards(self, server: BayeuxServer) -> None:
         """Let a wildcard show only what its session might subscribe to by name.

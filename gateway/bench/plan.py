@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from gateway.bench.churn import Churn
 from gateway.bench.loop import Loop
 from gateway.bench.marks import padding
-from gateway.bench.parts import Churn, Found, Idle, Pace, Part, Publishing, Stream
+from gateway.bench.part import Found, Idle, Pace, Part
+from gateway.bench.publishing import Publishing, Stream
 from gateway.bench.session import Manners, Session
 from gateway.bench.workload import Workload
 

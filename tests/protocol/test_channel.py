@@ -43,11 +43,11 @@ def test_trailing_space_and_one_slash_do_not_count_and_case_does() -> None:
 def test_length_is_bounded(length: int, is_valid: bool) -> None:
     text = "/" + "a" * (length - 1)
     if is_valid:
-        assert Message({"channel": text}, Options()).channel.text == text
+        assert Message.received({"channel": text}, Options()).channel.text == text
     else:
         with pytest.raises(ChannelInvalid):
-            Message({"channel": text}, Options())
-    Message({"channel": text[:2000]}, Options(max_channel_length=2000))
+            Message.received({"channel": text}, Options())
+    Message.received({"channel": text[:2000]}, Options(max_channel_length=2000))
 
 
 @pytest.mark.spec("CH-5", "SEC-1")
@@ -56,13 +56,13 @@ def test_segments_are_bounded(segments: int, is_valid: bool) -> None:
     text = "/a" * segments
     subscribe = {"channel": "/meta/subscribe", "subscription": text}
     if is_valid:
-        assert Message({"channel": text}, Options()).channel.text == text
-        assert subscriptions_of(Message(subscribe, Options()), Options())[0].text == text
+        assert Message.received({"channel": text}, Options()).channel.text == text
+        assert subscriptions_of(Message.received(subscribe, Options()), Options())[0].text == text
         return
     with pytest.raises(ChannelInvalid):
-        Message({"channel": text}, Options())
+        Message.received({"channel": text}, Options())
     with pytest.raises(SubscriptionInvalid):
-        subscriptions_of(Message(subscribe, Options()), Options())
+        subscriptions_of(Message.received(subscribe, Options()), Options())
 
 
 @pytest.mark.spec("CH-10")

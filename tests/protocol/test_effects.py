@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bayeux.protocol.effects import HeldConnect
-from bayeux.protocol.message import Reply
+from bayeux.protocol.reply import Reply
 
 
 def held(**fields: Any) -> HeldConnect:

@@ -7,16 +7,15 @@ from typing import Any
 import orjson
 import pytest
 
+from bayeux.protocol.envelope import Envelope, parse_envelope
 from bayeux.protocol.errors import MalformedBody, ProtocolError
 from bayeux.protocol.message import (
     PROTOCOL_FIELDS,
-    Envelope,
     Message,
     Request,
     event_of,
     is_handshake,
     oversized,
-    parse_envelope,
     subscriptions_of,
 )
 from bayeux.protocol.options import Options
@@ -69,7 +68,7 @@ def test_of_duplicate_keys_the_last_wins() -> None:
 @pytest.mark.parametrize("text", ["\u2028\u2029", "😀𝒳", "\x00", "é\u0301", "\uffff"])
 def test_any_unicode_survives(text: str) -> None:
     body = orjson.dumps({"channel": "/a", "data": text})
-    message = Message(parse_envelope(body, OPTIONS)[0], OPTIONS)
+    message = Message.received(parse_envelope(body, OPTIONS)[0], OPTIONS)
     assert orjson.loads(orjson.dumps(event_of(message, OPTIONS)))["data"] == text
 
 
@@ -100,7 +99,7 @@ def test_any_unicode_survives(text: str) -> None:
 )
 def test_fields_are_checked_in_their_order(fields: dict[str, Any], error: str) -> None:
     with pytest.raises(ProtocolError) as refused:
-        Message(fields, OPTIONS)
+        Message.received(fields, OPTIONS)
     assert refused.value.wire == error
 
 
@@ -117,24 +116,24 @@ def test_fields_are_checked_in_their_order(fields: dict[str, Any], error: str) -
 def test_no_variant_of_a_meta_channel_is_taken_for_it(channel: str) -> None:
     """Looked up whole, never by prefix or attribute."""
     if not channel.startswith("/meta/"):
-        assert Message({"channel": channel}, OPTIONS).request is Request.PUBLISH
+        assert Message.received({"channel": channel}, OPTIONS).request is Request.PUBLISH
         return
     with pytest.raises(ProtocolError) as refused:
-        Message({"channel": channel}, OPTIONS)
+        Message.received({"channel": channel}, OPTIONS)
     assert refused.value.wire == "403:denied_by_security_policy:channel_create_denied"
 
 
 @pytest.mark.spec("MSG-12")
 @pytest.mark.parametrize("valid", ["1", "x" * 127, "x" * 128, "550e8400-e29b:a_b.c", 5, 0, -1])
 def test_ids_of_old_and_new_clients_are_valid(valid: Any) -> None:
-    message = Message({"channel": "/a", "id": valid}, OPTIONS)
+    message = Message.received({"channel": "/a", "id": valid}, OPTIONS)
     assert message.reply["id"] == valid
     assert type(message.reply["id"]) is type(valid)
 
 
 @pytest.mark.spec("MSG-11", "MSG-10")
 def test_without_id_there_is_none_in_the_reply() -> None:
-    assert "id" not in Message({"channel": "/a"}, OPTIONS).reply
+    assert "id" not in Message.received({"channel": "/a"}, OPTIONS).reply
 
 
 @pytest.mark.spec("MSG-19", "MSG-18", "PUB-8", "PUB-9", "WSEC-1", "ADV-10")
@@ -143,25 +142,25 @@ def test_only_what_is_the_applications_reaches_subscribers() -> None:
     fields |= {"successful": True, "advice": {"reconnect": "none"}, "clientId": "s1", "id": "1"}
     fields |= {"supportedConnectionTypes": ["x"], "ext": {}}
     fields |= {"channel": "/a/", "data": {"b": 1}, "timestamp": "t", "own": [1]}
-    event = event_of(Message(fields, OPTIONS), OPTIONS)
+    event = event_of(Message.received(fields, OPTIONS), OPTIONS)
     assert event == {"channel": "/a", "data": {"b": 1}, "timestamp": "t", "own": [1]}
-    assert "own" not in event_of(Message(fields, OPTIONS), Options(forward_unknown_fields=False))
+    assert "own" not in event_of(Message.received(fields, OPTIONS), Options(forward_unknown_fields=False))
 
 
 @pytest.mark.spec("PUB-3", "PUB-4")
 @pytest.mark.parametrize("data", ["", 0, False, None, [], {}, [{"a": [None]}], 1.5, "x"])
 def test_any_json_value_is_data_and_none_is_null(data: Any) -> None:
-    assert event_of(Message({"channel": "/a", "data": data}, OPTIONS), OPTIONS)["data"] == data
-    assert event_of(Message({"channel": "/a"}, OPTIONS), OPTIONS)["data"] is None
+    assert event_of(Message.received({"channel": "/a", "data": data}, OPTIONS), OPTIONS)["data"] == data
+    assert event_of(Message.received({"channel": "/a"}, OPTIONS), OPTIONS)["data"] is None
 
 
 @pytest.mark.spec("EXT-3", "SEC-43")
 def test_ext_is_forwarded_as_far_as_the_options_say() -> None:
-    message = Message({"channel": "/a", "ext": {"binary": {}, "token": "t"}}, OPTIONS)
+    message = Message.received({"channel": "/a", "ext": {"binary": {}, "token": "t"}}, OPTIONS)
     assert event_of(message, OPTIONS)["ext"] == {"binary": {}, "token": "t"}
     assert event_of(message, Options(forward_ext=("binary",)))["ext"] == {"binary": {}}
     assert "ext" not in event_of(message, Options(forward_ext=False))
-    assert "ext" not in event_of(Message({"channel": "/a", "ext": {}}, OPTIONS), OPTIONS)
+    assert "ext" not in event_of(Message.received({"channel": "/a", "ext": {}}, OPTIONS), OPTIONS)
 
 
 @pytest.mark.spec("SUB-1", "SUB-2", "CH-6")
@@ -179,7 +178,7 @@ def test_ext_is_forwarded_as_far_as_the_options_say() -> None:
     ],
 )
 def test_subscriptions_are_names_or_patterns(subscription: Any, error: str) -> None:
-    message = Message({"channel": "/meta/subscribe", "subscription": subscription}, OPTIONS)
+    message = Message.received({"channel": "/meta/subscribe", "subscription": subscription}, OPTIONS)
     with pytest.raises(ProtocolError) as refused:
         subscriptions_of(message, OPTIONS)
     assert refused.value.wire == error

@@ -28,7 +28,7 @@ class Client:
 
     def send(self, channel: str, *, alone: bool = True, busy: bool = False, **fields: Any) -> list[Effect]:
         more = {key: fields.pop(key) for key in ("crowded", "leaving") if key in fields}
-        message = Message({"id": "1", "channel": channel, **fields}, self.options)
+        message = Message.received({"id": "1", "channel": channel, **fields}, self.options)
         is_streaming = self.transport == "websocket"
         arrival = Arrival(self.now, self.transport, is_streaming, alone, busy, **more)
         return receive(self.session, message, arrival)

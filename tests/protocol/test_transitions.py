@@ -29,7 +29,7 @@ FIELDS: dict[Request, dict[str, Any]] = {
 
 
 def message(request: Request, **more: Any) -> Message:
-    return Message({"id": "1", "clientId": "s1", **FIELDS[request], **more}, OPTIONS)
+    return Message.received({"id": "1", "clientId": "s1", **FIELDS[request], **more}, OPTIONS)
 
 
 def session_in(state: State) -> BayeuxSession:

@@ -24,6 +24,7 @@ class CountedLookUps(dict[str, ServerChannel]):
         raise AssertionError("a match walks no table")
 
 
+@pytest.mark.interpreted("compiled code looks names up past a dict's own methods")
 @pytest.mark.spec("CH-24", "CH-21")
 @pytest.mark.parametrize("existing", [0, 10, 1000])
 def test_a_match_costs_as_many_look_ups_as_the_name_has_patterns(existing: int) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from bayeux.protocol.encoded import Batch, EncodedMessage
 from bayeux.protocol.options import Options
-from bayeux.server.flusher import SESSIONS_A_TURN, Flusher
+from bayeux.server.flusher import CONNECTS_A_TURN, SESSIONS_A_TURN, Flusher
 from bayeux.server.server import BayeuxServer
 from bayeux.server.sessions import ServerSession
 from bayeux.server.transport import Context
@@ -35,9 +35,22 @@ def new_sessions(count: int) -> list[ServerSession]:
     return [ServerSession(str(n), options, server, context, 0.0) for n in range(count)]
 
 
+def writing(write: Callable[[ServerSession], object], *, are_held: bool = False) -> Callable[..., int]:
+    """Writes sessions by a function; ``are_held``: each time that answers a held connect."""
+
+    def write_all(due: Sequence[ServerSession], most_answers: int) -> int:
+        due = due[:most_answers] if are_held else due
+        for session in due:
+            session.is_marked = False
+            write(session)
+        return len(due)
+
+    return write_all
+
+
 def flusher_into(written: list[Batch], batches: list[Batch]) -> tuple[Flusher, Loop]:
     loop = Loop()
-    flusher = Flusher(loop.call_soon, lambda session: written.append(flusher.take(session)), batches.extend)
+    flusher = Flusher(loop.call_soon, writing(lambda session: written.append(flusher.take(session))), batches.extend)
     return flusher, loop
 
 
@@ -63,7 +76,7 @@ def test_sessions_that_wait_for_the_same_share_one_batch() -> None:
 def test_a_long_fan_out_is_written_in_slices_and_in_order() -> None:
     written: list[ServerSession] = []
     loop = Loop()
-    flusher = Flusher(loop.call_soon, written.append, lambda _: None)
+    flusher = Flusher(loop.call_soon, writing(written.append), lambda _: None)
     sessions = new_sessions(SESSIONS_A_TURN + 1)
     for session in sessions:
         flusher.mark(session)
@@ -73,6 +86,33 @@ def test_a_long_fan_out_is_written_in_slices_and_in_order() -> None:
     loop.turn()
     assert written == sessions
     assert loop.soon == []
+
+
+@pytest.mark.spec("SEC-92")
+def test_held_connects_are_answered_in_smaller_slices() -> None:
+    """What is published between two of them is in the answers that follow."""
+    written: list[ServerSession] = []
+    loop = Loop()
+    flusher = Flusher(loop.call_soon, writing(written.append, are_held=True), lambda _: None)
+    sessions = new_sessions(CONNECTS_A_TURN + 1)
+    for session in sessions:
+        flusher.mark(session)
+    loop.turn()
+    assert len(written) == CONNECTS_A_TURN
+    flusher.mark(sessions[0])
+    loop.turn()
+    assert written == [*sessions, sessions[0]]
+    assert loop.soon == []
+
+
+def test_what_is_written_for_the_last_time_is_all_written() -> None:
+    written: list[ServerSession] = []
+    flusher = Flusher(Loop().call_soon, writing(written.append, are_held=True), lambda _: None)
+    sessions = new_sessions(2 * CONNECTS_A_TURN + 1)
+    for session in sessions:
+        flusher.mark(session)
+    flusher.finish()
+    assert written == sessions
 
 
 def test_a_batch_taken_between_two_turns_is_not_remembered_beyond_the_next() -> None:
@@ -120,7 +160,7 @@ def test_what_sockets_hold_back_is_written_once_a_turn_behind_the_events() -> No
     """Also where one of them fails, and where one begins to hold something back while others are written."""
     written: list[str] = []
     loop = Loop()
-    flusher = Flusher(loop.call_soon, lambda _: written.append("events"), lambda _: None)
+    flusher = Flusher(loop.call_soon, writing(lambda _: written.append("events")), lambda _: None)
     flusher.wait_for_end(Corked(written, is_broken=True))
     flusher.wait_for_end(Corked(written))
     flusher.mark(new_sessions(1)[0])

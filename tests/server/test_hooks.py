@@ -159,6 +159,7 @@ async def test_hooks_that_raise_count_as_silence_and_a_raising_policy_as_no() ->
         assert Peer(server).ask("/meta/handshake")[0]["error"] == "403::handshake_denied"
 
 
+@pytest.mark.interpreted("compiled modules call one another directly: nothing can be put between")
 @pytest.mark.spec("BER-2", "SEC-21", "BAT-3")
 @pytest.mark.expected_logs("processing a message failed")
 async def test_a_fault_of_ours_is_one_messages_500_and_tells_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,12 +53,15 @@ trouble = st.one_of(
     st.tuples(st.just("beside"), who, st.sampled_from(("/plain", "/meta/connect"))),
     st.just(("drain",)),
 )
+LISTENERS = ("agree", "veto", "word", "raise", "wait", "wait and veto", "publish", "kick", "lose", "extend", "hang")
+hear = st.tuples(st.just("hear"), st.sampled_from(LISTENERS))
 wait = st.tuples(st.just("wait"), st.sampled_from((0.01, 1.0, 6.0)))
 connect = st.tuples(st.just("connect"), who, in_order)
 any_connect = st.tuples(st.just("connect"), who, in_any_order)
 pause = st.just(("turn",))
-each = (connect, connect, connect, connect, any_connect, publish, publish, pause, wait, trouble)
+each = (connect, connect, connect, connect, any_connect, publish, publish, pause, wait, trouble, hear)
 action = st.integers(0, 9).flatmap(lambda n: each[n])
+heard_action = st.integers(0, 10).flatmap(lambda n: each[n])
 chosen_options = st.sampled_from(
     (
         {},
@@ -74,8 +77,55 @@ chosen_options = st.sampled_from(
 )
 
 
+class Listener:
+    """Hears connects, and does as it is told; to the next one alone what cannot be done twice."""
+
+    def __init__(self, server: BayeuxServer, peers: list[Peer]) -> None:
+        self.server, self.peers = server, peers
+        self.manner = "agree"
+        self.found: list[Any] = []
+        """What it saw of each session and message."""
+
+    def __call__(self, session: Any, message: Any) -> Any:
+        found = (session.state, session.is_processing, session.expires_at, session.batches, dict(message.reply))
+        self.found.append((*found, session.last_seen_at, message.id, message.session is session, self.manner))
+        match self.manner:
+            case "veto":
+                return False
+            case "word":
+                message.reply["ext"] = {"heard": True}
+            case "raise":
+                raise ValueError
+            case "wait" | "wait and veto":
+                return self.wait(self.manner)
+            case "publish":
+                self.server.publish("/plain", "heard")
+            case "kick":
+                self.manner = "agree"
+                session.disconnect()
+            case "lose":
+                for peer in self.peers:
+                    if peer.client_id == session.client_id:
+                        peer.lose_connection()
+            case "extend":
+                self.manner = "agree"
+                session.extensions.append(Extension())
+            case "hang":
+                self.manner = "agree"
+                session.listeners.suspended.append(lambda *_: None)
+        return True
+
+    async def wait(self, manner: str) -> bool:
+        await asyncio.sleep(0)
+        return manner == "wait"
+
+
 async def converse(
-    schedule: list[tuple[Any, ...]], settings: dict[str, Any], extension: Extension | None
+    schedule: list[tuple[Any, ...]],
+    settings: dict[str, Any],
+    extension: Extension | None,
+    *,
+    is_heard: bool = False,
 ) -> tuple[list[bytes], dict[str, Any]]:
     """What each of three clients was sent, answer by answer; two of them are tabs of one browser."""
     clock = ManualClock()
@@ -87,8 +137,12 @@ async def converse(
         wires: list[Any] = []
         peers = [Peer(server, "long-polling") for _ in range(3)]
         begun: list[Any] = []
+        listener = Listener(server, peers)
+        if is_heard:
+            server.on("/meta/connect", listener)
 
         def begin(peer: Peer) -> Any:
+            listener.manner = "agree"
             peer.browser = peers[0].browser if peer is peers[1] else None
             peer.handshake().subscribe(["/plain/**", "/plain", "/lazy"])
             wires.append(peer.connect())
@@ -101,6 +155,8 @@ async def converse(
                     if server.sessions.find(peers[n].client_id) is None and not server.is_draining:
                         begun[n] = begin(peers[n])
                     wires.append(peers[n].send({**peers[n].message("/meta/connect"), **fields}))
+                case "hear", str(manner):
+                    listener.manner = manner
                 case "beside", int(n), str(channel):
                     message = peers[n].message(channel)
                     wires.append(peers[n].send(peers[n].message("/meta/connect"), message))
@@ -120,6 +176,8 @@ async def converse(
                     server.is_draining = True
                 case "wait", float(seconds):
                     server.deadlines.run(clock.advance(seconds))
+                    for each in begun:  # the ways do not watch it alike, and one may be late by a tick
+                        each.look(clock.now)
                 case _:
                     await turn()
         await turn()
@@ -128,6 +186,7 @@ async def converse(
             for name in ("messages_received", "messages_delivered", "messages_dropped", "rejected", "session_ends")
         }
         counted["requests"] = {name: sum(each.counts) for name, each in server.counters.request_seconds.items()}
+        counted["heard"] = listener.found
         counted["held"] = dict(server.sessions.held_by_browser)
         counted["sessions"] = [
             (
@@ -154,16 +213,31 @@ def test_the_short_way_and_the_long_way_say_the_same(schedule: list[tuple[Any, .
     assert short == long
 
 
+@pytest.mark.expected_logs("a client was answered 402", "a message listener raised")
+@pytest.mark.spec("LST-8", "CHN-5", "SES-5", "MSGX-1")
+@settings(max_examples=200, deadline=None)
+@given(schedule=st.lists(heard_action, min_size=25, max_size=60), chosen=chosen_options)
+def test_both_ways_say_the_same_to_who_is_heard(schedule: list[tuple[Any, ...]], chosen: dict[str, Any]) -> None:
+    """Whatever a listener does to the connect, to its session and to the server, and what it sees of them."""
+    short = asyncio.run(converse(schedule, chosen, None, is_heard=True))
+    long = asyncio.run(converse(schedule, chosen, Extension(), is_heard=True))
+    assert short == long
+
+
 class LongWay(Exception):
     """Somebody went it."""
 
 
+@pytest.mark.interpreted("compiled modules call one another directly: nothing can be put between")
 async def test_only_an_unwatched_lone_connect_takes_the_short_way() -> None:
     """Otherwise the test above would compare the long way with itself."""
     async with BayeuxServer() as server:
         alice = Peer(server).handshake()
         with patch.object(lone_connect, "Exchange", side_effect=LongWay):
             assert alice.connect().closed
+            assert not alice.connect().closed
+            alice.lose_connection()
+            server.on("/meta/connect", lambda session, message: None)
             assert not alice.connect().closed
             alice.lose_connection()
             server.extensions.append(Extension())

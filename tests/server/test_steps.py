@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bayeux.server.steps import Steps, ask, start
+from bayeux.server.steps import DONE, Steps, ask, begin, fail, start
 
 
 def never(_: Any) -> Any:
@@ -68,3 +68,46 @@ async def test_cancelling_the_task_cleans_up_the_steps() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert cleaned == [True]
+
+
+@pytest.mark.spec("GEN-1")
+async def test_steps_that_were_begun_go_on_where_they_stand() -> None:
+    """What is awaited, what comes of it and what it raises are the same for the steps as if nobody had begun them."""
+    heard: list[Any] = []
+
+    async def later(value: Any) -> Any:
+        await asyncio.sleep(0)
+        if isinstance(value, Exception):
+            raise value
+        return value
+
+    def steps() -> Steps[None]:
+        heard.append("begun")
+        heard.append((yield from ask(later, 1)))
+        try:
+            yield from ask(later, KeyError("x"))
+        except KeyError:
+            heard.append("caught")
+        yield from ask(later, LookupError("not caught"))
+
+    rest = begin(steps())
+    assert heard == ["begun"]
+    assert rest
+    task = start(rest, asyncio.create_task)[1]
+    assert task is not None
+    with pytest.raises(LookupError, match="not caught"):
+        await task
+    assert heard == ["begun", 1, "caught"]
+
+
+@pytest.mark.spec("GEN-1")
+def test_steps_that_need_not_wait_leave_no_rest() -> None:
+    """What they raise is raised at once."""
+
+    def steps() -> Steps[int]:
+        return (yield from ask(lambda: 1))
+
+    assert begin(steps()) is DONE
+    assert begin(DONE) is DONE
+    with pytest.raises(KeyError):
+        begin(fail(KeyError("x")))

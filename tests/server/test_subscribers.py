@@ -16,6 +16,7 @@ def channel() -> ServerChannel:
     return ServerChannel(parse_channel("/a"), BayeuxServer())
 
 
+@pytest.mark.interpreted("its sessions are stand-ins")
 @pytest.mark.spec("CHN-1")
 @pytest.mark.parametrize("count", [1, FEW, FEW + 1, 300])
 def test_subscribers_stand_in_the_order_in_which_they_came(channel: ServerChannel, count: int) -> None:

@@ -24,8 +24,9 @@ from hypothesis import strategies as st
 
 from bayeux.client import BayeuxClient
 from bayeux.protocol.channel import MAX_LENGTH, MAX_SEGMENTS, ChannelName, Kind, parse_channel
+from bayeux.protocol.envelope import parse_envelope
 from bayeux.protocol.errors import BodyRefused, ChannelInvalid, MalformedBody, ProtocolError
-from bayeux.protocol.message import Message, event_of, failed, parse_envelope, reply_to, subscriptions_of
+from bayeux.protocol.message import Message, event_of, failed, reply_to, subscriptions_of
 from bayeux.protocol.options import Options
 from bayeux.server.channels import ServerChannel
 from bayeux.server.server import BayeuxServer
@@ -115,7 +116,7 @@ def test_codec(tell: Tell) -> None:
         for fields in envelope:
             reply = reply_to(fields)
             try:
-                message = Message(fields, options)
+                message = Message.received(fields, options)
                 subscriptions_of(message, options)
                 orjson.dumps(event_of(message, options))
             except ProtocolError as error:

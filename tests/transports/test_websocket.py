@@ -12,6 +12,7 @@ import pytest
 from bayeux.protocol import frames
 from bayeux.server.transport import Context
 from bayeux.transports.adopted.carrier import SocketCarrier
+from bayeux.transports.adopted.websocket import FramedSocket
 from tests.support.wire import HttpConnection, SocketClosed, UpgradeRefused, WebSocket, frame
 from tests.transports.doors import DOORS, open_house, until
 
@@ -271,4 +272,29 @@ async def test_a_reply_that_is_held_back_goes_before_the_close_of_its_turn() -> 
         socket.write(frame(0x1, orjson.dumps([HANDSHAKE])) + frame(0x2, b"[]"))
         assert orjson.loads(await socket.text())[0]["successful"]
         assert (await socket.closed()).code == 1003
+        await socket.close()
+
+
+@pytest.mark.spec("WS-21", "SEC-L16")
+async def test_a_socket_whose_upgrade_has_not_left_is_not_written_to_directly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would not be seen that its client reads nothing, and what is unsent would know no bound."""
+    told: list[bool] = []
+    paused, resumed = FramedSocket.write_paused, FramedSocket.write_resumed
+
+    def recorded(socket: FramedSocket, writable: bool) -> None:
+        told.append(writable)
+        (resumed if writable else paused)(socket)
+
+    def full(carrier: SocketCarrier, data: bytes) -> None:
+        monkeypatch.undo()
+        monkeypatch.setattr(FramedSocket, "write_paused", lambda socket: recorded(socket, False))
+        monkeypatch.setattr(FramedSocket, "write_resumed", lambda socket: recorded(socket, True))
+        carrier._keep(data)
+
+    async with open_house() as house:
+        monkeypatch.setattr(SocketCarrier, "write", full)
+        socket = await WebSocket.open(house.url)
+        await until(lambda: told == [False, True])
+        socket.send(orjson.dumps([HANDSHAKE]))
+        assert orjson.loads(await socket.text())[0]["successful"]
         await socket.close()

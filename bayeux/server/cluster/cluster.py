@@ -39,7 +39,7 @@ from bayeux.protocol.message import (
     subscriptions_of,
 )
 from bayeux.protocol.transitions import Happening
-from bayeux.server import publication
+from bayeux.server import publication, pushing
 from bayeux.server.cluster.checkpoints import Behind
 from bayeux.server.cluster.fence import Fence
 from bayeux.server.cluster.interest import Interest
@@ -272,10 +272,13 @@ class Cluster:
                 extra={"event": "publish_failed"},
             )
 
-    def write(self, session: ServerSession) -> None:
-        """Write what a session has waiting, unless it may be another node's."""
+    def write(self, sessions: Sequence[ServerSession], most_answers: int) -> int:
+        """Write what these sessions have waiting, unless they may be another node's; how many it came to."""
         if not self.is_fenced:
-            self._server.write(session)
+            return pushing.write_all(self._server, sessions, most_answers)
+        for session in sessions:
+            session.is_marked = False
+        return len(sessions)
 
     # For the backplane --------------------------------------------------------------------------------------
 

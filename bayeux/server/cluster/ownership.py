@@ -260,7 +260,7 @@ class Ownership:
         log.info("session comes from another node", extra={"event": "session_restored"})
         if server.listeners.session_added:
             fields = {"channel": META_HANDSHAKE, "clientId": session.client_id, "successful": True}
-            handshake = Message.as_checked(parse_channel(META_HANDSHAKE), fields, Request.HANDSHAKE)
+            handshake = Message(parse_channel(META_HANDSHAKE), fields, Request.HANDSHAKE)
             handshake.session = session
             server.go(tell(server.listeners.session_added, session, handshake))
         if server.recovery is not None and replays:

@@ -59,7 +59,7 @@ class Publishing:
         if recovery is not None and retention is not None:
             recovery.prepare(name, event)
         payload = server.options.json_codec.encode(event)
-        is_echoed = sender is None or publication.is_echoed(server, message, sender, options)
+        is_echoed = sender is None or publication.is_echoed(server.channels.get(name.text), sender, options)
         sent_by = None if sender is None else sender.client_id
         header = Header(name.text, None, sent_by, is_echoed, message.is_lazy)
         yield self._backplane.publish(name.text, header.packed(), payload, retention)

@@ -85,7 +85,17 @@ class Carrier(Protocol):
 class SocketCarrier:
     """A plain connection on a socket that does not block."""
 
-    __slots__ = ("_is_closing", "_is_finished", "_readiness", "_receiver", "_socket", "_unsent", "_watched", "peer")
+    __slots__ = (
+        "_is_closing",
+        "_is_finished",
+        "_is_free",
+        "_readiness",
+        "_receiver",
+        "_socket",
+        "_unsent",
+        "_watched",
+        "peer",
+    )
 
     secure = False
 
@@ -98,11 +108,13 @@ class SocketCarrier:
         self._watched = 0
         self._is_closing = False
         self._is_finished = False
+        self._is_free = False  # a write may go straight to the socket: nothing is unsent, and nothing has ended
 
     def start(self, receiver: Receiver) -> None:
         """Tell ``receiver`` from now on. Raises OSError where the connection cannot be watched."""
         self._watch(READ)
         self._receiver = receiver
+        self._is_free = True
 
     @property
     def address(self) -> Any:
@@ -116,16 +128,18 @@ class SocketCarrier:
 
     def write(self, data: bytes) -> None:
         """See Carrier."""
-        if self._receiver is None or self._is_closing or self._is_finished:
-            return
-        if self._unsent is not None:
+        if self._is_free:
+            try:  # as ``_send``, without another call: nothing else is done as often
+                sent = self._socket.send(data)
+            except BlockingIOError:
+                sent = 0
+            except OSError:
+                self.abort()
+                return
+            if sent < len(data):
+                self._keep(data[sent:])
+        elif self._unsent is not None and not (self._receiver is None or self._is_closing or self._is_finished):
             self._unsent += data
-            return
-        sent = self._send(data)
-        if sent < len(data):
-            self._unsent = bytearray(data[sent:])
-            self._watch(self._watched | WRITE)
-            self._receiver.write_paused()
 
     def read_on(self, is_wanted: bool) -> None:
         """See Carrier."""
@@ -135,6 +149,7 @@ class SocketCarrier:
     def finish(self) -> None:
         """See Carrier."""
         self._is_finished = True
+        self._is_free = False
         if self._unsent is None:
             with suppress(OSError):  # the peer has just gone, which is told by its own event
                 self._socket.shutdown(socket.SHUT_WR)
@@ -142,6 +157,7 @@ class SocketCarrier:
     def close(self) -> None:
         """See Carrier."""
         self._is_closing = True
+        self._is_free = False
         if self._unsent is None:
             self.abort()
         else:
@@ -150,6 +166,7 @@ class SocketCarrier:
     def abort(self) -> None:
         """See Carrier. The end is told in a turn of its own: who asks for it is still at work."""
         receiver, self._receiver = self._receiver, None
+        self._is_free = False
         if receiver is not None:
             self._watch(0)
             self._unsent = None
@@ -158,6 +175,7 @@ class SocketCarrier:
     def release(self, first_bytes: bytes, on_close: Callable[[], None]) -> Returned:
         """See Carrier."""
         self._receiver = None
+        self._is_free = False
         self._watch(0)
         return ReturnedStream(self._socket, first_bytes, on_close)
 
@@ -165,10 +183,8 @@ class SocketCarrier:
         """See Watcher."""
         if self._unsent is not None and events & ~READ:
             self._send_unsent(self._unsent)
-        if self._watched & READ and events & ~WRITE:
-            self._read()
-
-    def _read(self) -> None:
+        if not (self._watched & READ and events & ~WRITE):
+            return
         buffer = self._readiness.buffer
         try:
             size = self._socket.recv_into(buffer)
@@ -182,7 +198,15 @@ class SocketCarrier:
         elif self._receiver is not None:
             self._receiver.received(bytes(buffer[:size]))
 
-    def _send(self, data: bytes | bytearray) -> int:
+    def _keep(self, rest: bytes) -> None:
+        """The socket is full: the rest goes as soon as it has room."""
+        self._is_free = False
+        self._unsent = bytearray(rest)
+        self._watch(self._watched | WRITE)
+        if self._receiver is not None:
+            self._receiver.write_paused()
+
+    def _send(self, data: bytearray) -> int:
         """Write what the socket takes of it; how much that was."""
         try:
             return self._socket.send(data)
@@ -197,6 +221,7 @@ class SocketCarrier:
         if unsent or self._receiver is None:
             return
         self._unsent = None
+        self._is_free = not (self._is_closing or self._is_finished)
         self._watch(self._watched & READ)
         self._receiver.write_resumed()
         if self._unsent is None and self._is_closing:

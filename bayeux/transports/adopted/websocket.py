@@ -66,16 +66,21 @@ class FramedSocket(WebSocket):
     def send(self, events: Batch, replies: Sequence[bytes]) -> None:
         """Write the frames of the events, then one with the replies (WS-11)."""
         how = self._deflate
+        data = b""
+        if events.messages:
+            data = events.deflated_frames(how) if how is not None else events.framed or events.frames
+            if not replies:
+                self._write(data)
+                return
         if replies:
-            text = b"[" + b",".join(replies) + b"]"
-            data = frames.text_frame(text) if how is None else frames.deflated_text_frame(text, how)
-            if events.messages:
-                data = (events.frames if how is None else events.deflated_frames(how)) + data
-            self._hold_back(data)
-        elif events.messages:
-            self._write(events.frames if how is None else events.deflated_frames(how))
-        else:
-            self._hold_back(_NOTHING)
+            text = b"[" + (replies[0] if len(replies) == 1 else b",".join(replies)) + b"]"
+            data += frames.text_frame(text) if how is None else frames.deflated_text_frame(text, how)
+        data = self._held_back + (data or _NOTHING)
+        if not self._held_back:
+            self._server.flusher.wait_for_end(self)
+        self._held_back = data
+        if len(data) > MAX_HELD_BACK:
+            self._write(b"")
 
     def write_held_back(self) -> None:
         """The turn is over (``Holder``)."""
@@ -192,22 +197,16 @@ class FramedSocket(WebSocket):
     def _framed(self, text: bytes) -> bytes:
         return frames.text_frame(text) if self._deflate is None else frames.deflated_text_frame(text, self._deflate)
 
-    def _hold_back(self, data: bytes) -> None:
-        if self._held_back:
-            data = self._held_back + data
-        else:
-            self._server.flusher.wait_for_end(self)
-        self._held_back = data
-        if len(data) > MAX_HELD_BACK:
-            self._write(b"")
-
     def _write(self, data: bytes) -> None:
         """Write now, behind what was held back."""
         if self._held_back:
             data, self._held_back = self._held_back + data, b""
         self._active_at = self._clock()
         self._server.counters.bytes_sent["websocket"] += len(data)
-        self._connection.write(data)
+        if self.writable:
+            self._connection.carrier.write(data)  # nothing is unsent, so there is no bound to keep
+        else:
+            self._connection.write(data)
 
 
 def upgrade(connection: Connection, exchange: HttpExchange, request: HttpRequest) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from gateway.bench.churn import Churn
 from gateway.bench.hearing import Published
 from gateway.bench.loop import Loop
-from gateway.bench.parts import Churn, Publishing
 from gateway.bench.plan import Plan, Seat, sessions_of
+from gateway.bench.publishing import Publishing
 from gateway.bench.session import Manners
 from gateway.bench.workload import Workload
 

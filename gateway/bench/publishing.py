@@ -1,7 +1,6 @@
-"""The parts of a workload in one generator: who publishes when, and who must hear it.
+"""Fan-out, point-to-point and round trips: sessions that stay, and streams of publishes that they hear.
 
-``Publishing`` is fan-out, point-to-point and round trips: sessions that stay. ``Churn`` is sessions that come and
-go. ``Idle`` is sessions that only are there. Each owns its sessions and is told what happens to them.
+A closed loop keeps so many publishes in flight; an open one follows the clock, and counts from when each was due.
 """
 
 from __future__ import annotations
@@ -9,137 +8,17 @@ from __future__ import annotations
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
-from gateway.bench.hearing import Published, Tally
-from gateway.bench.latencies import Latencies, bucket_of
+from gateway.bench.hearing import Published
+from gateway.bench.latencies import bucket_of
 from gateway.bench.loop import Loop, Stopped
 from gateway.bench.marks import Content, message_parts
+from gateway.bench.part import HOPELESS, Found, Pace, Part
 from gateway.bench.session import Session, State
 
 _SECOND = 1_000_000_000
-_LIFE = 15 * _SECOND  # of a session of churn; a server takes seconds to refuse some
 _SILENCE = 2 * _SECOND  # without a delivery: what is in flight is lost, and the window is filled again
-_HOPELESS = 100  # publishes refused, and none taken
-_MAX_TEXTS = 50
 _MAX_AT_ONCE = 1000  # publishes of an open loop that is late; then the sockets are read
-
-
-class Found:
-    """What a generator has found so far; all its parts write into it."""
-
-    def __init__(self) -> None:
-        self.tally = Tally()
-        self.latencies = Latencies(time.monotonic_ns())
-        self.errors: Counter[str] = Counter()
-        self.published = 0
-        """In this phase."""
-        self.arrived_before = 0
-        """Before this phase."""
-        self.last_arrival = 0
-        self.latest_publish = 0
-        """By how many nanoseconds the latest publish of an open loop was late."""
-
-    def begin(self, now: int) -> None:
-        """A phase begins whose figures count."""
-        self.latencies = Latencies(now)
-        self.published, self.latest_publish, self.last_arrival = 0, 0, now
-        self.arrived_before = self.tally.arrived
-
-    @property
-    def delivered(self) -> int:
-        """In this phase."""
-        return self.tally.arrived - self.arrived_before
-
-    def trouble(self, words: str) -> None:
-        """Count an error by its words; of very many different ones only how many."""
-        known = words in self.errors or len(self.errors) < _MAX_TEXTS
-        self.errors[words if known else "others"] += 1
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How publishes follow one another in one generator."""
-
-    window: int
-    """In flight; 0 = this generator has no share in a smaller window."""
-    rate: float | None
-    """A second; then the window does not matter."""
-    limit: int | None
-    """So many are measured, if they end before the time."""
-
-
-class Part:
-    """What all have in common: sessions whose beginnings and endings somebody waits for."""
-
-    is_transient = False
-    """Its sessions come and go while it publishes; nobody sets them up before."""
-
-    def __init__(self, loop: Loop, found: Found) -> None:
-        self.loop = loop
-        self.found = found
-        self.sessions: Sequence[Session] = ()
-        self.on_ready: Callable[[Session], None] = lambda session: None
-        self.on_ended: Callable[[Session], None] = lambda session: None
-
-    def hear(self, session: Session, content: Content) -> None:
-        """See ``Owner``: nothing was to be heard."""
-        self.found.tally.stray += len(content.marks)
-
-    def ready(self, session: Session) -> None:
-        """See ``Owner``."""
-        self.on_ready(session)
-
-    def answered(self, session: Session, id: str, refusal: str | None) -> None:
-        """See ``Owner``."""
-        if refusal is not None:
-            self.found.trouble(refusal)
-
-    def troubled(self, session: Session, words: str) -> None:
-        """See ``Owner``."""
-        self.found.trouble(words)
-
-    def ended(self, session: Session, words: str | None) -> None:
-        """See ``Owner``."""
-        if words is not None:
-            self.found.trouble(words)
-        self.on_ended(session)
-
-    def wake_later(self, session: Session, seconds: float) -> None:
-        """See ``Owner``."""
-        self.loop.call_at(time.monotonic() + seconds, session.wake)
-
-    # What a part that does something does ------------------------------------------------------
-
-    def begin(self, at: int, until: int, *, counts: bool) -> None:
-        """Publish from one time to another, in nanoseconds; what counts is bounded in number too."""
-
-    def stop(self) -> None:
-        """Publish no more, at once."""
-
-    def present(self) -> Sequence[Session]:
-        """Its sessions at this moment."""
-        return self.sessions
-
-    def is_done(self, now: int) -> bool:
-        """No more publish will begin in this phase."""
-        return True
-
-    def published(self) -> Mapping[int, Published]:
-        """What other generators' sessions must hear of this one."""
-        return {}
-
-    def expected(self, published: Mapping[int, Published]) -> int:
-        """How many events its sessions must hear from the beginning, of all that generators published."""
-        return 0
-
-    def lost(self, published: Mapping[int, Published]) -> int:
-        """How many of them they did not."""
-        return 0
-
-
-class Idle(Part):
-    """Sessions that subscribe and hear nothing."""
 
 
 class Stream:
@@ -310,7 +189,7 @@ class Publishing(Part):
         else:
             super().answered(session, id, refusal)
             self._refused += 1
-            if self._refused > _HOPELESS and not self._taken:
+            if self._refused > HOPELESS and not self._taken:
                 raise Stopped("no publish was taken")
         stream_id, _, number = id.partition("n")
         stream = self._by_id.get(int(stream_id)) if stream_id.isdigit() and number.isdigit() else None
@@ -387,122 +266,3 @@ class Publishing(Part):
         for stream, each in published.items():
             by_key[self._key_of(stream)][stream] = each
         return sum(session.hearing.lost(by_key[self._key_heard(session)]) for session in self.listeners)
-
-
-class Churn(Part):
-    """Sessions that come, hear one event of their own, and leave; latency counts from the beginning of a life.
-
-    Args:
-        born: makes the session with this number, which publishes to its only channel.
-    """
-
-    is_transient = True
-
-    def __init__(
-        self, loop: Loop, found: Found, run: str, fill: str, pace: Pace, born: Callable[[Churn, int], Session]
-    ) -> None:
-        super().__init__(loop, found)
-        self._run = run
-        self._fill = fill
-        self.pace = pace
-        self._born = born
-        self._alive: dict[Session, int] = {}
-        """With the intended times of their beginnings."""
-        self._begin = self._until = self._phase_begun = 0
-        self._begun = self._published = self._arrived = self._failed = 0
-        self._left: int | None = None
-        self._is_over = True
-
-    def begin(self, at: int, until: int, *, counts: bool) -> None:
-        """See ``Part``."""
-        self._begin, self._until, self._phase_begun = at, until, 0
-        self._left = self.pace.limit if counts else None
-        self._is_over = self.pace.window == 0
-        self.loop.call_at(at / _SECOND, self._go_on)
-        self.loop.call_at(at / _SECOND, self._end_the_stuck)
-
-    def is_done(self, now: int) -> bool:
-        """See ``Part``."""
-        if now >= self._until or self._left == 0:
-            self._is_over = True
-        return self._is_over and not self._alive
-
-    def stop(self) -> None:
-        """See ``Part``."""
-        self._is_over = True
-
-    def present(self) -> Sequence[Session]:
-        """See ``Part``."""
-        return tuple(self._alive)
-
-    def _go_on(self) -> None:
-        rate, now = self.pace.rate, time.monotonic_ns()
-        self.is_done(now)
-        while not self._is_over and len(self._alive) < self.pace.window:
-            intended = now if rate is None else self._begin + int(self._phase_begun * _SECOND / rate)
-            if intended > now:
-                self.loop.call_at(intended / _SECOND, self._go_on)
-                return
-            self._phase_begun += 1
-            if rate is not None:
-                self.found.latest_publish = max(self.found.latest_publish, now - intended)
-            self._begun += 1
-            session = self._born(self, self._begun)
-            self._alive[session] = intended
-            session.open()
-            if self._left is not None:
-                self._left -= 1
-                self.is_done(now)
-
-    def _end_the_stuck(self) -> None:
-        now = time.monotonic_ns()
-        for session in [each for each, since in self._alive.items() if now - since > _LIFE]:
-            self.found.trouble(f"a session of churn was not done after {_LIFE // _SECOND} s")
-            session.leave()
-        if self._alive or not self._is_over:
-            self.loop.call_at(time.monotonic() + 1, self._end_the_stuck)
-
-    def ready(self, session: Session) -> None:
-        """See ``Owner``."""
-        before, after = message_parts(self._run, session.index, session.channels[0], session.client_id, self._fill)
-        self._published += 1
-        self.found.published += 1
-        session.publish(b'%b0 %d%b0"}]' % (before, self._alive[session], after))
-
-    def hear(self, session: Session, content: Content) -> None:
-        """See ``Owner``."""
-        now, found = time.monotonic_ns(), self.found
-        for stream, number, sent in content.marks:
-            if stream != session.index:
-                found.tally.stray += 1
-            elif session.hearing.hear(stream, number, found.tally):
-                found.last_arrival = now
-                found.latencies.add(sent, now)
-                self._arrived += 1
-                session.leave()
-
-    def answered(self, session: Session, id: str, refusal: str | None) -> None:
-        """See ``Owner``."""
-        super().answered(session, id, refusal)
-        if refusal is not None:
-            self._published -= 1
-            self.found.published -= 1
-            session.leave()
-
-    def ended(self, session: Session, words: str | None) -> None:
-        """See ``Owner``."""
-        del self._alive[session]
-        super().ended(session, words)
-        if words is not None:
-            self._failed += 1
-            if self._failed > _HOPELESS and not self._published:
-                raise Stopped("no session could be set up")
-        self._go_on()
-
-    def expected(self, published: Mapping[int, Published]) -> int:
-        """See ``Part``."""
-        return self._published
-
-    def lost(self, published: Mapping[int, Published]) -> int:
-        """See ``Part``."""
-        return self._published - self._arrived
