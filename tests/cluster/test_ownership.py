@@ -366,6 +366,32 @@ async def test_connections_stay_while_the_store_is_away_from_all() -> None:
 
 
 @pytest.mark.spec("OPS-72")
+@pytest.mark.parametrize("lease", [0.2, 5.0])
+async def test_what_is_no_publish_waits_for_a_store_that_is_soon_back(lease: float) -> None:
+    """Clients take a refused subscribe for final; with the fence up, and before it is."""
+    hub = MemoryHub(lease=lease, look=0.05)
+    async with nodes_on(hub, 2) as (here, there):
+        clients = [await Client(here, transport).begin("/a") for transport in ("websocket", "long-polling")]
+        for each in (here, there):
+            each.backplane.cut()
+        await asyncio.sleep(0.3)
+        asked = [client.message("/meta/subscribe", subscription="/b") for client in clients]
+        for client, message in zip(clients, asked, strict=True):
+            client.send(message)
+        newcomer = Client(there)
+        newcomer.handshake()
+        await asyncio.sleep(0.1)
+        assert not any(client.session.is_in("/b") for client in clients)
+        for each in (here, there):
+            each.backplane.heal()
+        await newcomer
+        assert newcomer.client_id
+        for client, message in zip(clients, asked, strict=True):
+            await until(lambda client=client, id=message["id"]: any(each.get("id") == id for each in client.heard))
+            assert client.session.is_in("/b")
+
+
+@pytest.mark.spec("OPS-72")
 async def test_clients_are_sent_away_when_a_node_does_not_serve_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """It may be this node alone that does not reach the store."""
     monkeypatch.setattr(fence, "PATIENCE", 0.3)
