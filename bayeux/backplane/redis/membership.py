@@ -201,9 +201,9 @@ class Membership:
         self._forgive(ids)
         unknown = ids - self._joined.keys() - self._replaced.keys() - {self._node.id}
         self._greeted = {id for id in unknown if is_node_id(id)}
-        known = list(self._joined)
-        alive = await asyncio.gather(*(self.is_alive(id) for id in known))
-        for id, is_alive in zip(known, alive, strict=True):
+        silent = [id for id in self._joined if id not in ids]
+        alive = await asyncio.gather(*(self.is_alive(id) for id in silent))
+        for id, is_alive in zip(silent, alive, strict=True):
             if not is_alive:
                 self._forget(id, "lost")
         await asyncio.gather(*(self._say(id, [Word.HELLO]) for id in self._greeted))
