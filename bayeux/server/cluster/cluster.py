@@ -419,6 +419,8 @@ class Cluster:
                 if not self.ownership.is_unsettled(client_id):
                     await self.ownership.take_over(client_id, claim)
                 return False
+            if not self.ownership.lives(owner):
+                return False  # it will join, or its lease will lapse: nobody would tell that it does not answer
         if transport.streaming:
             return await self._move_here(owner, client_id, messages, transport, context)
         outcome = await self.relay.ask(owner, messages, transport, context, is_certain=is_certain)
@@ -625,7 +627,10 @@ class Cluster:
     async def _keep(self) -> None:
         while True:
             await asyncio.sleep(PERIOD)
-            await self.look()
+            try:
+                await self.look()
+            except Exception:
+                log.exception("what is due each second could not be done")
 
     async def look(self) -> None:
         """What is due each second."""
