@@ -237,13 +237,13 @@ class Ownership:
                     fanout.deliver(server, message, fields, [session])
             for event, header, name in came:
                 self._publishing.deliver(event, header, name, [session])
+            kept.restored_at = self._server.clock()
 
         try:
             await self._backplane.rewind(_start(kept, partitions, after), deliver, join)
         except (JournalGap, Unreadable):
             await self._give_up(session.client_id, kept.number)
             return False
-        kept.restored_at = server.clock()
         return True
 
     def _enter(self, session: ServerSession, kept: Kept, names: list[ChannelName], replays: Any) -> None:
