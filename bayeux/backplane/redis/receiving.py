@@ -20,6 +20,7 @@ from bayeux.backplane.redis.keys import Keys
 from bayeux.backplane.redis.link import RedisLink
 from bayeux.backplane.redis.partition import Partition
 from bayeux.backplane.redis.refusals import refuse
+from bayeux.backplane.redis.rounds import rounds
 from bayeux.protocol.errors import Unavailable
 
 log: logging.Logger = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ class Receiving:
 
     def start(self) -> None:
         """Begin to look whether something is missing."""
-        self._spawn(self._look_for_ever())
+        self._spawn(rounds(self._look_at_all, self._look, "journals could not be read"))
 
     async def stop(self) -> None:
         """Hand nothing over any more."""
@@ -166,11 +167,9 @@ class Receiving:
         finally:
             partition.is_read_soon = False
 
-    async def _look_for_ever(self) -> None:
-        while True:
-            await asyncio.sleep(self._look)
-            if self._link.is_connected:
-                await _try_to(self.catch_up_all())
+    async def _look_at_all(self) -> None:
+        if self._link.is_connected:
+            await self.catch_up_all()
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work, name="backplane: reads a journal")
