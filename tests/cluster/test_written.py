@@ -73,10 +73,11 @@ def test_a_header_comes_back(**fields: Any) -> None:
     ),
 )
 def test_a_checkpoint_comes_back(number: int, here: dict[int, int], others: dict[str, Behind]) -> None:
-    """Sessions that are not in it are where the node was."""
-    read = Checkpoint.read(Checkpoint(number, here, others).packed())
-    assert read == Checkpoint(number, here, others)
-    assert read.of("nobody").places == here
+    """Sessions that are not in it are where the node was, unless it could not know."""
+    read = Checkpoint.read(Checkpoint(number, here, others, frozenset({"unsettled"})).packed())
+    assert read == Checkpoint(number, here, others, frozenset({"unsettled"}))
+    assert read.of("this is nobody's id") == Behind(here, {})
+    assert read.of("unsettled") is None
 
 
 def test_a_ring_knows_where_the_node_was_before_a_moment() -> None:

@@ -40,7 +40,6 @@ from bayeux.protocol.message import (
 )
 from bayeux.protocol.transitions import Happening
 from bayeux.server import publication
-from bayeux.server.cluster.checkpoints import Behind
 from bayeux.server.cluster.fence import Fence
 from bayeux.server.cluster.interest import Interest
 from bayeux.server.cluster.keeping import PERIOD, Keeping
@@ -452,8 +451,7 @@ class Cluster:
         with self.ownership.settling(client_id):
             since = self.keeping.next_number
             packed = packed_context(self._server, context)
-            # It may be ours from some moment of this on: should this node die then, its client must not go on unaware.
-            self.keeping.unsettled[client_id] = Behind(None, {})
+            self.keeping.mark_unsettled(client_id)
             answer = await self._ask(owner, "yield", client_id, transport.name, since, packed)
             if answer is None:
                 return False  # the node has gone

@@ -37,6 +37,7 @@ PATIENCE: Final = 5.0
 """Seconds that a handshake, a subscribe or an unsubscribe waits for a store that cannot be reached."""
 RETRY_PERIOD: Final = 0.1
 TOUCHED_AT_ONCE: Final = 500
+MAX_UNSETTLED: Final = 20_000
 PERIOD: Final = 1.0
 """Seconds between two checkpoints."""
 _LONG_BEGUN: Places = {}
@@ -72,8 +73,9 @@ class Keeping:
         self._number = 0
         self._touch_at = 0.0
         self._to_check: dict[ServerSession, float] = {}
-        self.unsettled: dict[str, Behind] = {}
-        """Sessions that are being brought here: claimed, and not at work yet. Who comes after this node must know."""
+        self.unsettled: dict[str, None] = {}
+        """Sessions that are being brought here: claimed, perhaps, and not at work yet. Who comes after this node must
+        know that it knew nothing of them."""
         self.is_leaving = False
         """The node goes: its sessions are left to the others."""
 
@@ -88,6 +90,12 @@ class Keeping:
     def next_number(self) -> int:
         """That of the next checkpoint."""
         return self._number + 1
+
+    def mark_unsettled(self, client_id: str) -> None:
+        """A session may be this node's from here on, until it is at work."""
+        if len(self.unsettled) >= MAX_UNSETTLED:
+            del self.unsettled[next(iter(self.unsettled))]
+        self.unsettled[client_id] = None
 
     # Beginnings and ends ------------------------------------------------------------------------------
 
@@ -192,14 +200,14 @@ class Keeping:
         """How far the sessions of this node are at this instant."""
         self._number += 1
         places = dict(self._backplane.places)
-        found: dict[str, Behind] = dict(self.unsettled)
+        found: dict[str, Behind] = {}
         for session, kept in self._kept.items():
             if (late := behind(session, kept, self._ring, places)) is not None:
                 found[session.client_id] = late
             elif kept.base is not None:
                 kept.base = None  # what it was brought with has been acknowledged
         self._ring.add(self._server.clock(), places)
-        return Checkpoint(self._number, places, found)
+        return Checkpoint(self._number, places, found, frozenset(self.unsettled))
 
     def base_of(self, session: ServerSession, kept: Kept) -> Behind:
         """From where on a session would have to be given events once more if this node died now."""
