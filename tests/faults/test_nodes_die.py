@@ -1,11 +1,9 @@
-"""Nodes and workers that are killed: others take their sessions over, with all that was not acknowledged."""
+"""Nodes that are killed, with all their workers: others take their sessions over, and all that was not acknowledged."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import random
-import signal
 import time
 from pathlib import Path
 
@@ -16,31 +14,12 @@ from tests.faults.story import KEPT, story
 from tests.support.figures import Tell
 from tests.support.redis_server import RedisServer
 
+pytestmark = pytest.mark.soak
+
 SERVED_AGAIN = 3.0
 """Seconds after a node's death in which all its sessions are served elsewhere (OPS-62)."""
 
 
-@pytest.mark.spec("OPS-42", "OPS-45", "OPS-62", "ACK-1")
-async def test_a_killed_worker_costs_nothing(tmp_path: Path, redis: RedisServer, tell: Tell) -> None:
-    seed = 51
-    tell(f"seed {seed}")
-    chance = random.Random(seed)
-    async with scene(tmp_path, redis, workers=2) as here, story([here.cometd], chance, channel=KEPT) as numbers:
-        numbers.begin(pause=0.02)
-        await asyncio.sleep(1)
-        os.kill(chance.choice(chance.choice(here.nodes).workers), signal.SIGKILL)
-        took = await numbers.served_again(time.monotonic())
-        await asyncio.sleep(1)
-        await numbers.end()
-        tell(f"{numbers.accepted} messages, {numbers.doubtful} in doubt, {numbers.repeats} repeats; {took:.1f} s")
-        numbers.nothing_is_lost()
-        numbers.nothing_is_double()
-        numbers.everything_is_in_order()
-        numbers.everybody_kept_his_session()
-        assert took <= SERVED_AGAIN
-
-
-@pytest.mark.soak
 @pytest.mark.spec("OPS-42", "OPS-62", "ACK-1")
 async def test_a_node_dies_every_ten_seconds(tmp_path: Path, redis: RedisServer, tell: Tell) -> None:
     """For a minute, and comes back meanwhile; at least ten thousand messages."""
