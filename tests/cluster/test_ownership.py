@@ -294,6 +294,55 @@ async def test_who_follows_a_history_without_acknowledging_begins_anew() -> None
         assert (await plain.at(there).poll())["successful"]
 
 
+@pytest.mark.spec("OPS-62", "RPL-16", "ACK-1")
+@pytest.mark.parametrize("dies", [True, False])
+async def test_a_session_goes_on_catching_up_elsewhere(dies: bool) -> None:
+    """Half of a history was sent, some of that acknowledged; live events come. Positions are the same everywhere."""
+
+    def prepare(node: Node) -> None:
+        node.extensions.append(Replay({"/a": Retention(events=1000)}))
+
+    hub = MemoryHub(lease=0.2, look=0.05)
+    options = Options(session_message_rate=0.0, timeout=0.2, max_queue=40)
+    async with nodes_on(hub, 2, options, prepare=prepare) as (here, there):
+
+        async def publish(numbers: range) -> None:
+            for number in numbers:
+                task = there.publish("/a", number)
+                assert task is not None
+                await task
+
+        await publish(range(200))
+        client = await Client(here).begin()
+        await client.ask_for("/meta/subscribe", subscription="/a", ext={"replay": {"/a": -2}})
+        ack = 1
+        for _ in range(4):
+            reply = await client.poll(ack=ack)
+            ack = reply["ext"]["ack"]
+        assert 20 < len(client.data) < 150
+        await here.joined.look()
+        if dies:
+            here.die()
+            await until(lambda: not there.joined.nodes)
+        else:
+            await here.drain(spread=0.0)
+        publishing = asyncio.create_task(publish(range(200, 230)))
+        client.at(there)
+        for _ in range(60):
+            reply = await client.poll(ack=ack)
+            assert reply["successful"], reply
+            ack = reply["ext"]["ack"]
+            if 229 in client.data:
+                break
+        await publishing
+        assert list(dict.fromkeys(client.data)) == list(range(230))
+        if not dies:
+            assert client.data == list(range(230))
+        ids = {event["data"]: event["ext"]["replay"]["id"] for event in client.events}
+        assert all(event["ext"]["replay"]["id"] == ids[event["data"]] for event in client.events)
+        assert sorted(ids.values()) == [ids[number] for number in range(230)]
+
+
 @pytest.mark.spec("SES-2")
 async def test_only_one_of_two_nodes_takes_a_session_over() -> None:
     """The other one relays to it."""
