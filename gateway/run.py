@@ -8,7 +8,6 @@ Source: OPS-48, OPS-60, OPS-61, SEC-45.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import signal
 import socket
@@ -23,12 +22,14 @@ from gateway import __version__
 from gateway.app import Gateway
 from gateway.config.units import Address
 from gateway.failure import ExitCode
+from gateway.observe.logging import Listing
+from gateway.observe.tasks import waiting_tasks
 from gateway.sockets import address_of
 
 log = logging.getLogger(__name__)
 
 _REMINDER = 60.0
-_DUMPED = 50  # channels and sessions
+_DUMPED = 50  # sessions
 HEARD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 """The signals that mean something (OPS-60)."""
 
@@ -163,10 +164,16 @@ class Run:
         if number == signal.SIGUSR2:
             self.begin_drain()
         elif number == signal.SIGUSR1:
-            state = json.dumps(dump(self.gateway.server, most=_DUMPED), default=str)
-            log.info("dump", extra={"state": state, "tasks": len(asyncio.all_tasks())})
+            self._dump()
         else:
             log.warning("nothing is reloaded: every option needs a restart; send TERM and start again")
+
+    def _dump(self) -> None:
+        """Sessions and tasks, for who wonders why nothing happens; no clientId and no data is in it."""
+        state = dump(self.gateway.server, most=_DUMPED)
+        sessions = Listing(", ".join(f"{key} {value}" for key, value in each.items()) for each in state["sessions"])
+        counts = {key: state[key] for key in ("channel_count", "session_count", "last_sweep", "longest_sweep")}
+        log.info("dump", extra={**counts, "sessions": sessions, "tasks": Listing(waiting_tasks())})
 
     async def _end(self, orders: asyncio.Queue[int]) -> ExitCode:
         """Drain within ``shutdown.timeout``."""

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from bayeux.server import flusher
+from tests.support.figures import pytest_terminal_summary, tell  # noqa: F401 (a hook, and a fixture)
 
 # asyncio logs exceptions that nobody retrieved, Tornado those that a handler raised.
 WATCHED = ("bayeux", "channels", "gateway", "asyncio", "tornado.application")

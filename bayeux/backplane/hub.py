@@ -13,18 +13,17 @@ import secrets
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from operator import methodcaller
 from typing import Final
 from zlib import crc32
 
-from bayeux.backplane.backplane import Arrived, Claim, JournalGap, Link, NodeInfo, Places, Receiver, StaleClaim
-from bayeux.backplane.feed import Feed, JournalStretch
-from bayeux.backplane.interface import History, Retention, Stretch
+from bayeux.backplane.backplane import Arrived, JournalGap, Link, NodeInfo, Places, Receiver
+from bayeux.backplane.feed import Feed
+from bayeux.backplane.hub_store import HubHistory, HubSessions, Keeping, Partition
+from bayeux.backplane.interface import History, Retention
 from bayeux.backplane.memory import MemoryHistory
-from bayeux.backplane.node_id import NODE_ID_LENGTH, new_node_id
-from bayeux.protocol.channel import ChannelName
+from bayeux.backplane.node_id import new_node_id
 from bayeux.protocol.client_id import RandomBytes
 from bayeux.protocol.errors import Unavailable
 from bayeux.protocol.replay import Position
@@ -33,36 +32,6 @@ __all__ = ["MemoryBackplane", "MemoryHub"]
 
 MAX_LANE: Final = 10_000
 """Messages that wait for one node; above it ``send`` is refused."""
-
-
-@dataclass(slots=True)
-class _Partition:
-    """What is published in one partition."""
-
-    journal: deque[Arrived]
-    place: int = 0
-
-    def stretch(self, after: int) -> JournalStretch[Arrived]:
-        floor = self.journal[0].place - 1 if self.journal else self.place
-        return JournalStretch(floor, self.place, [event for event in self.journal if event.place > after])
-
-
-@dataclass(slots=True)
-class _Session:
-    """What is known of one session."""
-
-    claim: Claim
-    until: float
-
-
-@dataclass(slots=True)
-class _Keeping:
-    """What the store keeps; lost as a whole by ``MemoryHub.flush``."""
-
-    history: MemoryHistory
-    partitions: list[_Partition]
-    sessions: dict[str, _Session] = field(default_factory=dict)
-    checkpoints: dict[str, tuple[bytes, float]] = field(default_factory=dict)
 
 
 class MemoryHub:
@@ -133,10 +102,10 @@ class MemoryHub:
             node.push(event)
         return position
 
-    def _empty(self, place: int) -> _Keeping:
-        return _Keeping(
+    def _empty(self, place: int) -> Keeping:
+        return Keeping(
             MemoryHistory(clock=self.clock, random_bytes=self._random_bytes),
-            [_Partition(deque(maxlen=self._journal), place) for _ in range(self.partitions)],
+            [Partition(deque(maxlen=self._journal), place) for _ in range(self.partitions)],
         )
 
 
@@ -153,8 +122,8 @@ class MemoryBackplane:
         self.link: Link = Link()
         self.latency: float = 0.0
         """Seconds that everything takes on its way to the store, and again on its way back."""
-        self.history: History = _HubHistory(self)
-        self.sessions: _HubSessions = _HubSessions(self)
+        self.history: History = HubHistory(self)
+        self.sessions: HubSessions = HubSessions(self, hub.clock)
         self._receiver: Receiver | None = None
         self._known: dict[str, NodeInfo] = {}
         self._feeds: dict[int, Feed[Arrived]] = {}
@@ -329,7 +298,12 @@ class MemoryBackplane:
             raise Unavailable("node")
         await self.answered()
 
-    # what the hub and the nodes' stores ask
+    # what the hub and the ways to its store ask
+
+    @property
+    def keeping(self) -> Keeping:
+        """What the hub has at this instant."""
+        return self.hub.keeping
 
     async def reach(self) -> None:
         """On the way to the store. Raises Unavailable."""
@@ -473,108 +447,3 @@ class MemoryBackplane:
         self.link.gaps_told += 1
         if self._receiver is not None:
             self._receiver.gap(partition)
-
-
-class _HubHistory:
-    """The hub's history as one node reaches it."""
-
-    def __init__(self, way: MemoryBackplane) -> None:
-        self._way = way
-
-    async def append(self, channel: str, payload: bytes, retention: Retention) -> Position:
-        await self._way.reach()
-        position = self._way.hub.keeping.history.append(channel, payload, retention)
-        await self._way.answered()
-        return position
-
-    async def since(self, channel: str, after: int, limit: int) -> Stretch:
-        await self._way.reach()
-        stretch = self._way.hub.keeping.history.since(channel, after, limit)
-        await self._way.answered()
-        return stretch
-
-    async def channels(self, pattern: ChannelName) -> Sequence[str]:
-        await self._way.reach()
-        found = self._way.hub.keeping.history.channels(pattern)
-        await self._way.answered()
-        return found
-
-
-class _HubSessions:
-    """The hub's sessions as one node reaches them."""
-
-    def __init__(self, way: MemoryBackplane) -> None:
-        self._way = way
-        self._clock = way.hub.clock
-
-    async def create(self, client_id: str, owner: str, record: bytes, ttl: float) -> int:
-        """Keep a new session."""
-        await self._way.reach()
-        number = 1 + (known.claim.number if (known := self._known(client_id)) else 0)
-        self._keep(client_id, Claim(owner, number, record), ttl)
-        await self._way.answered()
-        return number
-
-    async def update(self, client_id: str, number: int, record: bytes, ttl: float) -> None:
-        """Replace the record."""
-        await self._way.reach()
-        claim = self._claimed(client_id, number)
-        self._keep(client_id, Claim(claim.owner, number, record), ttl)
-        await self._way.answered()
-
-    async def claim(self, client_id: str, number: int, owner: str, record: bytes | None, ttl: float) -> int:
-        """Own it from here on."""
-        await self._way.reach()
-        claim = self._claimed(client_id, number)
-        self._keep(client_id, Claim(owner, number + 1, claim.record if record is None else record), ttl)
-        await self._way.answered()
-        return number + 1
-
-    async def find(self, client_id: str) -> Claim | None:
-        """Who owns it."""
-        await self._way.reach()
-        known = self._known(client_id)
-        await self._way.answered()
-        return known.claim if known else None
-
-    async def touch(self, client_ids: Sequence[str], ttl: float) -> None:
-        """Keep them longer."""
-        await self._way.reach()
-        for each in client_ids:
-            if known := self._known(each):
-                known.until = self._clock() + ttl
-        await self._way.answered()
-
-    async def end(self, client_id: str, number: int) -> None:
-        """It is over."""
-        await self._way.reach()
-        known = self._known(client_id)
-        if known and known.claim.number == number:
-            del self._way.hub.keeping.sessions[client_id]
-        await self._way.answered()
-
-    async def write_checkpoint(self, node: str, checkpoint: bytes, ttl: float) -> None:
-        """Keep it."""
-        await self._way.reach()
-        self._way.hub.keeping.checkpoints[node] = (checkpoint, self._clock() + ttl)
-        await self._way.answered()
-
-    async def read_checkpoint(self, node: str) -> bytes | None:
-        """What was kept."""
-        await self._way.reach()
-        checkpoint, until = self._way.hub.keeping.checkpoints.get(node, (b"", 0.0))
-        await self._way.answered()
-        return checkpoint if self._clock() < until else None
-
-    def _known(self, client_id: str) -> _Session | None:
-        known = self._way.hub.keeping.sessions.get(client_id)
-        return known if known is not None and self._clock() < known.until else None
-
-    def _claimed(self, client_id: str, number: int) -> Claim:
-        known = self._known(client_id)
-        if known is None or known.claim.number != number:
-            raise StaleClaim(client_id[:NODE_ID_LENGTH])
-        return known.claim
-
-    def _keep(self, client_id: str, claim: Claim, ttl: float) -> None:
-        self._way.hub.keeping.sessions[client_id] = _Session(claim, self._clock() + ttl)

@@ -33,6 +33,9 @@ from bayeux.client.websocket import WebSocket
 from bayeux.protocol.channel import META_HANDSHAKE
 from bayeux.protocol.errors import MessageDeleted
 
+PASSING = (502, 503, 504)
+"""A proxy answers an upgrade like this when it finds no server: there was one, and will be again."""
+PASSING_TRIES = 5  # of a socket that opened before, while a proxy says so
 TRIES = 2  # of a transport that opens and brings no replies in time, before another one is looked for
 
 log: logging.Logger = logging.getLogger(__name__)
@@ -71,6 +74,7 @@ class Link:
         self._told = told
         self._transport: Transport = self._make_transport(connection_types[0])
         self._is_outdated = False  # the open connections were made with other headers
+        self._turned_away = 0  # upgrades in a row to which a proxy found no server
         self._silences = 0  # connects in a row that were not answered in time
         self._inbox: deque[Message] = deque()
         self._passing: asyncio.Task[None] | None = None
@@ -200,18 +204,23 @@ class Link:
 
     def succeeded(self) -> None:
         """A connect was answered."""
-        self._silences = 0
+        self._silences = self._turned_away = 0
 
     def failed(self, failure: TransportFailed) -> bool:
         """Drop the connections after a failure; whether other transports, or other credentials, should be tried.
 
         That takes a handshake: after a refused upgrade, a 401, or when a socket opens and nothing comes back (NEG-2).
+        The session is not given up for a proxy that has no server for a moment.
         """
         self._transport.abort()
         self._silences += isinstance(failure, ReplyTimeout) and self._transport.name != self._connection_types[-1]
-        is_refused = isinstance(failure, UpgradeRefused) or failure.status == 401 or self._silences >= TRIES
+        is_upgrade_refused = isinstance(failure, UpgradeRefused)
+        self._turned_away += is_upgrade_refused and failure.status in PASSING
+        if is_upgrade_refused and failure.status in PASSING and self._turned_away < PASSING_TRIES:
+            return False
+        is_refused = is_upgrade_refused or failure.status == 401 or self._silences >= TRIES
         if is_refused:
-            self._silences = 0
+            self._silences = self._turned_away = 0
         return is_refused
 
     def abort(self) -> None:

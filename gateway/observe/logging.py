@@ -25,6 +25,7 @@ from gateway.config.model import Log
 _LONGEST = 256  # SEC-99
 # Control characters, line separators of Unicode, and what turns the direction of writing.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+_ENTRIES = 100
 _PER_SECOND = 10
 _EVENTS_REMEMBERED = 1000
 
@@ -43,6 +44,10 @@ def configure(config: Log, stream: TextIO | None = None, *, node: str = "", work
     # What no line of ours tells need not be found out for each record: it is a third of its cost.
     logging._srcfile = None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+
+
+class Listing(list[str]):
+    """A value of a record whose entries are cut one by one, not all of them together."""
 
 
 class RepeatFilter(logging.Filter):
@@ -148,4 +153,6 @@ def _safe_value(value: Any) -> Any:
         return safe(value)
     if isinstance(value, (bool, int, float)) or value is None:
         return value
+    if isinstance(value, Listing):
+        return [_safe_value(entry) for entry in value[:_ENTRIES]]
     return safe(repr(value))

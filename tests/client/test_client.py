@@ -233,6 +233,20 @@ async def test_an_upgrade_refused_later_falls_back_with_a_new_session(server: Sc
         assert (client.connection_type, client.client_id) == ("long-polling", "S2")
 
 
+@pytest.mark.spec("NEG-2")
+async def test_a_proxy_that_finds_no_server_for_a_moment_costs_no_session(server: ScriptedServer) -> None:
+    """It answers the upgrade 503; what waits for the client on another node would be lost with its session."""
+    async with client_of(server) as client:
+        server.upgrade_status = 503
+        server.cut()
+        await client.wait_for_state(State.BROKEN)
+        while len([head for head in server.heads if head.startswith("GET ")]) < 3:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
+        server.upgrade_status = 101
+        await client.wait_for_state(State.CONNECTED)
+        assert (client.connection_type, client.client_id) == ("websocket", "S1")
+
+
 @pytest.mark.spec("NEG-1")
 async def test_a_transport_the_reply_does_not_list_is_left(server: ScriptedServer) -> None:
     server.answers["/meta/handshake"] = lambda message: [

@@ -294,6 +294,55 @@ async def test_who_follows_a_history_without_acknowledging_begins_anew() -> None
         assert (await plain.at(there).poll())["successful"]
 
 
+@pytest.mark.spec("OPS-62", "RPL-16", "ACK-1")
+@pytest.mark.parametrize("dies", [True, False])
+async def test_a_session_goes_on_catching_up_elsewhere(dies: bool) -> None:
+    """Half of a history was sent, some of that acknowledged; live events come. Positions are the same everywhere."""
+
+    def prepare(node: Node) -> None:
+        node.extensions.append(Replay({"/a": Retention(events=1000)}))
+
+    hub = MemoryHub(lease=0.2, look=0.05)
+    options = Options(session_message_rate=0.0, timeout=0.2, max_queue=40)
+    async with nodes_on(hub, 2, options, prepare=prepare) as (here, there):
+
+        async def publish(numbers: range) -> None:
+            for number in numbers:
+                task = there.publish("/a", number)
+                assert task is not None
+                await task
+
+        await publish(range(200))
+        client = await Client(here).begin()
+        await client.ask_for("/meta/subscribe", subscription="/a", ext={"replay": {"/a": -2}})
+        ack = 1
+        for _ in range(4):
+            reply = await client.poll(ack=ack)
+            ack = reply["ext"]["ack"]
+        assert 20 < len(client.data) < 150
+        await here.joined.look()
+        if dies:
+            here.die()
+            await until(lambda: not there.joined.nodes)
+        else:
+            await here.drain(spread=0.0)
+        publishing = asyncio.create_task(publish(range(200, 230)))
+        client.at(there)
+        for _ in range(60):
+            reply = await client.poll(ack=ack)
+            assert reply["successful"], reply
+            ack = reply["ext"]["ack"]
+            if 229 in client.data:
+                break
+        await publishing
+        assert list(dict.fromkeys(client.data)) == list(range(230))
+        if not dies:
+            assert client.data == list(range(230))
+        ids = {event["data"]: event["ext"]["replay"]["id"] for event in client.events}
+        assert all(event["ext"]["replay"]["id"] == ids[event["data"]] for event in client.events)
+        assert sorted(ids.values()) == [ids[number] for number in range(230)]
+
+
 @pytest.mark.spec("SES-2")
 async def test_only_one_of_two_nodes_takes_a_session_over() -> None:
     """The other one relays to it."""
@@ -363,6 +412,32 @@ async def test_connections_stay_while_the_store_is_away_from_all() -> None:
         assert not any(each.closed or each.dismissed for each in held)
         nodes[0].publish("/a", 1)
         await until(lambda: all(each.data == [1] for each in sockets + polls))
+
+
+@pytest.mark.spec("OPS-72")
+@pytest.mark.parametrize("lease", [0.2, 5.0])
+async def test_what_is_no_publish_waits_for_a_store_that_is_soon_back(lease: float) -> None:
+    """Clients take a refused subscribe for final; with the fence up, and before it is."""
+    hub = MemoryHub(lease=lease, look=0.05)
+    async with nodes_on(hub, 2) as (here, there):
+        clients = [await Client(here, transport).begin("/a") for transport in ("websocket", "long-polling")]
+        for each in (here, there):
+            each.backplane.cut()
+        await asyncio.sleep(0.3)
+        asked = [client.message("/meta/subscribe", subscription="/b") for client in clients]
+        for client, message in zip(clients, asked, strict=True):
+            client.send(message)
+        newcomer = Client(there)
+        newcomer.handshake()
+        await asyncio.sleep(0.1)
+        assert not any(client.session.is_in("/b") for client in clients)
+        for each in (here, there):
+            each.backplane.heal()
+        await newcomer
+        assert newcomer.client_id
+        for client, message in zip(clients, asked, strict=True):
+            await until(lambda client=client, id=message["id"]: any(each.get("id") == id for each in client.heard))
+            assert client.session.is_in("/b")
 
 
 @pytest.mark.spec("OPS-72")

@@ -74,6 +74,36 @@ async def test_what_is_delivered_to_a_user_reaches_his_sessions_on_all_nodes_and
         assert [each.data for each in bob] == [["bob 0", "bob 1", "bob 2"]] * 2
 
 
+@pytest.mark.spec("SEC-44")
+async def test_nobody_is_given_what_is_another_users() -> None:
+    """A hundred users with a session on either node, some above the private names by pattern; ten thousand messages."""
+    options = Options(private_prefixes=("/v2/me",), max_queue=0, max_queue_bytes=0)
+    patterns = ("/v2/me/inbox", "/v2/**", "/v2/me/*")
+    async with nodes_on(MemoryHub(), 2, options) as nodes:
+        clients: dict[str, list[Client]] = {}
+        for number in range(100):
+            user = f"user {number}"
+            clients[user] = [
+                await Client(node, "websocket", user=user).begin(patterns[(number + turn) % 3], ack=False)
+                for turn, node in enumerate(nodes)
+            ]
+        for number in range(10_000):
+            user = f"user {number * 7 % 100}"
+            nodes[number % 2].deliver_to_user(user, "/v2/me/inbox", [user, number])
+            if number % 500 == 499:
+                await asyncio.sleep(0)
+        everybody = [client for own in clients.values() for client in own]
+        await until(lambda: sum(len(each.events) for each in everybody) >= 20_000, 60.0)
+        await asyncio.sleep(0.05)
+        for user, own in clients.items():
+            for client in own:
+                assert {name for name, _ in client.data} == {user}
+                assert len(client.data) == 100
+                for parity in (0, 1):  # in order from each publisher
+                    numbers = [number for _, number in client.data if number % 2 == parity]
+                    assert numbers == sorted(numbers)
+
+
 @pytest.mark.spec("SRV-1")
 async def test_server_wide_hooks_run_once_where_it_was_published() -> None:
     """Listeners hear it there; the hooks of a session run where the session lives."""

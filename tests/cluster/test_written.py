@@ -19,6 +19,8 @@ from bayeux.server.cluster.wire import Header, Unreadable, pack, unpack
 from bayeux.testing import ManualClock
 from tests.cluster.nodes import Client, nodes_on, until
 
+pytestmark = pytest.mark.expected_logs("without its lease")  # of those that die here
+
 texts = st.text(max_size=20)
 places = st.dictionaries(st.integers(0, 63), st.integers(0, 2**53), max_size=5)
 replays = st.dictionaries(texts, st.integers(0, 2**53), max_size=3)
@@ -71,10 +73,11 @@ def test_a_header_comes_back(**fields: Any) -> None:
     ),
 )
 def test_a_checkpoint_comes_back(number: int, here: dict[int, int], others: dict[str, Behind]) -> None:
-    """Sessions that are not in it are where the node was."""
-    read = Checkpoint.read(Checkpoint(number, here, others).packed())
-    assert read == Checkpoint(number, here, others)
-    assert read.of("nobody").places == here
+    """Sessions that are not in it are where the node was, unless it could not know."""
+    read = Checkpoint.read(Checkpoint(number, here, others, frozenset({"unsettled"})).packed())
+    assert read == Checkpoint(number, here, others, frozenset({"unsettled"}))
+    assert read.of("this is nobody's id") == Behind(here, {})
+    assert read.of("unsettled") is None
 
 
 def test_a_ring_knows_where_the_node_was_before_a_moment() -> None:
@@ -164,6 +167,30 @@ def test_numbers_of_batches_go_on_behind_what_the_client_has() -> None:
     huge = ResumedAcknowledgement()
     huge.acknowledge(2**80)
     assert huge.next_batch == 2**53
+
+
+@pytest.mark.spec("ACK-11")
+@pytest.mark.parametrize("moves", [1, 2])
+async def test_a_client_that_says_again_what_it_has_acknowledges_nothing_else(moves: int) -> None:
+    """Taken over, it moved before its first connect: numbers began at 1, and 57 was taken for the last of them."""
+    hub = MemoryHub(lease=0.2, look=0.05)
+    async with nodes_on(hub, 3) as (first, *others):
+        client = await Client(first).begin("/a")
+        await first.joined.look()
+        first.die()
+        task = others[0].publish("/a", 1)
+        assert task is not None
+        await task
+        await until(lambda: len(others[0].joined.nodes) == 1)
+        for turn in range(moves):
+            socket = Client(others[turn % 2], "websocket", browser=client.browser)
+            socket.client_id = client.client_id
+            assert (await socket.ask_for("/meta/subscribe", subscription="/b"))["successful"]
+        for _ in range(2):  # the first answer is lost
+            reply = await socket.poll(ack=57, timeout=0)
+            assert socket.data[-1:] == [1]
+            assert reply["ext"]["ack"] > 57
+            socket.heard.clear()
 
 
 async def test_partitions_are_let_go_of_a_while_after_the_last_who_needed_them() -> None:

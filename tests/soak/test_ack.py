@@ -30,7 +30,7 @@ from bayeux.extensions import ack
 from bayeux.protocol.options import Options
 from bayeux.server.server import BayeuxServer
 from bayeux.testing import FaultProxy, Rates
-from tests.soak.conftest import Tell
+from tests.support.figures import Tell
 
 pytestmark = pytest.mark.soak
 

@@ -19,7 +19,7 @@ from bayeux.protocol.options import Options
 from bayeux.server.server import BayeuxServer
 from bayeux.transports.listener import Listener
 from bayeux.transports.mount import Mount
-from tests.soak.conftest import Tell
+from tests.support.figures import Tell
 from tests.support.network import Network, NoNetwork, network
 from tests.support.wire import HttpConnection, WebSocket
 

@@ -26,11 +26,19 @@ class Heard:
     """What one subscriber got: the numbers of each publisher, as they came."""
 
     transport: str
+    client: BayeuxClient
+    session: str | None
+    """The one it began with."""
     numbers: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
 
     @property
     def count(self) -> int:
         return sum(map(len, self.numbers.values()))
+
+    @property
+    def was_told(self) -> bool:
+        """It had to begin a new session: it knows that there may be a gap."""
+        return self.client.client_id != self.session
 
     def faults(self, published: dict[str, int], doubtful: dict[str, set[int]], *, sees_repeats: bool) -> list[str]:
         """What is wrong with it, in words; nothing, if every number came once and in its order."""
@@ -42,7 +50,8 @@ class Heard:
             times = Counter(numbers)
             lost = [number for number in range(count) if not times[number] and number not in doubtful[publisher]]
             if lost:
-                told.append(f"{self.transport}: {len(lost)} of {publisher} lost: {lost[:10]}")
+                how = "lost, and told so" if self.was_told else "lost"
+                told.append(f"{self.transport}: {len(lost)} of {publisher} {how}: {lost[:10]}")
             if double := [number for number, often in times.items() if often > 1]:
                 told.append(f"{self.transport}: {len(double)} of {publisher} double: {double[:10]}")
             if numbers != sorted(numbers):
@@ -124,7 +133,8 @@ async def numbered(urls: Sequence[str], *, subscribers: int, publishers: int) ->
         heard = []
         for transport in TRANSPORTS:
             for _ in range(subscribers):
-                client, mine = await connected(transport), Heard(transport)
+                client = await connected(transport)
+                mine = Heard(transport, client, client.client_id)
                 await client.subscribe(CHANNEL, callback=_into(mine))
                 heard.append(mine)
         yield Numbered([await connected(transport) for transport in TRANSPORTS for _ in range(publishers)], heard)

@@ -223,6 +223,9 @@ class RedisBackplane:
             except Unavailable as error:
                 log.debug("the backplane is not caught up with: %s", error)
                 await asyncio.sleep(0.1)
+            except Exception:
+                log.exception("the backplane could not be caught up with", extra={"event": "backplane_failed"})
+                await asyncio.sleep(1.0)
         if self._receiver is not None and not self._has_told_connected:
             self._has_told_connected = True
             log.info("the backplane is reached", extra={"event": "backplane_reached"})

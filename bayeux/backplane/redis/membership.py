@@ -25,6 +25,7 @@ from bayeux.backplane.redis.keys import Keys, is_node_id
 from bayeux.backplane.redis.lanes import Lanes
 from bayeux.backplane.redis.link import RedisLink
 from bayeux.backplane.redis.refusals import refuse
+from bayeux.backplane.redis.rounds import rounds
 from bayeux.protocol.errors import Unavailable
 
 log: logging.Logger = logging.getLogger(__name__)
@@ -101,8 +102,8 @@ class Membership:
 
     def start(self) -> None:
         """Take the lease, and keep it."""
-        self._spawn(self._renew_for_ever())
-        self._spawn(self._look_for_ever())
+        self._spawn(rounds(self.renew, self._lease.renewed, "the lease could not be renewed"))
+        self._spawn(rounds(self._look, self._lease.renewed, "it could not be seen who is there"))
 
     async def stop(self) -> None:
         """Give the lease up, and say good-bye."""
@@ -175,23 +176,6 @@ class Membership:
 
     # in the background
 
-    async def _renew_for_ever(self) -> None:
-        while True:
-            begun = self._clock()
-            try:
-                await self.renew()
-            except Unavailable as error:
-                log.debug("the lease was not renewed: %s", error)
-            await asyncio.sleep(max(0.0, begun + self._lease.renewed - self._clock()))
-
-    async def _look_for_ever(self) -> None:
-        while True:
-            try:
-                await self._look()
-            except Unavailable as error:
-                log.debug("it is not known who is there: %s", error)
-            await asyncio.sleep(self._lease.renewed)
-
     async def _look(self) -> None:
         """Greet who is new; tell who is gone."""
         if self.until == float("-inf"):
@@ -201,9 +185,9 @@ class Membership:
         self._forgive(ids)
         unknown = ids - self._joined.keys() - self._replaced.keys() - {self._node.id}
         self._greeted = {id for id in unknown if is_node_id(id)}
-        known = list(self._joined)
-        alive = await asyncio.gather(*(self.is_alive(id) for id in known))
-        for id, is_alive in zip(known, alive, strict=True):
+        silent = [id for id in self._joined if id not in ids]
+        alive = await asyncio.gather(*(self.is_alive(id) for id in silent))
+        for id, is_alive in zip(silent, alive, strict=True):
             if not is_alive:
                 self._forget(id, "lost")
         await asyncio.gather(*(self._say(id, [Word.HELLO]) for id in self._greeted))

@@ -101,7 +101,8 @@ class Baggage:
         """Have it wait there; all of it counts as having come ``now``."""
         for message in chain(self.queue, self.unhooked, *[sent for _, sent in self.sent]):
             message.accepted_at = now if message.accepted_at else 0.0
-        if self.next_batch:
+        if self.next_batch > 1 or self.sent:
+            # Where no batch was made yet, its client's number goes on: it may have had others from a node that died.
             acknowledgement = Acknowledgement()
             acknowledgement.next_batch, acknowledgement.resends = self.next_batch, self.resends
             acknowledgement.restore([*self.sent])

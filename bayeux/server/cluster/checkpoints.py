@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from bayeux.backplane.backplane import Places
 from bayeux.server.cluster.records import Kept
-from bayeux.server.cluster.wire import Unreadable, pack, packed_places, read_places, string_map, unpack
+from bayeux.server.cluster.wire import Unreadable, pack, packed_places, read_places, string_map, strings, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -71,9 +71,13 @@ class Checkpoint:
     number: int
     places: Places
     behind: Mapping[str, Behind]
+    unsettled: frozenset[str] = frozenset()
+    """Sessions that were on their way to the node: their records know better."""
 
-    def of(self, client_id: str) -> Behind:
-        """How far a session had come that this node owned then."""
+    def of(self, client_id: str) -> Behind | None:
+        """How far a session had come that this node owned then; None if the node could not know."""
+        if client_id in self.unsettled:
+            return None
         return self.behind.get(client_id) or Behind(self.places, {})
 
     def packed(self) -> bytes:
@@ -88,16 +92,17 @@ class Checkpoint:
                 if index == len(tables):
                     tables.append(packed_places(behind.places))
             rows[client_id] = [index, dict(behind.replays)]
-        return pack(self.number, tables, rows)
+        return pack(self.number, tables, rows, sorted(self.unsettled))
 
     @classmethod
     def read(cls, packed: bytes) -> Checkpoint:
         """Raises Unreadable."""
-        number, packed_tables, rows = unpack(packed, (int, list, dict))[:3]
+        number, packed_tables, rows, unsettled = unpack(packed, (int, list, dict, list))[:4]
         tables = [read_places(table) for table in packed_tables]
         if not tables:
             raise Unreadable("a checkpoint without places")
-        return cls(number, tables[0], {client_id: _read(row, tables) for client_id, row in string_map(rows).items()})
+        behind = {client_id: _read(row, tables) for client_id, row in string_map(rows).items()}
+        return cls(number, tables[0], behind, frozenset(strings(unsettled)))
 
 
 def behind(session: ServerSession, kept: Kept, ring: Ring, places: Places) -> Behind | None:

@@ -40,7 +40,6 @@ from bayeux.protocol.message import (
 )
 from bayeux.protocol.transitions import Happening
 from bayeux.server import publication, pushing
-from bayeux.server.cluster.checkpoints import Behind
 from bayeux.server.cluster.fence import Fence
 from bayeux.server.cluster.interest import Interest
 from bayeux.server.cluster.keeping import PERIOD, Keeping
@@ -62,8 +61,8 @@ log: logging.Logger = logging.getLogger(__name__)
 
 PATIENCE: Final = 2.0
 """Seconds for which a request waits until it is clear whose session it is."""
-POLL_PATIENCE: Final = 10.0
-"""The same for connects, which are there to wait."""
+META_PATIENCE: Final = 10.0
+"""The same for what is no publish, and is one and the same if it comes twice."""
 LONGEST_PAUSE: Final = 0.25
 ASK_TIMEOUT: Final = 10.0
 RETRY_PERIOD: Final = 0.1
@@ -334,6 +333,7 @@ class Cluster:
     def connected(self) -> None:
         """See ``Receiver``."""
         self._has_warned = False
+        self.relay.give_up()  # a store that was restarted may have lost what was on its way; connects are asked again
         self.interest.look()
         if not self.is_fenced:  # else it is done before the fence comes down
             self._soon(self._let_go_of_lost())
@@ -347,8 +347,8 @@ class Cluster:
     def _route_later(
         self, messages: Sequence[Fields], transport: Transport, context: Context
     ) -> asyncio.Task[Any] | None:
-        """Connects wait, all else is refused: its client can try again (OPS-72)."""
-        if self.fence.is_closed or not _is_poll(messages):
+        """A publish is refused, for its client to try again (OPS-72); all else waits."""
+        if self.fence.is_closed or not _may_wait(messages):
             self._refuse(messages, transport, context)
             return None
         task = self._server.create_task(self._route_when_down(messages, transport, context))
@@ -365,7 +365,8 @@ class Cluster:
 
     def _refuse(self, messages: Sequence[Fields], transport: Transport, context: Context) -> None:
         """Nobody knows whether they will be processed, or were; a client that polls goes to another node, perhaps."""
-        if not _is_poll(messages) and not self.fence.is_closed:
+        is_poll = all(asks_for(Request.CONNECT, fields) for fields in messages)
+        if not is_poll and not self.fence.is_closed:
             transport.send(NOTHING, [self._refusal(fields, context) for fields in messages])
         elif transport.streaming:
             transport.close(CLOSE_RESTART, "Try again")
@@ -381,13 +382,13 @@ class Cluster:
 
     async def _route(self, messages: Sequence[Fields], transport: Transport, context: Context) -> None:
         client_id = messages[0]["clientId"]
-        is_poll = _is_poll(messages)
+        may_wait = _may_wait(messages)
         loop = asyncio.get_running_loop()
-        until, pause = loop.time() + (POLL_PATIENCE if is_poll else PATIENCE), 0.0
+        until, pause = loop.time() + (META_PATIENCE if may_wait else PATIENCE), 0.0
         while not transport.closed:
             try:
                 await self.ownership.settled(client_id)
-                if self.is_fenced and not (is_poll and await self.fence.wait()):
+                if self.is_fenced and not (may_wait and await self.fence.wait()):
                     break
                 if self._server.sessions.find(client_id) is not None:
                     await self._process(messages, transport, context)
@@ -395,7 +396,7 @@ class Cluster:
                 if await self._process_elsewhere(client_id, messages, transport, context):
                     return
             except (Unavailable, StaleClaim):
-                if not is_poll:
+                if not may_wait:
                     break
             if loop.time() >= until:
                 break
@@ -420,13 +421,15 @@ class Cluster:
                 if not self.ownership.is_unsettled(client_id):
                     await self.ownership.take_over(client_id, claim)
                 return False
+            if not self.ownership.lives(owner):
+                return False  # it will join, or its lease will lapse: nobody would tell that it does not answer
         if transport.streaming:
             return await self._move_here(owner, client_id, messages, transport, context)
         outcome = await self.relay.ask(owner, messages, transport, context, is_certain=is_certain)
         if outcome is Outcome.LEAVING:
             return await self._move_here(owner, client_id, messages, transport, context)
         if outcome is Outcome.LOST:
-            if _is_poll(messages):
+            if _may_wait(messages):
                 return False
             raise Unavailable  # nobody knows what the owner did with it
         if outcome is Outcome.ELSEWHERE:
@@ -451,8 +454,7 @@ class Cluster:
         with self.ownership.settling(client_id):
             since = self.keeping.next_number
             packed = packed_context(self._server, context)
-            # It may be ours from some moment of this on: should this node die then, its client must not go on unaware.
-            self.keeping.unsettled[client_id] = Behind(None, {})
+            self.keeping.mark_unsettled(client_id)
             answer = await self._ask(owner, "yield", client_id, transport.name, since, packed)
             if answer is None:
                 return False  # the node has gone
@@ -626,7 +628,10 @@ class Cluster:
     async def _keep(self) -> None:
         while True:
             await asyncio.sleep(PERIOD)
-            await self.look()
+            try:
+                await self.look()
+            except Exception:
+                log.exception("what is due each second could not be done")
 
     async def look(self) -> None:
         """What is due each second."""
@@ -656,9 +661,9 @@ async def _quietly(coroutine: Coroutine[Any, Any, Any]) -> None:
         log.exception("work for the cluster failed")
 
 
-def _is_poll(messages: Sequence[Fields]) -> bool:
-    """They are connects: what comes of them twice is what comes of them once."""
-    return all(asks_for(Request.CONNECT, fields) for fields in messages)
+def _may_wait(messages: Sequence[Fields]) -> bool:
+    """None of them is a publish: what comes of them twice is what comes of them once."""
+    return all(str(fields.get("channel", "")).startswith("/meta/") for fields in messages)
 
 
 def _nowhere(*_: object) -> None:

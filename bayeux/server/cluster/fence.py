@@ -53,7 +53,7 @@ class Fence:
         self._send_away = send_away
         self._good_until = float("-inf")
         self._is_closed = False
-        self._since: float | None = None
+        self._since: float | None = clock()
         self._has_sent_away = False
         self._down = asyncio.Event()
 

@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from bayeux.backplane.backplane import Backplane, Places, StaleClaim
 from bayeux.protocol.channel import ChannelName, Kind, parse_channel
@@ -29,13 +28,23 @@ if TYPE_CHECKING:
 
 log: logging.Logger = logging.getLogger(__name__)
 
+Result = TypeVar("Result")
+
 KEPT_FOR: Final = 60.0
 """Seconds that a session is kept for, besides the time that its client may stay away, since its owner last said so."""
 TOUCH_PERIOD: Final = 20.0
+PATIENCE: Final = 5.0
+"""Seconds that a handshake, a subscribe or an unsubscribe waits for a store that cannot be reached."""
+RETRY_PERIOD: Final = 0.1
 TOUCHED_AT_ONCE: Final = 500
+MAX_UNSETTLED: Final = 20_000
 PERIOD: Final = 1.0
 """Seconds between two checkpoints."""
 _LONG_BEGUN: Places = {}
+
+
+class ClaimedElsewhere(Unavailable):
+    """Another node owns the session; asked again, its client is served there."""
 
 
 class Keeping:
@@ -64,8 +73,9 @@ class Keeping:
         self._number = 0
         self._touch_at = 0.0
         self._to_check: dict[ServerSession, float] = {}
-        self.unsettled: dict[str, Behind] = {}
-        """Sessions that are being brought here: claimed, and not at work yet. Who comes after this node must know."""
+        self.unsettled: dict[str, None] = {}
+        """Sessions that are being brought here: claimed, perhaps, and not at work yet. Who comes after this node must
+        know that it knew nothing of them."""
         self.is_leaving = False
         """The node goes: its sessions are left to the others."""
 
@@ -81,6 +91,12 @@ class Keeping:
         """That of the next checkpoint."""
         return self._number + 1
 
+    def mark_unsettled(self, client_id: str) -> None:
+        """A session may be this node's from here on, until it is at work."""
+        if len(self.unsettled) >= MAX_UNSETTLED:
+            del self.unsettled[next(iter(self.unsettled))]
+        self.unsettled[client_id] = None
+
     # Beginnings and ends ------------------------------------------------------------------------------
 
     def begin(self, session: ServerSession) -> Steps[None]:
@@ -89,9 +105,8 @@ class Keeping:
             return
         kept = Kept(0, since=self.next_number)
         record = Record.of(self._server, session, kept).packed()
-        kept.number = yield self._backplane.sessions.create(
-            session.client_id, self._backplane.node.id, record, ttl(session)
-        )
+        create, me = self._backplane.sessions.create, self._backplane.node.id
+        kept.number = yield patiently(lambda: create(session.client_id, me, record, ttl(session)))
         self._kept[session] = kept
 
     def adopt(self, session: ServerSession, kept: Kept) -> None:
@@ -114,7 +129,7 @@ class Keeping:
             return
         partitions = self.partitions_of(session, names)
         if self._interest.is_missing(partitions):
-            yield self._interest.listen(partitions)
+            yield patiently(lambda: self._interest.listen(partitions))
         kept = self._kept.get(session)
         if kept is None:
             return
@@ -122,7 +137,7 @@ class Keeping:
         kept.begun.update(fresh)
         kept.fresh.update(dict.fromkeys(fresh, self._server.clock()))
         try:
-            yield self.write(session, kept)
+            yield patiently(lambda: self.write(session, kept))
         except BaseException:
             for each in fresh:
                 kept.begun.pop(each, None)
@@ -137,7 +152,7 @@ class Keeping:
         left = {name.text: kept.begun.pop(name.text) for name in names if name.text in kept.begun}
         if left:
             try:
-                yield self.write(session, kept)
+                yield patiently(lambda: self.write(session, kept))
             except BaseException:
                 kept.begun.update(left)
                 raise
@@ -173,7 +188,7 @@ class Keeping:
             if await sessions.find(session.client_id) is not None:
                 log.info("a session was claimed by another node", extra={"event": "claim_lost"})
                 self._lost(session)
-                raise Unavailable from None
+                raise ClaimedElsewhere from None
             if self._kept.get(session) is not kept:
                 return  # it ended meanwhile
             # The store has lost its data, not we our session.
@@ -185,14 +200,14 @@ class Keeping:
         """How far the sessions of this node are at this instant."""
         self._number += 1
         places = dict(self._backplane.places)
-        found: dict[str, Behind] = dict(self.unsettled)
+        found: dict[str, Behind] = {}
         for session, kept in self._kept.items():
             if (late := behind(session, kept, self._ring, places)) is not None:
                 found[session.client_id] = late
             elif kept.base is not None:
                 kept.base = None  # what it was brought with has been acknowledged
         self._ring.add(self._server.clock(), places)
-        return Checkpoint(self._number, places, found)
+        return Checkpoint(self._number, places, found, frozenset(self.unsettled))
 
     def base_of(self, session: ServerSession, kept: Kept) -> Behind:
         """From where on a session would have to be given events once more if this node died now."""
@@ -273,7 +288,16 @@ def ttl(session: ServerSession) -> float:
     return KEPT_FOR + min(max_interval + session.options.timeout, 86_400.0)
 
 
-async def quietly(coroutine: Any) -> None:
-    """Wait for what may be impossible just now."""
-    with suppress(Unavailable, StaleClaim):
-        await coroutine
+async def patiently(ask: Callable[[], Awaitable[Result]]) -> Result:
+    """What the store answers, asked again for a while where it cannot be reached: clients take a refusal for final.
+
+    What is asked is the same if it comes twice. Raises Unavailable.
+    """
+    until = asyncio.get_running_loop().time() + PATIENCE
+    while True:
+        try:
+            return await ask()
+        except Unavailable as error:
+            if isinstance(error, ClaimedElsewhere) or asyncio.get_running_loop().time() >= until:
+                raise
+        await asyncio.sleep(RETRY_PERIOD)

@@ -142,11 +142,12 @@ class Ownership:
             if is_lost or (late is None and self._counts_on_history(record)):
                 await self._give_up(client_id, claim.number)
                 return
-            base = None if late is None else late.places
+            base, replays = (None, {}) if late is None else (late.places, late.replays)
             kept = self._kept(record, base)
+            kept.replays = replays
             session = record.session(self._server, client_id)
             packed = Record.of(self._server, session, kept).packed()
-            self._keeping.unsettled[client_id] = Behind(base, {} if late is None else late.replays)
+            self._keeping.mark_unsettled(client_id)
             try:
                 me = self._backplane.node.id
                 kept.number = await self._backplane.sessions.claim(client_id, claim.number, me, packed, ttl(session))
@@ -155,7 +156,6 @@ class Ownership:
                 return
             session.become(State.HANDSHAKEN)  # its next connect is answered at once, as its client does not know
             session.begun_at -= LONG_AGO  # no socket of a guest without a cookie was opened together with it
-            replays = {} if late is None else late.replays
             if await self._restore(session, kept, base, replays, []):
                 self.taken_over += 1
 
@@ -165,7 +165,7 @@ class Ownership:
         kept = self._kept(record, record.base)
         kept.number = number
         session = record.session(self._server, client_id)
-        self._keeping.unsettled[client_id] = Behind(record.base, brought.replays)
+        self._keeping.mark_unsettled(client_id)
         now = self._server.clock()
         brought.unpack_into(session, now)
         kept.restored_at = now
@@ -182,9 +182,8 @@ class Ownership:
         checkpoint = None
         if claim.owner != self._backplane.node.id:
             checkpoint = await self._checkpoint_of(claim.owner)
-        if checkpoint is not None and checkpoint.number >= record.since:
-            return checkpoint.of(client_id)
-        return Behind(record.base or {}, {})
+        told = None if checkpoint is None or checkpoint.number < record.since else checkpoint.of(client_id)
+        return told or Behind(record.base or {}, record.replays)
 
     async def _checkpoint_of(self, node: str) -> Checkpoint | None:
         """The last of a node that has died; read once for all of its sessions. Raises Unavailable."""
@@ -237,13 +236,13 @@ class Ownership:
                     fanout.deliver(server, message, fields, [session])
             for event, header, name in came:
                 self._publishing.deliver(event, header, name, [session])
+            kept.restored_at = self._server.clock()
 
         try:
             await self._backplane.rewind(_start(kept, partitions, after), deliver, join)
         except (JournalGap, Unreadable):
             await self._give_up(session.client_id, kept.number)
             return False
-        kept.restored_at = server.clock()
         return True
 
     def _enter(self, session: ServerSession, kept: Kept, names: list[ChannelName], replays: Any) -> None:
@@ -314,7 +313,8 @@ class Ownership:
                     return None
                 late = self._keeping.base_of(session, kept)
                 base = late.places if late.places is not None else {}
-                record = Record.of(server, session, Kept(0, kept.begun, base, since, users=kept.users)).packed()
+                theirs = Kept(0, kept.begun, base, since, users=kept.users, replays=late.replays)
+                record = Record.of(server, session, theirs).packed()
                 number = await self._claim_for(session, kept, node, record)
                 if number is None or session.is_over:
                     return None

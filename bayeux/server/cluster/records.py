@@ -35,6 +35,7 @@ class Kept:
         since: the first checkpoint of its owner that says more than ``base``.
         restored_at: what it was brought with waits since then, on the server's clock.
         users: whom the application associated it with (CLU-10).
+        replays: with ``base``: by channel whose history it was being sent, the last id that it has.
     """
 
     number: int
@@ -45,6 +46,7 @@ class Kept:
     users: tuple[str, ...] = ()
     fresh: dict[str, float] = field(default_factory=dict)
     """When subscriptions began, on the server's clock, as long as anybody might read from before them."""
+    replays: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ class Record:
     base: Places | None
     since: int
     users: tuple[str, ...]
+    replays: Mapping[str, int]
 
     @classmethod
     def of(cls, server: BayeuxServer, session: ServerSession, kept: Kept) -> Record:
@@ -93,6 +96,7 @@ class Record:
             kept.base,
             kept.since,
             kept.users,
+            kept.replays,
         )
 
     def packed(self) -> bytes:
@@ -114,16 +118,19 @@ class Record:
             None if self.base is None else packed_places(self.base),
             self.since,
             list(self.users),
+            dict(self.replays),
         )
 
     @classmethod
     def read(cls, packed: bytes) -> Record:
         """Raises Unreadable."""
         values = unpack(packed, _TYPES)[: len(_TYPES)]
-        times, begun, base, since, users = values[-5:]
+        times, begun, base, since, users, replays = values[-6:]
         if len(times) != 3 or not all(each is None or isinstance(each, int | float) for each in times):
             raise Unreadable("no times")
-        user, roles, *others = values[:-5]
+        user, roles, *others = values[:-6]
+        if not all(type(each) is int for each in string_map(replays).values()):
+            raise Unreadable("no ids")
         return cls(
             user,
             frozenset(strings(roles)),
@@ -132,6 +139,7 @@ class Record:
             None if base is None else read_places(base),
             since,
             tuple(strings(users)),
+            replays,
         )
 
     def session(self, server: BayeuxServer, client_id: str) -> ServerSession:
@@ -152,7 +160,8 @@ class Record:
 
 
 _TEXT = (str, type(None))
-_TYPES = (_TEXT, list, _TEXT, str, str, str, str, bool, bool, bool, bool, list, dict, (list, type(None)), int, list)
+_SETTINGS = (bool, bool, bool, bool, list)
+_TYPES = (_TEXT, list, _TEXT, str, str, str, str, *_SETTINGS, dict, (list, type(None)), int, list, dict)
 
 
 def options_key(server: BayeuxServer, options: Options) -> tuple[str, str]:

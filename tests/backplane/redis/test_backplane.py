@@ -392,6 +392,29 @@ async def test_a_receiver_that_raises_does_not_stop_what_follows(join: Join, ser
     await eventually(lambda: taken == [b"0", b"1", b"2"])
 
 
+@pytest.mark.expected_logs("the lease could not be renewed")
+async def test_a_lease_that_others_spoiled_is_taken_again_when_they_leave_it_alone(
+    join: Join, server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What Redis refuses is logged once and tried on, as the node could not serve again otherwise."""
+    one, _ = await join(server.url)
+    key = one._receiving._keys.lease(one.node.id)
+    call = one._link.call
+
+    async def refused(command: str, *words: Any, **settings: Any) -> Any:
+        if words[0] == key and command == "SET":
+            command, words = "INCR", ("bayeux-spoiled",)
+        return await call(command, *words, **settings)
+
+    server.ask("SET", "bayeux-spoiled", "no number")
+    monkeypatch.setattr(one._link, "call", refused)
+    until = one.lease_until
+    await asyncio.sleep(0.7)
+    assert one.lease_until <= until + 0.3
+    monkeypatch.undo()
+    await eventually(lambda: one.lease_until > until + 0.5)
+
+
 async def test_rewinding_further_than_the_store_has_come_is_a_gap(join: Join, server: RedisServer) -> None:
     """Whoever was given events that the store has lost cannot go on without a hole."""
     one, ears = await join(server.url)

@@ -1,7 +1,7 @@
 -- Publish something in a partition: count it, journal it, retain it where there is a retention, and tell all who
 -- listen; all of it or nothing. Run twice with the same counter it counts once.
 --
--- KEYS: state, journal, last publish of this node here; with a retention: stream, about, channels
+-- KEYS: state, journal, last publish of this node here; with a retention: events, about, channels
 -- ARGV: epoch offered, ttl of the state, node, counter, the event's body (its kind, node, counter, header and payload as
 --       five values of MessagePack), pub/sub channel, PUBLISH or SPUBLISH, events that the journal keeps at least,
 --       journal's ttl;
@@ -60,24 +60,24 @@ end
 redis.call('SET', KEYS[3], ARGV[4] .. ' ' .. whole(place) .. ' ' .. epoch, 'PX', 60000)
 
 if KEYS[4] then
-  local stream, about, channels = KEYS[4], KEYS[5], KEYS[6]
+  local events, about, channels = KEYS[4], KEYS[5], KEYS[6]
   local size, most, ttl, bytes = tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13]), tonumber(ARGV[14])
   local now = clock(tonumber(ARGV[15]))
   if redis.call('EXISTS', about) == 0 then
-    redis.call('DEL', stream)
+    redis.call('DEL', events)
     redis.call('HSET', about, 'floor', whole(before), 'bytes', 0)
   end
-  redis.call('XADD', stream, whole(place) .. '-0', 'p', string.sub(ARGV[5], #ARGV[5] - size + 1), 't', whole(now))
+  redis.call('ZADD', events, whole(place), retained(now, place, string.sub(ARGV[5], #ARGV[5] - size + 1)))
   redis.call('HINCRBY', about, 'bytes', size)
   redis.call('HSET', about, 'newest', whole(place), 'ttl', whole(ttl))
-  local _, _, count = trim(stream, about, now, most, ttl, bytes)
+  local _, _, count = trim(events, about, now, most, ttl, bytes)
   if count > 0 then
     redis.call('ZADD', channels, ttl > 0 and whole(now + ttl) or '+inf', ARGV[10])
   else
     redis.call('ZREM', channels, ARGV[10])
   end
   local kept = ttl > 0 and ttl or IDLE
-  redis.call('PEXPIRE', stream, whole(kept))
+  redis.call('PEXPIRE', events, whole(kept))
   redis.call('PEXPIRE', about, whole(math.max(kept, IDLE)))
   redis.call('PEXPIRE', channels, whole(math.max(kept, IDLE)))
 end

@@ -1,6 +1,6 @@
 -- Read what is retained of a channel, after what is too old was let go of.
 --
--- KEYS: state of its partition, stream, about
+-- KEYS: state of its partition, events, about
 -- ARGV: epoch offered, ttl of the state, id after which to read, how many, milliseconds to add to the clock
 -- Gives epoch, floor, newest, and id and payload of each event in turn.
 
@@ -12,9 +12,10 @@ local ttl = tonumber(redis.call('HGET', KEYS[3], 'ttl'))
 local floor, newest = trim(KEYS[2], KEYS[3], clock(tonumber(ARGV[5])), math.huge, ttl, 0)
 local events = {}
 if tonumber(ARGV[4]) > 0 then
-  for _, entry in ipairs(redis.call('XRANGE', KEYS[2], '(' .. ARGV[3], '+', 'COUNT', ARGV[4])) do
-    events[#events + 1] = string.match(entry[1], '^%d+')
-    events[#events + 1] = entry[2][2]
+  for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. ARGV[3], '+inf', 'LIMIT', 0, ARGV[4])) do
+    local _, id, payload = unpacked(member)
+    events[#events + 1] = whole(id)
+    events[#events + 1] = payload
   end
 end
 return {epoch, whole(floor), whole(newest), events}

@@ -1,4 +1,4 @@
-"""What the long scenarios share: every one of them tells its figures, also when it passes."""
+"""Figures and seeds that tests tell, also when they pass: printed at the end of the run."""
 
 from __future__ import annotations
 

@@ -1,0 +1,50 @@
+"""Nodes that are killed, with all their workers: others take their sessions over, and all that was not acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.faults.scene import scene
+from tests.faults.story import KEPT, story
+from tests.support.figures import Tell
+from tests.support.redis_server import RedisServer
+
+pytestmark = pytest.mark.soak
+
+SERVED_AGAIN = 3.0
+"""Seconds after a node's death in which all its sessions are served elsewhere (OPS-62)."""
+
+
+@pytest.mark.spec("OPS-42", "OPS-62", "ACK-1")
+async def test_a_node_dies_every_ten_seconds(tmp_path: Path, redis: RedisServer, tell: Tell) -> None:
+    """For a minute, and comes back meanwhile; at least ten thousand messages."""
+    seed, every, deaths = 52, 10.0, 6
+    tell(f"seed {seed}")
+    chance = random.Random(seed)
+    async with scene(tmp_path, redis, workers=2) as here, story([here.cometd], chance, channel=KEPT) as numbers:
+        numbers.begin(pause=0.01)
+        took = []
+        for _ in range(deaths):
+            next_time = time.monotonic() + every
+            await asyncio.sleep(chance.uniform(0, 2))
+            node = chance.choice(here.nodes)
+            await asyncio.to_thread(node.kill)
+            starting = asyncio.create_task(asyncio.to_thread(node.start))
+            took.append(await numbers.served_again(time.monotonic()))
+            await starting
+            await asyncio.sleep(max(0.0, next_time - time.monotonic()))
+        await numbers.have_accepted(10_000)
+        await numbers.end()
+        times = ", ".join(f"{each:.1f}" for each in took)
+        tell(f"{numbers.accepted} messages, {numbers.doubtful} in doubt, {numbers.repeats} repeats dropped by clients")
+        tell(f"{deaths} deaths; seconds until all sessions were served again: {times}")
+        numbers.nothing_is_lost()
+        numbers.nothing_is_double()
+        numbers.everything_is_in_order()
+        numbers.everybody_kept_his_session()
+        assert max(took) <= SERVED_AGAIN
