@@ -83,7 +83,12 @@ def extensions() -> list[Extension]:
         raise SystemExit(f"BAYEUX_COMPILE needs a C compiler, and there is no {compiler}: apt-get install gcc")
     if not Path(sysconfig.get_path("include"), "Python.h").exists():
         raise SystemExit("BAYEUX_COMPILE needs the headers of Python: apt-get install python3-dev")
-    made: list[Extension] = mypycify([f"bayeux/{name}.py" for name in COMPILED], opt_level="3", debug_level="0")
+    made: list[Extension] = mypycify(
+        [f"bayeux/{name}.py" for name in COMPILED],
+        opt_level="3",
+        debug_level="0",
+        group_name="bayeux.compiled",  # bayeux/compiled__mypyc.*.so, where a hash would name a module beside the package
+    )
     return made
 
 

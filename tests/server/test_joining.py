@@ -280,6 +280,7 @@ class LongWay(Exception):
     """Somebody went it."""
 
 
+@pytest.mark.interpreted("compiled modules call one another directly: nothing can be put between")
 @pytest.mark.parametrize("transport", ["websocket", "long-polling"])
 async def test_unwatched_connects_and_subscribes_take_the_short_way(transport: str) -> None:
     """Otherwise the test above would compare the long way with itself; listeners that answer at once do no harm."""
