@@ -62,6 +62,12 @@ class Flusher:
         self._batches: dict[EncodedMessage, Batch] = {}
         self._is_scheduled = False
 
+    def start(self) -> None:
+        """Work on the loop that runs from here on; one before may have been closed in front of the end of a turn."""
+        self._is_scheduled = False
+        if self.marked or self._holders or self._batches:
+            self._schedule()
+
     def mark(self, session: ServerSession) -> None:
         """Have this session written at the end of the turn."""
         if session.is_marked:
@@ -81,7 +87,11 @@ class Flusher:
         """Write the marked sessions, a slice of them; the rest in later turns, in order. Then all the sockets."""
         marked = self.marked
         if marked:
-            del marked[: self._write(marked[:SESSIONS_A_TURN], CONNECTS_A_TURN)]
+            due = marked[:SESSIONS_A_TURN]
+            del marked[:SESSIONS_A_TURN]  # before they are written: who is told of a write may have the rest finished
+            written = self._write(due, CONNECTS_A_TURN)
+            if written < len(due):
+                marked[:0] = due[written:]
         if self._batches:
             self._on_batches(self._batches.values())
             self._batches.clear()
@@ -126,5 +136,5 @@ class Flusher:
         return batch
 
     def _schedule(self) -> None:
-        self._is_scheduled = True
         self._call_soon(self.flush)
+        self._is_scheduled = True  # behind it: where no loop runs it raises, and has to be asked again
