@@ -37,15 +37,17 @@ def new_sessions(count: int) -> list[ServerSession]:
     return [ServerSession(str(n), options, server, context, 0.0) for n in range(count)]
 
 
-def writing(write: Callable[[ServerSession], object], *, are_held: bool = False) -> Callable[..., int]:
+def writing(
+    write: Callable[[ServerSession], object], *, are_held: bool = False
+) -> Callable[..., Sequence[ServerSession]]:
     """Writes sessions by a function; ``are_held``: each time that answers a held connect."""
 
-    def write_all(due: Sequence[ServerSession], most_answers: int) -> int:
-        due = due[:most_answers] if are_held else due
-        for session in due:
+    def write_all(due: Sequence[ServerSession], most_answers: int) -> Sequence[ServerSession]:
+        most = most_answers if are_held else len(due)
+        for session in due[:most]:
             session.is_marked = False
             write(session)
-        return len(due)
+        return due[most:]
 
     return write_all
 
