@@ -41,7 +41,7 @@ class Flusher:
     Args:
         call_soon: runs a function in the loop's next turn.
         write: writes what each of these sessions has waiting and does not raise, but answers at most so many held
-            connects; the sessions whose it left, in order. All others are no longer ``is_marked``.
+            connects; the sessions that have to wait, in order, which stay ``is_marked``. No other does.
         on_batches: told of the distinct batches of a turn, at its end.
     """
 
