@@ -271,13 +271,13 @@ class Cluster:
                 extra={"event": "publish_failed"},
             )
 
-    def write(self, sessions: Sequence[ServerSession], most_answers: int) -> int:
-        """Write what these sessions have waiting, unless they may be another node's; how many it came to."""
+    def write(self, sessions: Sequence[ServerSession], most_answers: int) -> Sequence[ServerSession]:
+        """Write what these sessions have waiting, unless they may be another node's; those that have to wait."""
         if not self.is_fenced:
             return pushing.write_all(self._server, sessions, most_answers)
         for session in sessions:
             session.is_marked = False
-        return len(sessions)
+        return ()
 
     # For the backplane --------------------------------------------------------------------------------------
 
