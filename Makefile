@@ -35,7 +35,7 @@ help:
 	@echo "make compiled"
 	@echo "             the hot modules compiled with mypyc, in build/compiled: make bench then measures them, too"
 	@echo "make test-compiled"
-	@echo "             the tests of protocol, server, transports and conformance against those"
+	@echo "             the tests of protocol, server, extensions, transports and conformance against those"
 	@echo "make check   lint, format, types, layers of imports, ids of rules, counts of a message's cost, documentation"
 	@echo "make docs    the documentation as HTML: build/docs/index.html"
 	@echo "make soak    the scenarios that need minutes"

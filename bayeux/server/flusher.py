@@ -3,8 +3,8 @@
 Cost model: a session costs one comparison of lists by identity and one write. Sessions with the same
 events waiting share one batch, found by its last event and dropped at the end of the turn; nothing is
 made for a session alone (benchmarks/fanout). A socket whose replies waited for the end of the turn has them
-in the same write as its events. Many held connects are answered in slices, and input is read between two of them
-(docs/decisions/held-connects-in-slices).
+in the same write as its events. Many held connects are answered in slices, and input is read between two of them;
+sockets do not wait for that (docs/decisions/held-connects-in-slices).
 
 Rules: WS-11, BAT-4, SEC-92.
 """
@@ -40,17 +40,17 @@ class Flusher:
 
     Args:
         call_soon: runs a function in the loop's next turn.
-        write: writes what each of these sessions has waiting and does not raise, but stops when it has answered so
-            many held connects; how many sessions it came to. They are no longer ``is_marked``.
+        write: writes what each of these sessions has waiting and does not raise, but answers at most so many held
+            connects; the sessions that have to wait, in order, which stay ``is_marked``. No other does.
         on_batches: told of the distinct batches of a turn, at its end.
     """
 
-    __slots__ = ("_batches", "_call_soon", "_holders", "_is_scheduled", "_on_batches", "_write", "marked")
+    __slots__ = ("_batches", "_call_soon", "_holders", "_is_scheduled", "_on_batches", "_put_off", "_write", "marked")
 
     def __init__(
         self,
         call_soon: Callable[..., Any],
-        write: Callable[[Sequence[ServerSession], int], int],
+        write: Callable[[Sequence[ServerSession], int], Sequence[ServerSession]],
         on_batches: Callable[[Iterable[Batch]], None],
     ) -> None:
         self._call_soon = call_soon
@@ -58,9 +58,16 @@ class Flusher:
         self._on_batches = on_batches
         self.marked: list[ServerSession] = []
         """The sessions to be written, in order; where there is one, the end of the turn is awaited."""
+        self._put_off: list[ServerSession] = []  # whose held connects had to wait; marked, too, but in nobody's way
         self._holders: list[Holder] = []
         self._batches: dict[EncodedMessage, Batch] = {}
         self._is_scheduled = False
+
+    def start(self) -> None:
+        """Work on the loop that runs from here on; one before may have been closed in front of the end of a turn."""
+        self._is_scheduled = False
+        if self.marked or self._put_off or self._holders or self._batches:
+            self._schedule()
 
     def mark(self, session: ServerSession) -> None:
         """Have this session written at the end of the turn."""
@@ -79,9 +86,14 @@ class Flusher:
 
     def flush(self) -> None:
         """Write the marked sessions, a slice of them; the rest in later turns, in order. Then all the sockets."""
-        marked = self.marked
-        if marked:
-            del marked[: self._write(marked[:SESSIONS_A_TURN], CONNECTS_A_TURN)]
+        marked, put_off = self.marked, self._put_off
+        if marked or put_off:
+            due = marked[:SESSIONS_A_TURN]
+            del marked[:SESSIONS_A_TURN]  # before they are written: who is told of a write may have the rest finished
+            if put_off:
+                due[:0] = put_off[:CONNECTS_A_TURN]
+                del put_off[:CONNECTS_A_TURN]
+            put_off += self._write(due, CONNECTS_A_TURN)
         if self._batches:
             self._on_batches(self._batches.values())
             self._batches.clear()
@@ -92,12 +104,12 @@ class Flusher:
             except Exception:
                 log.exception("writing to a socket failed")
         self._is_scheduled = False
-        if marked or self._holders:
+        if marked or put_off or self._holders:
             self._schedule()
 
     def finish(self) -> None:
         """Write all that is marked, however long it takes: no later turn will."""
-        for _ in range(len(self.marked) // CONNECTS_A_TURN + 1):
+        for _ in range((len(self.marked) + len(self._put_off)) // CONNECTS_A_TURN + 1):
             self.flush()
 
     def take(self, session: ServerSession) -> Batch:
@@ -126,5 +138,5 @@ class Flusher:
         return batch
 
     def _schedule(self) -> None:
-        self._is_scheduled = True
         self._call_soon(self.flush)
+        self._is_scheduled = True  # behind it: where no loop runs it raises, and has to be asked again

@@ -24,7 +24,7 @@ from bayeux.server.extension import is_stopped
 from bayeux.server.flow import FlowControl
 from bayeux.server.listeners import TemplateListener, tell
 from bayeux.server.sessions import ServerSession
-from bayeux.server.steps import DONE, Rest, Steps, call, settle
+from bayeux.server.steps import DONE, Rest, Steps, ask, call, settle
 
 if TYPE_CHECKING:
     from bayeux.server.listeners import MessageListener
@@ -181,21 +181,12 @@ def publish_unless_vetoed(server: BayeuxServer, message: Message, sender: Server
         log.debug("a listener vetoed a publish", extra={"channel": message.channel.text})
 
 
-def hear(
-    channel: ServerChannel,
-    session: ServerSession | None,
-    message: Message,
-    listeners: Iterator[MessageListener] | None = None,
-) -> Rest:
+def hear(channel: ServerChannel, session: ServerSession | None, message: Message) -> Rest:
     """Ask the listeners of this channel in turn, as far as none has to be waited for.
 
     What is left raises MessageDeleted if one answers False; then there is something left.
-
-    Args:
-        listeners: those who are still to be asked; None = all.
     """
-    if listeners is None:
-        listeners = iter(tuple(channel.listeners))
+    listeners = iter(tuple(channel.listeners))
     for listener in listeners:
         try:
             answer = call(listener, session, message)
@@ -214,14 +205,21 @@ def _hear_later(
     session: ServerSession | None,
     message: Message,
 ) -> Steps[None]:
-    """Begin with the answer of one that may have to be waited for."""
-    try:
-        answer = yield from settle(answer)
-    except Exception:
-        log.exception("a message listener raised", extra={"channel": channel.name.text})
-    if answer is False:
-        raise MessageDeleted
-    yield from hear(channel, session, message, listeners)
+    """Begin with the answer of one that may have to be waited for; the others are asked here, not by ``hear``.
+
+    Each that answers so would be another level of the stack, of which nested publishes have need (LST-9).
+    """
+    asking: Steps[Any] | None = settle(answer)
+    while asking is not None:
+        try:
+            answer = yield from asking
+        except Exception:
+            log.exception("a message listener raised", extra={"channel": channel.name.text})
+        else:
+            if answer is False:
+                raise MessageDeleted
+        listener = next(listeners, None)
+        asking = None if listener is None else ask(listener, session, message)
 
 
 def address(

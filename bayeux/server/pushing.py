@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 log: logging.Logger = logging.getLogger(__name__)
 
 
-def write_all(server: BayeuxServer, sessions: Sequence[ServerSession], most_answers: int) -> int:
-    """Write what each of these sessions has waiting, up to the last of so many held connects; how many it came to."""
-    answers = 0
+def write_all(server: BayeuxServer, sessions: Sequence[ServerSession], most_answers: int) -> list[ServerSession]:
+    """Write what each of these sessions has waiting, but answer only so many held connects; whose are left."""
+    answers, left = 0, []
     delivered, listeners = server.counters.messages_delivered, server.listeners
     batch, count, options = NOTHING, 0, server.options  # of the session before
-    for n, session in enumerate(sessions, 1):
+    for session in sessions:
         session.is_marked = False
         queue, socket = session.queue, session.transport
         messages = queue.messages
@@ -52,10 +52,11 @@ def write_all(server: BayeuxServer, sessions: Sequence[ServerSession], most_answ
                 or queue.lazy
                 or listeners.dequeue
             ):
-                if write(server, session):
+                if answers >= most_answers and session.held_by is not None and (socket is None or session.connect_only):
+                    session.is_marked = True
+                    left.append(session)
+                elif write(server, session):
                     answers += 1
-                    if answers == most_answers:
-                        return n
                 continue
             if session.options is options and batch.messages == messages:
                 messages.clear()
@@ -67,7 +68,7 @@ def write_all(server: BayeuxServer, sessions: Sequence[ServerSession], most_answ
             socket.send(batch, ())
         except Exception:  # one session's fault must not silence all others
             log.exception("writing to a session failed")
-    return len(sessions)
+    return left
 
 
 def write(server: BayeuxServer, session: ServerSession) -> bool:

@@ -154,7 +154,11 @@ class BayeuxServer:
         self._thread = threading.get_ident()
         self._context = contextvars.copy_context()
         self._context.run(handled.set, None)
+        self.deadlines.stop()
         self.deadlines = Deadlines(self.clock, self._call_at)
+        for session in self.sessions:  # begun without a loop, or on one that was closed without a ``stop``
+            self.watch(session)
+        self.flusher.start()
         if self.options.preset:
             log.warning(
                 "the options imitate %s: limits and protections that are on otherwise are off (MIG-3)",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -12,6 +13,7 @@ from bayeux.server.flusher import CONNECTS_A_TURN, SESSIONS_A_TURN, Flusher
 from bayeux.server.server import BayeuxServer
 from bayeux.server.sessions import ServerSession
 from bayeux.server.transport import Context
+from bayeux.testing import Peer, turn
 
 
 class Loop:
@@ -35,15 +37,17 @@ def new_sessions(count: int) -> list[ServerSession]:
     return [ServerSession(str(n), options, server, context, 0.0) for n in range(count)]
 
 
-def writing(write: Callable[[ServerSession], object], *, are_held: bool = False) -> Callable[..., int]:
+def writing(
+    write: Callable[[ServerSession], object], *, are_held: bool = False
+) -> Callable[..., Sequence[ServerSession]]:
     """Writes sessions by a function; ``are_held``: each time that answers a held connect."""
 
-    def write_all(due: Sequence[ServerSession], most_answers: int) -> int:
-        due = due[:most_answers] if are_held else due
-        for session in due:
+    def write_all(due: Sequence[ServerSession], most_answers: int) -> Sequence[ServerSession]:
+        most = most_answers if are_held else len(due)
+        for session in due[:most]:
             session.is_marked = False
             write(session)
-        return len(due)
+        return due[most:]
 
     return write_all
 
@@ -113,6 +117,63 @@ def test_what_is_written_for_the_last_time_is_all_written() -> None:
         flusher.mark(session)
     flusher.finish()
     assert written == sessions
+
+
+def test_who_is_told_of_a_write_may_have_the_rest_written() -> None:
+    """A listener closed the door in the middle of a slice: as many again counted as written, and waited for ever."""
+    written: list[ServerSession] = []
+    loop = Loop()
+    sessions = new_sessions(2 * CONNECTS_A_TURN)
+
+    def write(session: ServerSession) -> None:
+        written.append(session)
+        if session is sessions[1]:
+            flusher.mark(sessions[0])
+            flusher.finish()
+
+    flusher = Flusher(loop.call_soon, writing(write, are_held=True), lambda _: None)
+    for session in sessions:
+        flusher.mark(session)
+    for _ in range(3):
+        loop.turn()
+    assert sorted(written, key=id) == sorted([*sessions, sessions[0]], key=id)
+    assert not any(session.is_marked for session in sessions)
+
+
+async def test_a_publish_without_a_loop_does_not_stop_those_on_one() -> None:
+    """The end of the turn was taken for asked for, and nothing was ever pushed once the server had started."""
+    server = BayeuxServer()
+    alice = Peer(server, "websocket").handshake()
+    alice.subscribe("/a")
+    for n in range(2):
+        with pytest.raises(RuntimeError, match="not started"):
+            server.publish("/a", n)
+    async with server:
+        server.publish("/a", 2)
+        await turn()
+        assert [event["data"] for event in alice.events] == [0, 1, 2]
+
+
+def test_what_a_closed_loop_did_not_write_the_next_one_does() -> None:
+    server = BayeuxServer()
+
+    async def begin() -> Peer:
+        await server.start()
+        peer = Peer(server, "websocket").handshake()
+        peer.subscribe("/a")
+        return peer
+
+    async def go_on() -> None:
+        async with server:
+            await turn()
+            assert [event["data"] for event in alice.events] == [1]
+            assert alice.session.next_look, "it expires there, too"
+
+    former = asyncio.new_event_loop()
+    alice = former.run_until_complete(begin())
+    server.publish("/a", 1)
+    former.close()
+    asyncio.run(go_on())
 
 
 def test_a_batch_taken_between_two_turns_is_not_remembered_beyond_the_next() -> None:

@@ -71,6 +71,30 @@ async def test_a_listener_vetoes_with_false_and_nothing_else(channel: str) -> No
         assert alice.publish(channel, "none")[-1]["successful"]
 
 
+@pytest.mark.spec("LST-8", "GEN-1")
+@pytest.mark.parametrize("is_awaited", [False, True])
+async def test_any_number_of_listeners_that_answer_something_are_asked_in_turn(is_awaited: bool) -> None:
+    """Each of them was another level of the stack: hundreds filled it, and the publish was answered 500."""
+    async with still_server(ManualClock()) as server:
+        asked: list[int] = []
+
+        async def later(n: int) -> str:
+            asked.append(n)
+            return "noted"
+
+        def at_once(n: int) -> str:
+            asked.append(n)
+            return "noted"
+
+        for n in range(1200):
+            server.on("/w", lambda *_, n=n: later(n) if is_awaited else at_once(n))
+        alice = await Peer(server).handshake()
+        alice.publish("/w", 1)
+        await alice
+        assert asked == [*range(1200)]
+        assert alice.replies[-1]["successful"]
+
+
 @pytest.mark.spec("CN-24", "SES-7")
 async def test_a_listener_may_veto_a_connect_and_the_session_stays_and_expires() -> None:
     async with still_server(ManualClock()) as server:
