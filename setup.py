@@ -65,8 +65,8 @@ COMPILED = (
 """All in one unit, so that they call one another directly.
 
 Left out is what applications extend or replace (``BayeuxServer``, ``SecurityPolicy``, ``Extension``), what extends
-a builtin (``Envelope``, ``Reply``, ``Registry``), what pydantic looks into (``Options``), coroutines that
-are cancelled or timed out (``AsgiSocket``: mypyc 2.4 has CancelledError reach whoever waits), and what runs seldom.
+a builtin (``Envelope``, ``Reply``, ``Registry``), what pydantic looks into (``Options``), coroutines that await
+in ``finally`` (``AsgiSocket``: mypyc 2.4 has a later call raise what ended an earlier one), and what runs seldom.
 """
 
 
@@ -87,7 +87,7 @@ def extensions() -> list[Extension]:
         [f"bayeux/{name}.py" for name in COMPILED],
         opt_level="3",
         debug_level="0",
-        group_name="bayeux.compiled",  # bayeux/compiled__mypyc.*.so, where a hash would name a module beside the package
+        group_name="bayeux.compiled",  # the unit is bayeux/compiled__mypyc; else it lies beside bayeux, named by a hash
     )
     return made
 
