@@ -1,0 +1,8 @@
+"""What it costs that many nodes on a Redis are one gateway: a section of the results of its own."""
+
+from benchmarks.cluster.catalogue import NAME, ROUNDS
+from benchmarks.cluster.section import draw, section
+from benchmarks.cluster.sitting import results
+from benchmarks.cluster.store import prepare
+
+__all__ = ["NAME", "ROUNDS", "draw", "prepare", "results", "section"]
