@@ -111,9 +111,7 @@ def _sit(chosen: Sequence[Benchmark], options: argparse.Namespace) -> None:
     by_name = {peer.name: peer for peer in peers}
     with Rig(by_name, cpus, floor, sitting=_sitting(), raw=options.results / "raw") as rig:
         plan = [(each, rig.contestants(each)) for each in chosen]
-        expected = (
-            len(names) * (each.expected_warm_up + rounds * each.expected_seconds) for each, names in plan
-        )
+        expected = (len(names) * (each.expected_warm_up + rounds * each.expected_seconds) for each, names in plan)
         progress = Progress(sys.stderr, sum(len(names) for _, names in plan) * rounds, sum(expected))
         for sentence in left_out:
             progress.say(sentence)
@@ -212,6 +210,7 @@ def _write(folder: Path) -> None:
     if (of_cluster := Results.read(folder / _CLUSTER)) is not None:
         parts.append(cluster.section(of_cluster))
         cluster.draw(of_cluster, folder)
+        (folder / "capacity.md").write_text(cluster.capacity(compared, of_cluster), "utf-8")
     if parts:
         (folder / "latest.md").write_text("\n".join(parts), "utf-8")
 

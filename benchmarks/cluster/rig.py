@@ -49,7 +49,7 @@ def arranged(arrangement: Arrangement, cpus: Cpus) -> Iterator[Arranged]:
     with ExitStack() as stack:
         with pinned(*cpus.of_many_servers):
             store = stack.enter_context(stored()) if arrangement.has_redis else None
-            options = () if store is None else ("--redis", store.url)
+            options = (*arrangement.options, *(() if store is None else ("--redis", store.url)))
             nodes = tuple(stack.enter_context(serving(*options)) for _ in range(arrangement.nodes))
         yield Arranged(nodes, store)
 

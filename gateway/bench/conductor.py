@@ -257,7 +257,9 @@ class _Run:
 
     def _watched_seconds(self) -> dict[str, float]:
         before, after = (self._others[when] for when in self._span)
-        return {name: (used.user + used.system) - (before[name].user + before[name].system) for name, used in after.items()}
+        return {
+            name: (used.user + used.system) - (before[name].user + before[name].system) for name, used in after.items()
+        }
 
     def _server_cost(self, delivered: int, set_ups: int) -> ServerCost:
         costs, kind = self._costs, self._workload.kind
