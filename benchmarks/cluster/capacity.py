@@ -143,7 +143,8 @@ def _measured_on(of_one: Results | None, of_many: Results) -> str:
     for what, results in (("One node", of_one), ("On Redis", of_many)):
         if results is not None:
             machine = ", ".join(results.machine.get(name, "?") for name in ("Processor", "Python", "System"))
-            cores = results.machine.get("Nodes and Redis") or results.machine.get("Pinned", "")
+            shared = results.machine.get("Nodes and Redis")
+            cores = f"nodes and Redis on {shared}" if shared else results.machine.get("Pinned", "not pinned")
             told.append(
                 f"- {what}: {results.sittings[-1]}, {machine}; {results.machine.get('Cores', '?')} cores ({cores})."
             )
