@@ -15,12 +15,13 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from benchmarks import cluster
 from benchmarks.catalogue import CATALOGUE, Benchmark
 from benchmarks.cpus import Cpus
 from benchmarks.floor import send
 from benchmarks.measurement import Measurement, Results
 from benchmarks.page import page
-from benchmarks.peers import PEERS, Lacking, Peer
+from benchmarks.peers import OURS, PEERS, Lacking, Peer
 from benchmarks.pictures import draw
 from benchmarks.progress import Progress
 from benchmarks.rig import Rig
@@ -31,6 +32,9 @@ from gateway.bench.pictures import figure
 _ROOT = Path(__file__).parent
 _RESULTS = _ROOT / "results"
 _TRIAL = _ROOT.parent / "build" / "benchmarks"
+_LATEST = "latest.json"
+_CLUSTER = "cluster.json"
+_ROUNDS = 3
 _TITLES = {peer.name: peer.title for peer in PEERS}
 
 
@@ -38,14 +42,23 @@ def main(arguments: Sequence[str]) -> int:
     """The exit code: 0, 2 for a wrong word, 130 after Ctrl-C."""
     options = _options(arguments)
     chosen = [each for each in CATALOGUE if not options.only or any(map(each.is_chosen, options.only))]
-    if not chosen:
-        sys.stderr.write(f"No benchmark begins so. There are: {', '.join(each.name for each in CATALOGUE)}.\n")
+    has_cluster = OURS in options.peers and (not options.only or any(map(cluster.NAME.startswith, options.only)))
+    if not chosen and not has_cluster:
+        names = (*(each.name for each in CATALOGUE), cluster.NAME)
+        sys.stderr.write(f"No benchmark begins so. There are: {', '.join(names)}.\n")
         return 2
     if options.quick:
         chosen = [each.quick() for each in chosen]
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        _sit(chosen, options)
+        if options.page_only:
+            _write(options.results)
+            return 0
+        options.results.mkdir(parents=True, exist_ok=True)
+        if chosen:
+            _sit(chosen, options)
+        if has_cluster:
+            _sit_as_cluster(options)
     except KeyboardInterrupt:
         sys.stderr.write("\nStopped; what was finished is written down.\n")
         return 130
@@ -56,12 +69,11 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure this server and others.")
     parser.add_argument("--only", metavar="NAME,…", type=_words, default=[], help="benchmarks that begin so")
     parser.add_argument("--peers", metavar="NAME,…", type=_peers, default=list(PEERS), help=", ".join(_TITLES))
-    parser.add_argument("--rounds", metavar="N", type=int, choices=range(1, 100), help="3; of --quick 1")
+    parser.add_argument("--rounds", metavar="N", type=int, choices=range(1, 100), help="3; of cluster 2, of --quick 1")
     parser.add_argument("--quick", action="store_true", help="see that it works; the figures mean nothing")
     parser.add_argument("--results", metavar="FOLDER", type=Path, help="where to, and what to keep the rest of")
     parser.add_argument("--page-only", action="store_true", help="write page and pictures again, and measure nothing")
     options = parser.parse_args(arguments)
-    options.rounds = options.rounds or (1 if options.quick else 3)
     options.results = options.results or (_TRIAL if options.quick else _RESULTS)
     return options
 
@@ -85,36 +97,50 @@ def _interrupt(signal_number: int, frame: FrameType | None) -> NoReturn:
 
 def _sit(chosen: Sequence[Benchmark], options: argparse.Namespace) -> None:
     """One sitting: prepare, measure, and write down after each benchmark."""
-    file: Path = options.results / "latest.json"
-    earlier = Results.read(file)
-    if options.page_only:
-        if earlier is not None:
-            _write(earlier, options.results)
-        return
+    file = options.results / _LATEST
+    earlier, rounds = Results.read(file), _rounds(options, _ROUNDS)
     peers, left_out = _prepared(options.peers)
     floor = _floor(left_out) if any(each.has_floor for each in chosen) else None
     cpus = Cpus.choose()
     results = Results(
         machine=_machine(cpus),
         versions={name: version for peer in peers for name, version in peer.versions().items()},
-        rounds=options.rounds,
+        rounds=rounds,
         left_out=tuple(left_out),
     )
-    sitting = f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC"
-    options.results.mkdir(parents=True, exist_ok=True)
     by_name = {peer.name: peer for peer in peers}
-    with Rig(by_name, cpus, floor, sitting=sitting, raw=options.results / "raw") as rig:
+    with Rig(by_name, cpus, floor, sitting=_sitting(), raw=options.results / "raw") as rig:
         plan = [(each, rig.contestants(each)) for each in chosen]
-        expected = (
-            len(names) * (each.expected_warm_up + options.rounds * each.expected_seconds) for each, names in plan
-        )
-        progress = Progress(sys.stderr, sum(len(names) for _, names in plan) * options.rounds, sum(expected))
+        expected = (len(names) * (each.expected_warm_up + rounds * each.expected_seconds) for each, names in plan)
+        progress = Progress(sys.stderr, sum(len(names) for _, names in plan) * rounds, sum(expected))
         for sentence in left_out:
             progress.say(sentence)
         for benchmark, names in plan:
-            runs = _measured(benchmark, names, rig, options.rounds, progress)
+            runs = _measured(benchmark, names, rig, rounds, progress)
             results = dataclasses.replace(results, measurements=(*results.measurements, *runs))
-            _write(earlier.replaced_by(results) if earlier else results, options.results)
+            kept = earlier.replaced_by(results) if earlier else results
+            file.write_text(kept.encode(), "utf-8")
+            _write(options.results)
+
+
+def _sit_as_cluster(options: argparse.Namespace) -> None:
+    """Measure many nodes, and write that section; it is of one sitting, or the earlier one stays."""
+    try:
+        cluster.prepare()
+    except Lacking as lacking:
+        sys.stderr.write(f"{lacking}\n")
+        return
+    results = cluster.results(
+        Cpus.choose(),
+        rounds=_rounds(options, cluster.ROUNDS),
+        versions=OURS.versions(),
+        sitting=_sitting(),
+        raw=options.results / "raw",
+        out=sys.stderr,
+        is_quick=options.quick,
+    )
+    (options.results / _CLUSTER).write_text(results.encode(), "utf-8")
+    _write(options.results)
 
 
 def _measured(
@@ -165,10 +191,28 @@ def _machine(cpus: Cpus) -> dict[str, str]:
     return {**told, "Pinned": f"servers to core {cpus.server}, load to core {cpus.load}"}
 
 
-def _write(results: Results, folder: Path) -> None:
-    (folder / "latest.json").write_text(results.encode(), "utf-8")
-    (folder / "latest.md").write_text(page(results, _TITLES), "utf-8")
-    draw(results, _TITLES, folder)
+def _rounds(options: argparse.Namespace, usual: int) -> int:
+    """As many as were asked for."""
+    return options.rounds or (1 if options.quick else usual)
+
+
+def _sitting() -> str:
+    """When it begins."""
+    return f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _write(folder: Path) -> None:
+    """The page and the pictures, from the measurements that lie beside them."""
+    parts = []
+    if (compared := Results.read(folder / _LATEST)) is not None:
+        parts.append(page(compared, _TITLES))
+        draw(compared, _TITLES, folder)
+    if (of_cluster := Results.read(folder / _CLUSTER)) is not None:
+        parts.append(cluster.section(of_cluster))
+        cluster.draw(of_cluster, folder)
+        (folder / "capacity.md").write_text(cluster.capacity(compared, of_cluster), "utf-8")
+    if parts:
+        (folder / "latest.md").write_text("\n".join(parts), "utf-8")
 
 
 if __name__ == "__main__":

@@ -21,13 +21,19 @@ class Cpus:
         usable = sorted(os.sched_getaffinity(0))
         return cls(usable[0], usable[1]) if len(usable) > 1 else cls(None, None)
 
+    @property
+    def of_many_servers(self) -> tuple[int | None, ...]:
+        """All that this process may use but the load's, for servers of several processes."""
+        return tuple(sorted(os.sched_getaffinity(0) - {self.load})) if self.load is not None else ()
+
 
 @contextmanager
-def pinned(cpu: int | None) -> Iterator[None]:
-    """Run on one core meanwhile; processes started in it stay there."""
+def pinned(*cpus: int | None) -> Iterator[None]:
+    """Run on these cores meanwhile; processes started in it stay there."""
     before = os.sched_getaffinity(0)
-    if cpu is not None:
-        os.sched_setaffinity(0, {cpu})
+    chosen = {cpu for cpu in cpus if cpu is not None}
+    if chosen:
+        os.sched_setaffinity(0, chosen)
     try:
         yield
     finally:

@@ -46,6 +46,13 @@ class Measurement:
     """Share of its core that the load used."""
     idle_cpu: float = 0.0
     """Share of a core that the other servers used meanwhile, all together."""
+    published: int = 0
+    seconds: float = 0.0
+    """From the first publish to the last delivery."""
+    redis_seconds: float = 0.0
+    """CPU of redis-server meanwhile."""
+    redis_bytes: float | None = None
+    """What it keeps for a session, or for an event in its journal."""
 
 
 @dataclass(frozen=True, slots=True)

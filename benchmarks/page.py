@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from benchmarks.catalogue import CATALOGUE, COST, FIGURES, LATENCY, MEMORY, SET_UPS, Benchmark, Figure
 from benchmarks.floor import send
 from benchmarks.goals import ABOVE_FLOOR, GOALS, GROWTH, GROWTH_FAMILIES, Goal, Mark, ratio
+from benchmarks.markdown import table
 from benchmarks.measurement import Measurement, Results, total
 from benchmarks.pictures import PICTURES
 from gateway.bench.pictures import figure
@@ -57,14 +58,6 @@ def page(results: Results, titles: Mapping[str, str]) -> str:
         _circumstances(results, columns),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of Markdown; empty without rows."""
-    lines = [" | ".join(row) for row in rows]
-    if not lines:
-        return ""
-    return "\n".join(f"| {line} |" for line in (" | ".join(head), " | ".join("---" for _ in head), *lines))
 
 
 def _head(results: Results) -> str:

@@ -9,4 +9,4 @@ from benchmarks.peers.server import Server
 PEERS: tuple[Peer, ...] = (OURS, OURS_COMPILED, COMETD, FAYE, COMETD_NODEJS_SERVER)
 """In the order of tables and of the first round."""
 
-__all__ = ["PEERS", "Lacking", "Peer", "Server"]
+__all__ = ["OURS", "PEERS", "Lacking", "Peer", "Server"]

@@ -58,7 +58,7 @@ class OurPeer:
 
     def start(self, *, is_frugal: bool = False) -> AbstractContextManager[Server]:
         """See Peer; it has no other way to be."""
-        return _running(_ROOT)
+        return serving()
 
 
 class CompiledPeer(OurPeer):
@@ -78,17 +78,18 @@ class CompiledPeer(OurPeer):
 
     def start(self, *, is_frugal: bool = False) -> AbstractContextManager[Server]:
         """See Peer."""
-        return _running(_COMPILED)
+        return serving(code=_COMPILED)
 
 
 @contextmanager
-def _running(code: Path) -> Iterator[Gateway]:
+def serving(*options: str, code: Path = _ROOT) -> Iterator[Gateway]:
+    """Run it until the context ends, with more options of its command line; raises ServerFailed."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         log = folder / "log"
         command = [sys.executable, "-m", "gateway", "serve", "-c", str(_CONFIGURATION)]
-        command += ["--set", f"internal.directory={folder}"]
+        command += ["--set", f"internal.directory={folder}", *options]
         with log.open("wb") as output:
             child = subprocess.Popen(command, cwd=code, env=environment, stdout=output, stderr=output)
         with ended(child, by_signal=True):

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -29,7 +30,7 @@ from gateway.bench.outcome import Outcome, ServerCost
 from gateway.bench.plan import sessions_of
 from gateway.bench.refusals import told
 from gateway.bench.server_cost import Used, used_by
-from gateway.bench.target import Target
+from gateway.bench.target import Door, Target
 from gateway.bench.workload import Workload
 from gateway.failure import ExitCode, Failure
 
@@ -62,6 +63,9 @@ def run(
     progress: Callable[[Progress], None] = lambda progress: None,
     generator_cpus: Sequence[int] = (),
     log_in: Sequence[Mapping[str, Any]] = (),
+    also: Sequence[Target] = (),
+    polls_go_on: int = 0,
+    watched: Mapping[str, int] = MappingProxyType({}),
 ) -> Outcome:
     """Do it, and wait for its end.
 
@@ -70,23 +74,25 @@ def run(
         progress: called in this thread.
         generator_cpus: cores; generator i is pinned to one of them.
         log_in: fields of the handshakes, such as ``{"ext": {"token": …}}``; session i sends the i-th, round again.
+        also: other nodes of the same gateway; session i comes in by the i-th of all, round again.
+        polls_go_on: held connects go to another node, so many further than the session's own.
+        watched: other processes, by name; these and their descendants are measured, each by itself.
 
     Raises:
         Failure: it could not be done; the text says what was refused, by what words, and what to do.
         KeyboardInterrupt: after the generators have disconnected their sessions.
     """
     latencies.new_histogram()  # what is missing is better known before than after
-    family, sockaddr = _address(target)
+    doors = tuple(Door(each, *_address(each)) for each in (target, *also))
     _check_room(workload, target)
-    if server_pid is not None:
-        used_by(server_pid)
+    for pid in (*watched.values(), *([] if server_pid is None else [server_pid])):
+        used_by(pid)
     run_id = secrets.token_hex(4)
     assignments = [
         Assignment(
             workload=workload,
-            target=target,
-            family=family,
-            sockaddr=sockaddr,
+            doors=doors,
+            polls_go_on=polls_go_on,
             run=run_id,
             number=number,
             of=workload.generators,
@@ -96,23 +102,31 @@ def run(
         for number in range(workload.generators)
     ]
     with _started(assignments) as generators:
-        return _Run(workload, target, run_id, Ensemble(generators, progress), server_pid).lead()
+        return _Run(workload, target, run_id, Ensemble(generators, progress), server_pid, watched).lead()
 
 
 class _Run:
     """The phases of one run."""
 
     def __init__(
-        self, workload: Workload, target: Target, run_id: str, ensemble: Ensemble, server_pid: int | None
+        self,
+        workload: Workload,
+        target: Target,
+        run_id: str,
+        ensemble: Ensemble,
+        server_pid: int | None,
+        watched: Mapping[str, int],
     ) -> None:
         self._workload = workload
         self._target = target
         self._run_id = run_id
         self._all = ensemble
         self._pid = server_pid
+        self._watched = watched
         self._started = datetime.now(UTC).isoformat(timespec="seconds")
         self._seconds = 0.0
         self._costs: dict[str, Used] = {}
+        self._others: dict[str, dict[str, Used]] = {}
         self._set_up_seconds = 0.0
         self._reached = 0
         self._counted = 0
@@ -192,6 +206,7 @@ class _Run:
     def _look(self, when: str) -> None:
         if self._pid is not None:
             self._costs[when] = used_by(self._pid)
+        self._others[when] = {name: used_by(pid) for name, pid in self._watched.items()}
 
     # Adding up ---------------------------------------------------------------------------------
 
@@ -230,13 +245,25 @@ class _Run:
             latency=None if is_connect else latencies.summed(counted),
             series=() if is_connect else latencies.series(counted),
             server=self._server_cost(total("delivered"), set_ups) if self._costs else None,
+            watched=self._watched_seconds(),
             generator_cpu=tuple(report["cpu"] / seconds if seconds > 0 else 0.0 for report in reports),
             generator_late_ms=max(report["latest_publish"] for report in reports) / 1e6,
         )
 
+    @property
+    def _span(self) -> tuple[str, str]:
+        """Between which looks is what is measured."""
+        return ("before", "set up") if self._workload.kind == "connect" else ("begun", "with sessions")
+
+    def _watched_seconds(self) -> dict[str, float]:
+        before, after = (self._others[when] for when in self._span)
+        return {
+            name: (used.user + used.system) - (before[name].user + before[name].system) for name, used in after.items()
+        }
+
     def _server_cost(self, delivered: int, set_ups: int) -> ServerCost:
         costs, kind = self._costs, self._workload.kind
-        begin, end = ("before", "set up") if kind == "connect" else ("begun", "with sessions")
+        begin, end = self._span
         user = costs[end].user - costs[begin].user
         system = costs[end].system - costs[begin].system
         added = costs["with sessions"].rss - costs["before"].rss

@@ -31,7 +31,7 @@ from gateway.bench.marks import Reader
 from gateway.bench.plan import Plan, Seat
 from gateway.bench.polling import PollingCarrier
 from gateway.bench.session import Manners, Session, State
-from gateway.bench.target import Target
+from gateway.bench.target import Door, Target
 from gateway.bench.websocket import WebSocketCarrier, upgrade_request
 from gateway.bench.workload import Workload
 
@@ -47,10 +47,10 @@ class Assignment:
     """What a generator must know of the run."""
 
     workload: Workload
-    target: Target
-    family: int
-    sockaddr: tuple[str | int, ...]
-    """The target's address, looked up by the conductor."""
+    doors: tuple[Door, ...]
+    """Session i comes in by the i-th, round again."""
+    polls_go_on: int = 0
+    """So many doors further than the session its held connects go."""
     run: str
     number: int
     of: int
@@ -66,9 +66,24 @@ class Assignment:
         """The inverse."""
         more = dict(fields)
         more["workload"] = Workload.from_json(more["workload"])
-        more["target"] = Target(**more["target"])
-        more["sockaddr"], more["log_in"] = tuple(more["sockaddr"]), tuple(more["log_in"])
+        more["doors"], more["log_in"] = tuple(map(Door.from_json, more["doors"])), tuple(more["log_in"])
         return cls(**more)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entrance:
+    """A door as sessions use it."""
+
+    target: Target
+    address: Address
+    upgrade: bytes
+
+    @classmethod
+    def of(cls, door: Door) -> Self:
+        target = door.target
+        context = ssl.create_default_context() if target.tls else None
+        address = Address(socket.AddressFamily(door.family), door.sockaddr, target.host, context)
+        return cls(target, address, upgrade_request(target.authority, target.path))
 
 
 class Told(Exception):
@@ -168,11 +183,9 @@ class Generator:
         self._assignment = assignment
         self._loop = loop
         self._orders = orders
-        workload, target = assignment.workload, assignment.target
+        workload = assignment.workload
         self._reader = Reader(assignment.run, remembers=workload.kind in ("fanout", "mix"))
-        context = ssl.create_default_context() if target.tls else None
-        self._address = Address(socket.AddressFamily(assignment.family), assignment.sockaddr, target.host, context)
-        self._upgrade = upgrade_request(target.authority, target.path)
+        self._entrances = [_Entrance.of(door) for door in assignment.doors]
         seat = Seat(assignment.number, assignment.of)
         manners = Manners(workload.transport, workload.ack, assignment.log_in)
         self._plan = Plan(workload, assignment.run, seat, manners, loop, self._dress)
@@ -313,12 +326,15 @@ class Generator:
         return is_done()
 
     def _dress(self, session: Session) -> None:
-        target = self._assignment.target
+        doors, number = self._entrances, session.index
+        door = doors[number % len(doors)]
         if self._assignment.workload.transport == "websocket":
-            session.carrier = WebSocketCarrier(self._loop, self._address, self._upgrade, self._reader, session)
+            session.carrier = WebSocketCarrier(self._loop, door.address, door.upgrade, self._reader, session)
         else:
+            polls = doors[(number + self._assignment.polls_go_on) % len(doors)]
+            target = door.target
             session.carrier = PollingCarrier(
-                self._loop, self._address, target.authority, target.path, self._reader, session
+                self._loop, door.address, target.authority, target.path, self._reader, session, polls=polls.address
             )
 
     def _report_progress(self) -> None:

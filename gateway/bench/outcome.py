@@ -107,6 +107,8 @@ class Outcome:
     series: tuple[Second, ...] = ()
     server: ServerCost | None = None
     """None without the server's process id."""
+    watched: Mapping[str, float] = field(default_factory=dict)
+    """CPU seconds of other processes in the measured phase, by the names that were given for them."""
     generator_cpu: tuple[float, ...] = ()
     """Share of a core that each generator used while measuring; near 1 it measured itself."""
     generator_late_ms: float = 0.0

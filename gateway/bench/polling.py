@@ -16,12 +16,24 @@ _MAX_BATCH = 50  # messages; servers bound it, ours at a hundred
 
 
 class PollingCarrier:
-    """A session's two connections."""
+    """A session's two connections.
+
+    Args:
+        polls: where the held connects go; None: where everything else goes.
+    """
 
     __slots__ = ("_connects", "_others", "_path", "_queued", "_reader", "_secure", "cookies", "head", "session")
 
     def __init__(
-        self, loop: Loop, address: Address, authority: str, path: str, reader: Reader, session: Session
+        self,
+        loop: Loop,
+        address: Address,
+        authority: str,
+        path: str,
+        reader: Reader,
+        session: Session,
+        *,
+        polls: Address | None = None,
     ) -> None:
         self.session = session
         self.cookies: Cookies | None = None
@@ -30,7 +42,7 @@ class PollingCarrier:
         self._reader = reader
         self.head = _head(authority, path, "")
         self._queued: list[bytes] = []
-        self._connects = _Exchange(loop, address, self)
+        self._connects = _Exchange(loop, polls or address, self)
         self._others = _Exchange(loop, address, self)
 
     def send(self, body: bytes) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 DEFAULT_PATH = "/cometd"  # the gateway's general endpoint
@@ -68,3 +69,17 @@ class Target:
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return False
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """A target with the address that connections go to, looked up once for all generators."""
+
+    target: Target
+    family: int
+    sockaddr: tuple[str | int, ...]
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Self:
+        """The inverse of ``dataclasses.asdict``, after JSON has made a list of the address."""
+        return cls(Target(**fields["target"]), fields["family"], tuple(fields["sockaddr"]))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from benchmarks.markdown import table
 from benchmarks.measurement import Results
-from benchmarks.page import page, table
+from benchmarks.page import page
 from benchmarks.peers import PEERS
 from benchmarks.pictures import PICTURES, draw
 from tests.benchmarks.results_of import results_of, runs
