@@ -89,9 +89,8 @@ class Worker:
             self.is_ready, self._control = False, None
             serving.cancel()
             await asyncio.wait((serving,))
-            if self._process.returncode is None:
-                self._process.kill()
-                await self._process.wait()
+            self.signal(signal.SIGKILL)
+            await self._process.wait()
             self._process = None
 
     async def ask(self, order: str, timeout: float = PATIENCE, **arguments: Any) -> Any:
@@ -110,9 +109,11 @@ class Worker:
 
     def signal(self, number: int) -> None:
         """Hand a signal on; one that is starting would die of what it does not hear yet."""
-        if self._process is not None and (self.is_ready or number in _ENDING):
+        process = self._process
+        if process is not None and process.returncode is None and (self.is_ready or number in _ENDING):
+            # Not process.send_signal: it may learn of an end before asyncio does, who then never learns the code.
             with suppress(ProcessLookupError):
-                self._process.send_signal(number)
+                os.kill(process.pid, number)
 
 
 class Supervisor(Operations):

@@ -26,35 +26,34 @@ PROMOTED = 10.0
 
 @pytest.mark.spec("OPS-70", "OPS-72", "OPS-74", "OPS-76")
 @pytest.mark.parametrize("channel", [KEPT, NOT_KEPT])
-async def test_sentinels_promote_a_replica(channel: str, tmp_path: Path, tell: Tell) -> None:
+async def test_sentinels_promote_a_replica(channel: str, tmp_path: Path, chance: random.Random, tell: Tell) -> None:
     with redis_sentinels() as servers:
-        await fail_over(servers, servers.master.kill, channel, tmp_path, tell, seed=81)
+        await fail_over(servers, servers.master.kill, channel, tmp_path, chance, tell)
 
 
 @pytest.mark.spec("OPS-70", "OPS-72", "OPS-74", "OPS-76")
 @pytest.mark.parametrize("channel", [KEPT, NOT_KEPT])
-async def test_a_cluster_promotes_a_replica(channel: str, tmp_path: Path, tell: Tell) -> None:
+async def test_a_cluster_promotes_a_replica(channel: str, tmp_path: Path, chance: random.Random, tell: Tell) -> None:
     """Of the master that has the slot of the messages' channel."""
     with redis_cluster(replicas=True) as servers:
         slot = key_slot(Keys().state(crc32(channel.encode()) % 64).encode())
-        await fail_over(servers, lambda: servers.owner(slot).kill(), channel, tmp_path, tell, seed=82)
+        await fail_over(servers, lambda: servers.owner(slot).kill(), channel, tmp_path, chance, tell)
 
 
 async def fail_over(
-    servers: Store, kill: Callable[[], None], channel: str, directory: Path, tell: Tell, *, seed: int
+    servers: Store, kill: Callable[[], None], channel: str, directory: Path, chance: random.Random, tell: Tell
 ) -> None:
     """What a master had accepted and not passed on is lost, and told; all else arrives."""
-    tell(f"seed {seed}")
     async with (
         scene(directory, servers) as here,
-        story([here.cometd], random.Random(seed), channel=channel) as numbers,
+        story([here.cometd], chance, channel=channel) as numbers,
     ):
         numbers.begin(pause=0.02)
         await asyncio.sleep(2)
         await asyncio.to_thread(kill)
         took = await numbers.served_again(time.monotonic())
         await asyncio.sleep(2)
-        await numbers.end()
+        await numbers.end(patience=5)
         lost = numbers.nothing_is_lost_silently()
         tell(f"{numbers.accepted} messages, {numbers.doubtful} in doubt, {lost} lost and told; {took:.1f} s")
         numbers.nothing_is_double()

@@ -21,11 +21,11 @@ SERVED_AGAIN = 3.0
 
 
 @pytest.mark.spec("OPS-42", "OPS-62", "ACK-1")
-async def test_a_node_dies_every_ten_seconds(tmp_path: Path, redis: RedisServer, tell: Tell) -> None:
+async def test_a_node_dies_every_ten_seconds(
+    tmp_path: Path, redis: RedisServer, chance: random.Random, tell: Tell
+) -> None:
     """For a minute, and comes back meanwhile; at least ten thousand messages."""
-    seed, every, deaths = 52, 10.0, 6
-    tell(f"seed {seed}")
-    chance = random.Random(seed)
+    every, deaths = 10.0, 6
     async with scene(tmp_path, redis, workers=2) as here, story([here.cometd], chance, channel=KEPT) as numbers:
         numbers.begin(pause=0.01)
         took = []

@@ -20,6 +20,8 @@ pytestmark = pytest.mark.soak
 AWAY = 5.0
 BACK = 2.0
 """Seconds after Redis is back until events go on to everybody."""
+ANEW = 3.0
+"""Seconds more where clients have to begin anew, which they do after a pause."""
 SILENCE = 15.0
 """Seconds after which a link that has gone silent is made anew, and events go on."""
 
@@ -32,11 +34,9 @@ def redis_with_file() -> Iterator[RedisServer]:
 
 
 @pytest.mark.spec("OPS-72", "OPS-74", "ACK-1")
-async def test_redis_stands_still(tmp_path: Path, redis: RedisServer, tell: Tell) -> None:
+async def test_redis_stands_still(tmp_path: Path, redis: RedisServer, chance: random.Random, tell: Tell) -> None:
     """Sessions stay, nothing is lost; and after five seconds all goes on within two."""
-    seed = 61
-    tell(f"seed {seed}")
-    async with scene(tmp_path, redis) as here, story([here.cometd], random.Random(seed), channel=NOT_KEPT) as numbers:
+    async with scene(tmp_path, redis) as here, story([here.cometd], chance, channel=NOT_KEPT) as numbers:
         numbers.begin(pause=0.02)
         await asyncio.sleep(1)
         redis.freeze()
@@ -55,11 +55,10 @@ async def test_redis_stands_still(tmp_path: Path, redis: RedisServer, tell: Tell
 
 @pytest.mark.spec("OPS-72", "OPS-74", "OPS-76", "ACK-1")
 async def test_redis_dies_and_comes_back_with_its_file(
-    tmp_path: Path, redis_with_file: RedisServer, tell: Tell
+    tmp_path: Path, redis_with_file: RedisServer, chance: random.Random, tell: Tell
 ) -> None:
-    seed, redis = 62, redis_with_file
-    tell(f"seed {seed}")
-    async with scene(tmp_path, redis) as here, story([here.cometd], random.Random(seed), channel=NOT_KEPT) as numbers:
+    redis = redis_with_file
+    async with scene(tmp_path, redis) as here, story([here.cometd], chance, channel=NOT_KEPT) as numbers:
         numbers.begin(pause=0.02)
         await asyncio.sleep(2)
         redis.kill()
@@ -79,12 +78,10 @@ async def test_redis_dies_and_comes_back_with_its_file(
 @pytest.mark.spec("OPS-72", "OPS-74", "OPS-76", "RPL-14")
 @pytest.mark.parametrize("channel", [KEPT, NOT_KEPT])
 async def test_redis_dies_and_comes_back_with_nothing(
-    channel: str, tmp_path: Path, redis: RedisServer, tell: Tell
+    channel: str, tmp_path: Path, redis: RedisServer, chance: random.Random, tell: Tell
 ) -> None:
     """What is lost is told, and all goes on."""
-    seed = 63
-    tell(f"seed {seed}")
-    async with scene(tmp_path, redis) as here, story([here.cometd], random.Random(seed), channel=channel) as numbers:
+    async with scene(tmp_path, redis) as here, story([here.cometd], chance, channel=channel) as numbers:
         numbers.begin(pause=0.02)
         await asyncio.sleep(2)
         redis.kill()
@@ -92,21 +89,21 @@ async def test_redis_dies_and_comes_back_with_nothing(
         await asyncio.to_thread(redis.start)
         took = await numbers.served_again(time.monotonic())
         await asyncio.sleep(1)
-        await numbers.end()
+        await numbers.end(patience=3)
         lost = numbers.nothing_is_lost_silently()
         tell(f"{numbers.accepted} messages, {numbers.doubtful} in doubt, {lost} lost and told")
         tell(f"served {took:.2f} s after Redis was back")
         numbers.nothing_is_double()
         numbers.everything_is_in_order()
-        assert took <= BACK
+        assert took <= BACK + ANEW
 
 
 @pytest.mark.spec("OPS-62", "OPS-72", "ACK-1")
-async def test_one_node_is_cut_off_for_good(tmp_path: Path, redis: RedisServer, tell: Tell) -> None:
+async def test_one_node_is_cut_off_for_good(
+    tmp_path: Path, redis: RedisServer, chance: random.Random, tell: Tell
+) -> None:
     """Its clients lose patience after ten seconds, are sent away, and go on elsewhere."""
-    seed, patience = 65, 10.0
-    tell(f"seed {seed}")
-    chance = random.Random(seed)
+    patience = 10.0
     settings = {"backplane.grace": "3s"}
     async with (
         scene(tmp_path, redis, settings=settings) as here,
@@ -127,11 +124,8 @@ async def test_one_node_is_cut_off_for_good(tmp_path: Path, redis: RedisServer, 
 
 
 @pytest.mark.spec("OPS-73", "OPS-74", "ACK-1")
-async def test_links_go_silent(tmp_path: Path, redis: RedisServer, tell: Tell) -> None:
+async def test_links_go_silent(tmp_path: Path, redis: RedisServer, chance: random.Random, tell: Tell) -> None:
     """All connections of a node stay open and carry nothing any more; others can be made."""
-    seed = 66
-    tell(f"seed {seed}")
-    chance = random.Random(seed)
     async with scene(tmp_path, redis) as here, story([here.cometd], chance, channel=KEPT) as numbers:
         numbers.begin(pause=0.02)
         await asyncio.sleep(1)
@@ -149,11 +143,10 @@ async def test_links_go_silent(tmp_path: Path, redis: RedisServer, tell: Tell) -
 
 
 @pytest.mark.spec("OPS-73", "OPS-74", "ACK-1")
-async def test_each_link_goes_silent_alone(tmp_path: Path, redis: RedisServer, tell: Tell) -> None:
+async def test_each_link_goes_silent_alone(
+    tmp_path: Path, redis: RedisServer, chance: random.Random, tell: Tell
+) -> None:
     """One after the other: the one for commands, the one for subscriptions, the one for what is addressed."""
-    seed = 67
-    tell(f"seed {seed}")
-    chance = random.Random(seed)
     async with scene(tmp_path, redis) as here, story([here.cometd], chance, channel=KEPT) as numbers:
         numbers.begin(pause=0.02)
         await asyncio.sleep(1)

@@ -77,15 +77,15 @@ async def until_closed(socket: WebSocket) -> None:
 
 
 @pytest.mark.spec("Q-2", "OPS-42", "OPS-50", "ACK-40")
-async def test_who_is_too_slow_ends_and_nobody_else(tmp_path: Path, redis: RedisServer, tell: Tell) -> None:
+async def test_who_is_too_slow_ends_and_nobody_else(
+    tmp_path: Path, redis: RedisServer, chance: random.Random, tell: Tell
+) -> None:
     """Wherever the events come from; and whoever is asked afterwards says so."""
-    seed = 101
-    tell(f"seed {seed}")
     async with scene(tmp_path, redis) as here:
         one, other = here.nodes
         socket = await stops_reading(one)
         id, cookie = await stops_asking(one)
-        async with story([other.cometd, one.cometd], random.Random(seed), channel=NOT_KEPT, readers=2) as numbers:
+        async with story([other.cometd, one.cometd], chance, channel=NOT_KEPT, readers=2) as numbers:
             numbers.begin(pause=0.02)
             writer = numbers.writers[0]
             for _ in range(EVENTS):
@@ -116,11 +116,11 @@ async def test_who_is_too_slow_ends_and_nobody_else(tmp_path: Path, redis: Redis
 
 @pytest.mark.soak
 @pytest.mark.spec("OPS-42", "OPS-62", "ACK-1")
-async def test_all_clients_come_back_at_once(tmp_path: Path, redis: RedisServer, tell: Tell) -> None:
+async def test_all_clients_come_back_at_once(
+    tmp_path: Path, redis: RedisServer, chance: random.Random, tell: Tell
+) -> None:
     """Three times all connections break; everybody finds his session, wherever he arrives."""
-    seed, half = 102, 150
-    tell(f"seed {seed}")
-    chance = random.Random(seed)
+    half = 150
     async with (
         scene(tmp_path, redis, workers=2) as here,
         FaultProxy(int(here.front.rpartition(":")[2])) as network,
