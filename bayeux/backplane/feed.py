@@ -57,7 +57,7 @@ class Feed(Generic[Event]):
     __slots__ = ("_begun", "_give", "_held", "_is_paused", "_lost", "place")
 
     def __init__(self, give: Callable[[Event], None], lost: Callable[[], None]) -> None:
-        self.place = 0
+        self.place: int = 0
         """Of the last event that was handed over, or given up."""
         self._give = give
         self._lost = lost

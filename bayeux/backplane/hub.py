@@ -63,7 +63,7 @@ class MemoryHub:
         """Those that have started and not stopped; a dead one until it was noticed that its lease has lapsed."""
         self._random_bytes = random_bytes
         self._journal = journal
-        self.keeping = self._empty(0)
+        self.keeping: Keeping = self._empty(0)
 
     def node(self, name: str = "", url: str = "") -> MemoryBackplane:
         """A way to this store for one more node.

@@ -43,6 +43,10 @@ class Acknowledgement:
         self.resends = self.resends + 1 if had and self.count == count else 0
         return number
 
+    def begin_behind(self, number: int) -> None:
+        """Have the first batch be the one behind this number; nothing was sent before."""
+        self.next_batch = max(1, number + 1)
+
     def forget(self, number: int) -> None:
         """Keep the events of the batches up to ``number`` no longer."""
         self.sent = [batch for batch in self.sent if batch[0] > number]
@@ -91,7 +95,7 @@ class ResumedAcknowledgement(Acknowledgement):
     def acknowledge(self, number: int) -> int:
         """See ``Acknowledgement``."""
         if self.next_batch == 1 and not self.sent:
-            self.next_batch = max(1, min(number, MAX_NUMBER) + 1)
+            self.begin_behind(min(number, MAX_NUMBER))
         return super().acknowledge(number)
 
 

@@ -5,6 +5,7 @@ Source: MSGX-4; CometD's ``bayeux.getContext()``.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,9 @@ if TYPE_CHECKING:
     from bayeux.server.transport import Context
 
 handled: ContextVar[Message | None] = ContextVar("bayeux message", default=None)
-get_handled, set_handled = handled.get, handled.set
-"""Its methods, for those who call them for every message: made once."""
+# Its methods, for those who call them for every message: made once.
+get_handled: Callable[[], Message | None] = handled.get
+set_handled: Callable[[Message | None], object] = handled.set
 
 
 def current_message() -> Message | None:

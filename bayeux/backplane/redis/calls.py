@@ -71,14 +71,14 @@ class Call:
     __slots__ = ("answer", "attempts", "deadline", "due", "instead", "moves", "packed", "queue")
 
     def __init__(self, packed: bytes, deadline: float, queue: Queue | None = None) -> None:
-        self.packed = packed
-        self.deadline = deadline
-        self.due = deadline
-        self.attempts = 0
-        self.moves = 0
+        self.packed: bytes = packed
+        self.deadline: float = deadline
+        self.due: float = deadline
+        self.attempts: int = 0
+        self.moves: int = 0
         self.instead: Address | None = None
         """Who is to be asked for this once, as a slot is on its way there."""
-        self.queue = queue
+        self.queue: Queue | None = queue
         self.answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
     def answered(self, reply: Any) -> None:

@@ -21,7 +21,7 @@ from bayeux.backplane.redis.timing import Timing
 from bayeux.backplane.redis.topology import Address, Form, Topology
 from bayeux.backplane.redis.unavailable import StoreUnavailable
 
-logger = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 LOST = (exceptions.RedisError, OSError, EOFError)
 """What a connection raises that is of no more use; ``ResponseError`` is a reply, and to be caught before."""

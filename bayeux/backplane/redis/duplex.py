@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 
 from bayeux.backplane.redis.connecting import LOST, Wire, cut
 
-logger = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 
 class Duplex:
@@ -64,7 +64,7 @@ class Duplex:
             self.drop(f"{self.place} is lost: {error}")
         except Exception:
             # Of ours; a connection that nobody reads would be worse.
-            logger.exception("defect in what is done with %s", self.place)
+            log.exception("defect in what is done with %s", self.place)
             self.drop(f"{self.place} is lost by a defect of ours")
 
     async def _write_all(self) -> None:

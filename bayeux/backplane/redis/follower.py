@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from bayeux.backplane.redis.connecting import LOST, Server, Wire, ask, cut
 from bayeux.backplane.redis.keeper import Keeper
 
-logger = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 Entries = Sequence[tuple[bytes, Sequence[bytes]]]
 """Of a stream, oldest first: the id of each, and field, value, field, value, …"""
@@ -79,7 +79,7 @@ class StreamFollower:
             try:
                 self._received(entries)
             except Exception:
-                logger.exception("defect in who reads %s; what follows is read all the same", self._stream)
+                log.exception("defect in who reads %s; what follows is read all the same", self._stream)
 
 
 def _number(entry: bytes) -> tuple[int, int]:

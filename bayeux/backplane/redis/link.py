@@ -28,7 +28,7 @@ from bayeux.backplane.redis.unavailable import StoreUnavailable
 
 __all__ = ["Entries", "Follower", "Listener", "RedisLink", "Script", "Timing", "Topology", "Word"]
 
-logger = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 MAX_CALLS = 10_000
 MAX_CALL_BYTES = 64 * 1024 * 1024
@@ -92,7 +92,7 @@ class RedisLink:
         timing: Timing | None = None,
         chance: random.Random | None = None,
     ) -> None:
-        self.tally = Tally()
+        self.tally: Tally = Tally()
         self._topology = topology
         self._listener = listener
         self._timing = timing or Timing()
@@ -230,7 +230,7 @@ class RedisLink:
         return follower
 
     def _follower_missed(self, why: str) -> None:
-        logger.debug("a follower lost its connection: %s", why)
+        log.debug("a follower lost its connection: %s", why)
         self._servers.look_again()
 
     # State ------------------------------------------------------------------------------------
@@ -239,7 +239,7 @@ class RedisLink:
         """Tell when all is up."""
         if not self._is_connected and self._servers.are_up:
             self._is_connected = self._is_told = True
-            logger.info("connected with %s", self._topology)
+            log.info("connected with %s", self._topology)
             self._settled.set()
             self._listener.connected()
 
@@ -248,7 +248,7 @@ class RedisLink:
         self._trouble = why
         if self._is_connected or not self._is_told:
             self._is_told = True
-            logger.warning("%s", why)
+            log.warning("%s", why)
         if self._is_connected:
             self._is_connected = False
             self._away_since = asyncio.get_running_loop().time()

@@ -24,7 +24,7 @@ from bayeux.backplane.redis.timing import Timing
 from bayeux.backplane.redis.topology import Address, Form, Topology
 from bayeux.backplane.redis.unavailable import StoreUnavailable
 
-logger = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 
 class Servers:
@@ -165,7 +165,7 @@ class Servers:
         """See ``Owner``."""
         if server.version < OLDEST and not self._is_warned:
             self._is_warned = True
-            logger.warning(
+            log.warning(
                 "%s is Redis %s; %s or later is needed", self._topology, _dotted(server.version), _dotted(OLDEST)
             )
         self.is_sharded = self._is_cluster and server.version >= SHARDED_FROM

@@ -104,20 +104,20 @@ class Cluster:
         self._asked: dict[int, tuple[str, asyncio.Future[Sequence[Any] | None]]] = {}
         self._last_asked = 0
         self._has_warned = False
-        self.unpublished = 0
+        self.unpublished: int = 0
         """Publishes of the application that failed because the store could not be reached."""
-        self.interest = Interest(backplane, server.clock)
-        self.publishing = Publishing(server, backplane)
-        self.keeping = Keeping(server, backplane, self.interest, self._soon, self._lost)
-        self.ownership = Ownership(server, backplane, self.interest, self.keeping, self.publishing)
-        self.fence = Fence(
+        self.interest: Interest = Interest(backplane, server.clock)
+        self.publishing: Publishing = Publishing(server, backplane)
+        self.keeping: Keeping = Keeping(server, backplane, self.interest, self._soon, self._lost)
+        self.ownership: Ownership = Ownership(server, backplane, self.interest, self.keeping, self.publishing)
+        self.fence: Fence = Fence(
             backplane,
             server.clock,
             let_go=self._let_go_of_lost,
             go_on=self._go_on,
             send_away=self._send_everyone_away,
         )
-        self.relay = Relay(server, backplane.send, self._post)
+        self.relay: Relay = Relay(server, backplane.send, self._post)
         self.seti: Seti = Seti(server, backplane, self._soon, self.keeping.keep_users)
         """People: who is there, on which node, and how to reach them."""
         self.ownership.restored = self.seti.session_restored

@@ -73,7 +73,10 @@ class Ownership:
         self._notes: dict[str, str] = {}
         self._unsettled: dict[str, asyncio.Future[None]] = {}
         self._checkpoints: dict[str, tuple[float, asyncio.Future[Checkpoint | None]]] = {}
-        self.taken_over = self.moved_here = self.moved_away = self.gaps = 0
+        self.taken_over: int = 0
+        self.moved_here: int = 0
+        self.moved_away: int = 0
+        self.gaps: int = 0
         self.restored: Callable[[ServerSession, tuple[str, ...]], None] = lambda session, users: None
         """Told of a session that has come, and whom it was associated with."""
 

@@ -43,7 +43,7 @@ class Publishing:
     def __init__(self, server: BayeuxServer, backplane: Backplane) -> None:
         self._server = server
         self._backplane = backplane
-        self.unreadable = 0
+        self.unreadable: int = 0
         """Events that were not in our form, and were dropped (SEC-80)."""
 
     # Out --------------------------------------------------------------------------------------------

@@ -57,14 +57,14 @@ class Outcome(StrEnum):
 class RelayTransport:
     """At the owner: the request of another node (``Transport``)."""
 
-    connect_only = False
+    connect_only: bool = False
     streaming = False
     writable = True
 
     def __init__(self, name: str, answer: Callable[[Outcome, Any, Any], None]) -> None:
         self.name = name
         self.connect_only = name == "callback-polling"
-        self.closed = False
+        self.closed: bool = False
         self.session: ServerSession | None = None
         self._answer = answer
 
@@ -88,9 +88,9 @@ class Asked:
     __slots__ = ("done", "node", "outcome", "transport")
 
     def __init__(self, node: str, transport: Transport, done: asyncio.Future[Outcome]) -> None:
-        self.node = node
-        self.transport = transport
-        self.done = done
+        self.node: str = node
+        self.transport: Transport = transport
+        self.done: asyncio.Future[Outcome] = done
 
 
 class Relay:
@@ -104,7 +104,7 @@ class Relay:
         self._asked: dict[int, Asked] = {}
         self._numbers: dict[Transport, int] = {}
         self._serving: dict[tuple[str, int], RelayTransport] = {}
-        self.relayed = 0
+        self.relayed: int = 0
         """Requests that were sent to their owners."""
 
     # The node that the client asked -------------------------------------------------------------------
