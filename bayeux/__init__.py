@@ -3,6 +3,7 @@
 What is listed here is public; what is not may change.
 """
 
+from bayeux.backplane.backplane import Backplane, NodeInfo
 from bayeux.backplane.interface import Extent, History, Position, Retained, Retention, Stretch, Swept
 from bayeux.backplane.memory import MemoryHistory
 from bayeux.client import BayeuxClient
@@ -21,6 +22,8 @@ from bayeux.protocol.replay import OnGap, Style
 from bayeux.protocol.reply import Reply
 from bayeux.server.authorizers import ALL, CREATE, NONE, PUBLISH, SUBSCRIBE, Deny, Grant, covers
 from bayeux.server.channels import ServerChannel
+from bayeux.server.cluster.cluster import Cluster, ClusterListeners
+from bayeux.server.cluster.seti import Seti, SetiListeners
 from bayeux.server.current import current_context, current_message, current_session
 from bayeux.server.dump import dump, dump_text
 from bayeux.server.extension import Extension
@@ -68,6 +71,7 @@ __all__ = [
     "SUBSCRIBE",
     "Abort",
     "Authorizer",
+    "Backplane",
     "BayeuxASGI",
     "BayeuxClient",
     "BayeuxError",
@@ -76,6 +80,8 @@ __all__ = [
     "Caller",
     "ChannelInvalid",
     "ChannelName",
+    "Cluster",
+    "ClusterListeners",
     "Context",
     "DataFilter",
     "DeliveryQueue",
@@ -98,6 +104,7 @@ __all__ = [
     "Mount",
     "NoMarkupFilter",
     "NoScriptsFilter",
+    "NodeInfo",
     "OnGap",
     "Operation",
     "Options",
@@ -114,6 +121,8 @@ __all__ = [
     "ServerSession",
     "Service",
     "ServiceInvalid",
+    "Seti",
+    "SetiListeners",
     "Stretch",
     "Style",
     "Swept",

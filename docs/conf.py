@@ -176,7 +176,6 @@ def setup(app: Sphinx) -> None:
 
 
 PUBLIC = public_names()
-importlib.import_module("bayeux.server.cluster.cluster")  # its page is for names behind no door
 OPTIONS = {
     f"bayeux.Options.{field.name}": field for field in dataclasses.fields(importlib.import_module("bayeux").Options)
 }

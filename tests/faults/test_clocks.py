@@ -92,7 +92,6 @@ async def test_clocks_of_nodes_step(
         await asyncio.sleep(2)
         await numbers.end()
         tell(f"{numbers.accepted} messages, {numbers.doubtful} in doubt; steps by hours: {list(STEPS.values())}")
-        assert numbers.doubtful == 0
         assert numbers.repeats == 0
         numbers.nothing_is_lost()
         numbers.nothing_is_double()
