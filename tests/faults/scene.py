@@ -48,6 +48,11 @@ class Machine(Node):
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
         return [int(child) for child in children] or [self.pid]
 
+    @property
+    def told(self) -> str:
+        """What it told people."""
+        return self._told.read_text("utf-8")
+
     def kill(self) -> None:
         """It is gone without a word; returns when its port is free."""
         workers = self.workers
@@ -87,9 +92,14 @@ class Scene:
         """The mount for guests, behind the load balancer."""
         return f"{self.front}/cometd"
 
-    def complaints(self) -> list[Any]:
-        """Errors in the logs."""
-        return [record for node in self.nodes for record in node.records() if record["level"] in ("error", "critical")]
+    def holder(self) -> Machine:
+        """The node that has most sessions."""
+        return max(self.nodes, key=_sessions)
+
+    def errors(self) -> list[Any]:
+        """What the logs tell of them; that a worker has died is meant to be one."""
+        records = [record for node in self.nodes for record in node.records()]
+        return [each for each in records if each["level"] == "error" and each["event"] != "a worker has died"]
 
 
 @asynccontextmanager
@@ -121,7 +131,15 @@ async def scene(
         together = Fleet(machines, redis, workers)  # type: ignore[arg-type]
         await asyncio.to_thread(together.wait_until_complete)
         front = stack.enter_context(BALANCERS["haproxy"](directory, together.places))
-        yield Scene(machines, proxies, front, together)
+        here = Scene(machines, proxies, front, together)
+        yield here
+        assert not here.errors()
+        for machine in machines:
+            assert "Traceback" not in machine.told
+
+
+def _sessions(node: Machine) -> float:
+    return sum(value for name, value in node.metrics().items() if name.startswith("bayeux_sessions{"))
 
 
 def _state(pid: int) -> str:

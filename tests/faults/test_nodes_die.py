@@ -24,7 +24,7 @@ SERVED_AGAIN = 3.0
 async def test_a_node_dies_every_ten_seconds(
     tmp_path: Path, redis: RedisServer, chance: random.Random, tell: Tell
 ) -> None:
-    """For a minute, and comes back meanwhile; at least ten thousand messages."""
+    """The one that has most sessions, for a minute; it comes back meanwhile; at least ten thousand messages."""
     every, deaths = 10.0, 6
     async with scene(tmp_path, redis, workers=2) as here, story([here.cometd], chance, channel=KEPT) as numbers:
         numbers.begin(pause=0.01)
@@ -32,11 +32,10 @@ async def test_a_node_dies_every_ten_seconds(
         for _ in range(deaths):
             next_time = time.monotonic() + every
             await asyncio.sleep(chance.uniform(0, 2))
-            node = chance.choice(here.nodes)
+            node = await asyncio.to_thread(here.holder)
             await asyncio.to_thread(node.kill)
-            starting = asyncio.create_task(asyncio.to_thread(node.start))
             took.append(await numbers.served_again(time.monotonic()))
-            await starting
+            await asyncio.to_thread(node.start)  # which takes time that others had lacked on a small machine
             await asyncio.sleep(max(0.0, next_time - time.monotonic()))
         await numbers.have_accepted(10_000)
         await numbers.end()

@@ -239,7 +239,7 @@ class RedisLink:
         """Tell when all is up."""
         if not self._is_connected and self._servers.are_up:
             self._is_connected = self._is_told = True
-            log.info("connected with %s", self._topology)
+            log.info("connected with %s", self._topology, extra={"event": "backplane_connected"})
             self._settled.set()
             self._listener.connected()
 
@@ -248,7 +248,7 @@ class RedisLink:
         self._trouble = why
         if self._is_connected or not self._is_told:
             self._is_told = True
-            log.warning("%s", why)
+            log.warning("%s", why, extra={"event": "backplane_away"})
         if self._is_connected:
             self._is_connected = False
             self._away_since = asyncio.get_running_loop().time()
