@@ -82,6 +82,7 @@ class Publisher:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(240)
 @pytest.mark.spec("SEC-44", "AG-102", "AG-104", "OPS-42", "OPS-62")
 async def test_100_users_on_two_nodes_hear_nothing_foreign_and_miss_nothing(
     tmp_path: Path, redis: RedisServer, chance: random.Random, tell: Tell

@@ -15,7 +15,7 @@ from tests.faults.story import KEPT, NOT_KEPT, story
 from tests.support.figures import Tell
 from tests.support.redis_server import RedisServer, redis_server
 
-pytestmark = pytest.mark.soak
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(180)]
 
 AWAY = 5.0
 BACK = 2.0
