@@ -48,6 +48,10 @@ class TokenUnavailable(TransportFailed):
     """The application's own function gave no token for a handshake; the next handshake asks it again."""
 
 
+SESSION_UNKNOWN = 402
+FIRST_OF_SERVERS = 500
+
+
 class RequestRefused(ClientError):
     """The server's reply was ``successful: false``; the text is its ``error`` as it stood."""
 
@@ -61,6 +65,16 @@ class RequestRefused(ClientError):
         self.code: int = int(code) if is_code else 0
         """The number in front, 0 if there is none."""
         super().__init__(self.error)
+
+    @property
+    def is_of_session(self) -> bool:
+        """It says nothing of what was asked for: the session has gone."""
+        return self.code == SESSION_UNKNOWN or "nknown client" in self.error
+
+    @property
+    def is_of_server(self) -> bool:
+        """Neither does this: the server cannot say at the moment."""
+        return self.code >= FIRST_OF_SERVERS
 
 
 class HandshakeRefused(RequestRefused):

@@ -129,7 +129,7 @@ class Subscriber:
     async def subscribe_again(self, link: Link) -> None:
         """Tell a new session what is subscribed here, each on its own: one refusal is not all (CLI-3).
 
-        Raises TransportFailed; what was not confirmed is told the next time.
+        Raises TransportFailed; what was not confirmed is told the next time. So is what was refused for now.
         """
         while patterns := [each for each in self._subscriptions.patterns if each in self._unconfirmed]:
             patterns = patterns[: self._at_once]
@@ -139,8 +139,9 @@ class Subscriber:
                 for pattern, begin in zip(patterns, starts, strict=True)
             ]
             replies = await self._exchange(link, messages)
-            for pattern, begin, reply in zip(patterns, starts, replies, strict=True):
-                self._answered_again(pattern, begin, reply)
+            answered = [self._answered_again(*each) for each in zip(patterns, starts, replies, strict=True)]
+            if not all(answered):
+                return  # the connect that follows tells what is to be done with the session
 
     async def _exchange(self, link: Link, messages: list[Message]) -> list[Message]:
         try:
@@ -155,21 +156,28 @@ class Subscriber:
         fallback = self._unconfirmed[pattern]
         return self._subscriptions.starts_again(pattern) if fallback is None else fallback
 
-    def _answered_again(self, pattern: str, starts: Starts, reply: Message) -> None:
+    def _answered_again(self, pattern: str, starts: Starts, reply: Message) -> bool:
+        """False if there is no such session any more. Raises TransportFailed if the server cannot say for now."""
         concerned = self._subscriptions.on(pattern)
         if reply.get("successful") is True:
             self._unconfirmed.pop(pattern, None)
             for subscription in concerned:
                 subscription.subscribed(reply)
-            return
+            return True
         fallback = None if self._replay is None else self._replay.after_gap(reply, starts)
         if fallback is None:
+            refused = subscribe_refused(reply)
+            if refused.is_of_session:
+                return False
+            if refused.is_of_server:
+                raise TransportFailed(f"the server could not subscribe: {refused}")
             self._unconfirmed.pop(pattern, None)
-            self._subscriptions.end(subscribe_refused(reply), pattern)
-            return
+            self._subscriptions.end(refused, pattern)
+            return True
         self._unconfirmed[pattern] = fallback
         for subscription in concerned:
             subscription.begin(fallback)
+        return True
 
     def end(self, error: Exception | None) -> None:
         """No more events for anybody."""

@@ -178,6 +178,30 @@ async def test_a_cut_connection_is_opened_again_for_the_same_session(server: Scr
 
 @pytest.mark.spec("CLI-3", "SUB-11")
 @EACH_TRANSPORT
+@pytest.mark.parametrize("error", ["402::session_unknown", "401:S2:Unknown client", "503::unavailable"])
+async def test_a_subscription_outlives_a_server_that_cannot_say(
+    server: ScriptedServer, transport: str, error: str
+) -> None:
+    """Its session is lost once more before it is subscribed again, or the server's store is away for a moment."""
+    async with client_of(server, transport) as client:
+        events = await client.subscribe("/a")
+        is_503 = error.startswith("503")
+        lost = {"S1"} if is_503 else {"S1", "S2"}
+        server.answers["/meta/connect"] = lambda message: (
+            [reply(message, **UNKNOWN)] if message["clientId"] in lost else server._usual(message)
+        )
+        refusals = iter([{"successful": False, "error": error}])
+        server.answers["/meta/subscribe"] = lambda message: [reply(message, **next(refusals, {}))]
+        server.push()
+        await server.wait_for("/meta/subscribe", 3)
+        await server.wait_for("/meta/connect", 3)
+        assert client.client_id == ("S2" if is_503 else "S3")
+        server.push({"channel": "/a", "data": 1})
+        assert (await anext(events)).data == 1
+
+
+@pytest.mark.spec("CLI-3", "SUB-11")
+@EACH_TRANSPORT
 async def test_a_lost_session_is_made_again_with_its_subscriptions(server: ScriptedServer, transport: str) -> None:
     async with client_of(server, transport) as client:
         events = await client.subscribe("/a", "/b")
