@@ -76,7 +76,7 @@ class House:
 
 @asynccontextmanager
 async def open_house() -> AsyncIterator[House]:
-    gateway = Gateway(load(Sources(flags={"profile": "development"})).config, "")
+    gateway = Gateway(load(Sources(flags={"profile": "development"})).config)
     listener = Listener(gateway.mounts, gateway.public_http)
     async with gateway.server:
         try:
