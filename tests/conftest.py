@@ -13,9 +13,14 @@ import re
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from hypothesis import settings
 
 from bayeux.server import flusher
 from tests.support.figures import pytest_terminal_summary, tell  # noqa: F401 (a hook, and a fixture)
+
+# A machine that is busy is no failure.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 # asyncio logs exceptions that nobody retrieved, Tornado those that a handler raised.
 WATCHED = ("bayeux", "channels", "gateway", "asyncio", "tornado.application")
