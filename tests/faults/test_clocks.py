@@ -130,4 +130,4 @@ async def test_the_clock_of_redis_steps_back(
         numbers.nothing_is_double()
         numbers.everything_is_in_order()
         assert took <= SOON
-        assert after <= 2 * SOON  # a node that ends and starts takes the processor from the others
+        assert after <= SOON

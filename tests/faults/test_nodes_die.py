@@ -6,7 +6,6 @@ import asyncio
 import random
 import time
 from pathlib import Path
-from statistics import median
 
 import pytest
 
@@ -49,5 +48,4 @@ async def test_a_node_dies_every_ten_seconds(
         numbers.nothing_is_double()
         numbers.everything_is_in_order()
         numbers.everybody_kept_his_session()
-        assert median(took) <= SERVED_AGAIN
-        assert max(took) <= 2 * SERVED_AGAIN  # the node that starts again takes the processor from those who serve
+        assert max(took) <= SERVED_AGAIN
