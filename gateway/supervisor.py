@@ -315,14 +315,18 @@ class Supervisor(Operations):
         }
 
     async def publish(self, user: str, channel: str, data: Any) -> Report:
-        """By one of the workers: the backplane takes it to all."""
-        for worker in self.workers:
-            if worker.is_ready:
-                try:
-                    told: Report = await worker.ask("publish", 5.0, user=user, channel=channel, data=data)
-                    return told
-                except Gone:
-                    break  # whether it was published is not known: another attempt is the caller's to decide
+        """By one of the workers, one that is ready if any is: the backplane takes it to all.
+
+        Only one is tried: whether one that fails has published is not known, so another attempt is the caller's to
+        decide.
+        """
+        told = await self._ask_all(lambda worker: worker.ask("health", question="ready"))
+        answering = [(worker, health) for worker, health in told if not isinstance(health, Gone)]
+        if answering:
+            chosen, _ = max(answering, key=lambda each: each[1][0])
+            with suppress(Gone):
+                report: Report = await chosen.ask("publish", 5.0, user=user, channel=channel, data=data)
+                return report
         raise Unavailable("no worker answers")
 
     async def drain(self, node: str | None, *, leave: bool) -> Report:
