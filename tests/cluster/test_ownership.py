@@ -73,6 +73,26 @@ async def test_an_owner_lets_go_of_a_connect_whose_node_died() -> None:
         await until(lambda: session.held_by is None)
 
 
+@pytest.mark.spec("OPS-42", "SES-8")
+async def test_nobody_waits_for_a_node_that_had_taken_his_for_dead() -> None:
+    """It had let go of the connect, and nobody would have answered it: the other node was never told of any death."""
+    async with nodes_on(MemoryHub(), 2) as (here, there):
+        client = await Client(here).begin("/a", ack=False)
+        mine = await Client(there).begin("/a", ack=False)
+        held = client.at(there).connect()
+        other = mine.at(here).connect()
+        await until(lambda: client.at(here).session.held_by and mine.at(there).session.held_by)
+        here.joined.node_left(there.joined.local, "lost")
+        await until(lambda: not client.session.held_by)
+        here.joined.node_joined(there.joined.local)
+        await until(lambda: client.session.held_by)
+        await until(lambda: here.joined.relay.accounts(there.joined.hint)[1])
+        here.publish("/a", 1)
+        await client.done(held)
+        await mine.done(other)
+        assert client.data == mine.data == [1]
+
+
 @pytest.mark.spec("SEC-42")
 async def test_a_relayed_request_proves_whose_session_it_is() -> None:
     """A clientId alone opens nothing, at whatever node it is shown; and a forged hint finds nothing."""

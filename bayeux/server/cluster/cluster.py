@@ -38,7 +38,7 @@ from bayeux.server.cluster.publishing import Publishing
 from bayeux.server.cluster.relay import Relay
 from bayeux.server.cluster.routing import CLOSE_RESTART, UNAVAILABLE, Routing
 from bayeux.server.cluster.seti import Seti
-from bayeux.server.cluster.wire import Unreadable, unpack
+from bayeux.server.cluster.wire import Unreadable, pack, unpack
 from bayeux.server.ending import let_happen
 from bayeux.server.listeners import tell
 from bayeux.server.steps import Steps
@@ -306,6 +306,8 @@ class Cluster:
         log.info("a node joined", extra={"event": "node_joined", "node": node.name})
         self._server.go(tell(self.listeners.node_joined, node))
         self.seti.node_joined(node)
+        # It may have been here all along, and only we had taken it for dead: then it does not know what we forgot.
+        self.messenger.post(node.id, pack("met", 0, *self.relay.accounts(node.id)))
 
     def node_left(self, node: NodeInfo, reason: str) -> None:
         """See ``Receiver``."""
@@ -338,6 +340,9 @@ class Cluster:
             self._soon(self.routing.give(sender, number, rest))
         elif kind == "reply":
             self.routing.take_reply(sender, number, rest)
+        elif kind == "met":
+            self.relay.settle_accounts(sender, rest)
+            self.seti.tell(sender)
         elif kind == "people":
             self.seti.take_people(sender, rest)
         elif kind == "to-users":
@@ -371,7 +376,8 @@ class Cluster:
                 self.ownership.end_here(session)
 
     def _go_on(self) -> None:
-        """Nobody's time was up while nobody could be heard."""
+        """Nobody's time was up while nobody could be heard; what was on its way to this node may be lost."""
+        self.relay.give_up()
         now = self._server.clock()
         for session in self.keeping:
             session.touch(now)
