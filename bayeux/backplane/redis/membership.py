@@ -7,6 +7,10 @@ of his name has come in his place, or when his lease is gone.
 Who says hello and is new is said hello to before he is answered: so each knows the other before the other's first
 message comes.
 
+Leases lapse by the clock of Redis. A node that finds its own lapsed though it renewed it in time was wrong about how long
+it may serve: that clock has leapt, or this machine stood still and its clock with it. Others are no more dead than it is
+itself, and are given time to say so; likewise after an outage that outlasted all leases.
+
 Source: CLU-1, CLU-2, CLU-5.
 """
 
@@ -98,6 +102,8 @@ class Membership:
         """Whom another one of their name replaced: that name, and when."""
         self._ambiguous: set[str] = set()
         """Names that several nodes bear at once."""
+        self._judges_at = float("-inf")
+        """From when on a lease that has lapsed tells that its node has died."""
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def start(self) -> None:
@@ -132,9 +138,24 @@ class Membership:
         """Take the lease, or keep it. Raises Unavailable."""
         sent = self._clock()
         names = pack_names(self._node.name, self._node.url)
-        await self._link.call("SET", self._keys.lease(self._node.id), names, "PX", int(self._lease.lasts * 1000))
+        lasts = int(self._lease.lasts * 1000)
+        before = await self._link.call("SET", self._keys.lease(self._node.id), names, "PX", lasts, "GET")
+        if before is None:
+            self._judges_at = self._clock() + self._lease.lasts
+            if sent < self.until:
+                self._be_without()
+                return
         # What counts is when it was sent: Redis counts from later on.
         self.until = max(self.until, sent + self._lease.lasts * (1 - MARGIN))
+
+    def _be_without(self) -> None:
+        """Others may have claimed what is ours: until the next renewal nobody here takes himself for its owner."""
+        self.until = float("-inf")
+        log.warning(
+            "the lease of this node had lapsed by the clock of Redis, though not by its own: the sessions are looked over. "
+            "Was that clock set, this machine suspended, or are its data gone?",
+            extra={"event": "lease_lapsed"},
+        )
 
     async def is_alive(self, node: str) -> bool:
         """Whether its lease stands. Raises Unavailable."""
@@ -186,10 +207,11 @@ class Membership:
         unknown = ids - self._joined.keys() - self._replaced.keys() - {self._node.id}
         self._greeted = {id for id in unknown if is_node_id(id)}
         silent = [id for id in self._joined if id not in ids]
-        alive = await asyncio.gather(*(self.is_alive(id) for id in silent))
-        for id, is_alive in zip(silent, alive, strict=True):
-            if not is_alive:
-                self._forget(id, "lost")
+        if silent and self._clock() >= self._judges_at:
+            is_ours, *alive = await asyncio.gather(*(self.is_alive(id) for id in (self._node.id, *silent)))
+            for id, is_alive in zip(silent, alive, strict=True):
+                if is_ours and not is_alive:
+                    self._forget(id, "lost")
         await asyncio.gather(*(self._say(id, [Word.HELLO]) for id in self._greeted))
 
     def _forgive(self, ids: set[str]) -> None:

@@ -244,11 +244,13 @@ class Keeping:
         for first in range(0, len(sessions), TOUCHED_AT_ONCE):
             part = sessions[first : first + TOUCHED_AT_ONCE]
             claims = await asyncio.gather(*[self._backplane.sessions.find(each.client_id) for each, _ in part])
+            forgotten = []
             for (session, kept), claim in zip(part, claims, strict=True):
                 if claim is None:
-                    await self.write(session, kept)
+                    forgotten.append(self.write(session, kept))
                 elif claim.number != kept.number or claim.owner != self._backplane.node.id:
                     lost.append(session)
+            await asyncio.gather(*forgotten)
         return lost
 
     async def _check(self, session: ServerSession) -> None:

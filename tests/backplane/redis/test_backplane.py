@@ -288,7 +288,7 @@ async def test_two_nodes_of_one_name_are_warned_of_and_both_known(join: Join, se
     twins = [await join(server.url, lease=lease, name="twin") for _ in range(2)]
     await eventually(lambda: {node.id for node in one.nodes} == {twin.node.id for twin, _ in twins})
     told = [what for _, what in ears.company]
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(0.5)  # five looks, in each of which one might take the other's place
     assert [what for _, what in ears.company] == told
 
 
@@ -333,7 +333,7 @@ async def test_a_server_that_stood_still_loses_nothing(join: Join, own_server: R
     busily = asyncio.create_task(publish())
     await eventually(lambda: len(accepted) > 5)
     own_server.freeze()
-    await asyncio.sleep(3)
+    await asyncio.sleep(3)  # longer than any time-out: all links are dropped, and publishes refused
     own_server.thaw()
     await busily
     await eventually(lambda: accepted[-1] in ears.payloads and one.is_connected)
@@ -368,7 +368,48 @@ async def test_a_lease_ends_for_its_node_before_it_ends_for_others(join: Join, s
     for _ in range(20):
         left = server.ask("PTTL", key) / 1000
         assert one.lease_until - clock() < left - 2.0 * membership.MARGIN / 2
-        await asyncio.sleep(0.03)
+        await asyncio.sleep(0.03)  # at moments that are spread over three renewals
+
+
+@pytest.mark.expected_logs("had lapsed by the clock of Redis")
+@pytest.mark.spec("CLU-1", "OPS-62")
+async def test_leases_that_lapse_before_their_time_let_nobody_die(join: Join, own_server: RedisServer) -> None:
+    """The clock of Redis leaps: each node is without its lease for a moment, and takes no other for dead."""
+    one, ears = await join(own_server.url)
+    two, seen = await join(own_server.url)
+    await eventually(lambda: one.nodes and two.nodes)
+    keys = one._receiving._keys
+    for _ in range(10):
+        own_server.ask("DEL", keys.nodes, *(keys.lease(each.node.id) for each in (one, two)))
+        await eventually(lambda: float("-inf") in (one.lease_until, two.lease_until))
+        await eventually(lambda: min(one.lease_until, two.lease_until) > float("-inf"))
+    assert [what for _, what in ears.company + seen.company] == ["joined", "joined"]
+
+
+@pytest.mark.spec("CLU-1", "OPS-72")
+async def test_an_outage_longer_than_leases_kills_nobody(join: Join, own_server: RedisServer) -> None:
+    """Who is back first finds the leases of all others lapsed."""
+    timing = Timing(reply=0.5, patience=1.0, most_pause=1.0)
+    nodes = [await join(own_server.url, timing=timing, lease=Lease(lasts=1.5, renewed=0.2)) for _ in range(3)]
+    await eventually(lambda: all(len(node.nodes) == 2 for node, _ in nodes))
+    own_server.freeze()
+    await eventually(lambda: not any(node.is_connected for node, _ in nodes))
+    await asyncio.sleep(2)  # longer than leases last
+    own_server.thaw()
+    clock = asyncio.get_running_loop().time
+    await eventually(lambda: all(node.is_connected and node.lease_until > clock() for node, _ in nodes))
+    assert all(what == "joined" for _, ears in nodes for _, what in ears.company)
+
+
+@pytest.mark.spec("CLU-1")
+async def test_a_node_that_died_before_the_clock_was_set_back_is_dead(join: Join, server: RedisServer) -> None:
+    """By the list of those who were here lately it would be here for as long as the clock was set back."""
+    one, ears = await join(server.url)
+    two, _ = await join(server.url)
+    await eventually(lambda: one.nodes)
+    await two._link.stop()
+    server.ask("ZADD", one._receiving._keys.nodes, 9_999_999_999_999, two.node.id)
+    await eventually(lambda: [what for _, what in ears.company] == ["joined", "lost"])
 
 
 def test_a_lease_that_cannot_be_kept_is_refused() -> None:
@@ -409,7 +450,7 @@ async def test_a_lease_that_others_spoiled_is_taken_again_when_they_leave_it_alo
     server.ask("SET", "bayeux-spoiled", "no number")
     monkeypatch.setattr(one._link, "call", refused)
     until = one.lease_until
-    await asyncio.sleep(0.7)
+    await asyncio.sleep(0.7)  # three renewals that fail
     assert one.lease_until <= until + 0.3
     monkeypatch.undo()
     await eventually(lambda: one.lease_until > until + 0.5)
