@@ -192,6 +192,30 @@ async def test_nothing_is_lost_or_doubled_while_a_session_moves_to_and_fro(seed:
             assert [each for each in heard if each % 2 == parity] == list(range(parity, 300, 2))
 
 
+@pytest.mark.spec("OPS-42")
+async def test_a_session_that_moved_on_is_not_brought_back_by_a_reply_that_comes_twice() -> None:
+    """As it may where the link broke while its former owner gave it away."""
+    async with nodes_on(MemoryHub(), 3) as (first, second, third):
+        client = await Client(first).begin("/a", ack=False)
+        said: list[tuple[Any, ...]] = []
+        take = second.joined.routing.take_reply
+
+        def note(*reply: Any) -> None:
+            said.append(reply)
+            take(*reply)
+
+        second.joined.routing.take_reply = note  # type: ignore[method-assign]
+        for node in (second, third):
+            socket = Client(node, "websocket", browser=client.browser)
+            socket.client_id = client.client_id
+            assert (await socket.poll(timeout=0))["successful"]
+        (reply,) = said
+        take(*reply)
+        await asyncio.gather(*second.joined._tasks)
+        assert client.client_id not in second.sessions
+        assert client.client_id in third.sessions
+
+
 @pytest.mark.spec("OPS-61", "OPS-62")
 async def test_a_draining_node_gives_its_sessions_to_those_that_ask() -> None:
     """Its clients come to others, and find everything there."""
@@ -361,6 +385,77 @@ async def test_a_session_goes_on_catching_up_elsewhere(dies: bool) -> None:
         ids = {event["data"]: event["ext"]["replay"]["id"] for event in client.events}
         assert all(event["ext"]["replay"]["id"] == ids[event["data"]] for event in client.events)
         assert sorted(ids.values()) == [ids[number] for number in range(230)]
+
+
+@pytest.mark.spec("OPS-74")
+@pytest.mark.expected_logs("could not be taken over without a gap")
+async def test_a_session_of_which_nobody_knows_how_far_it_was_begins_anew() -> None:
+    """Its node's last words have expired before it, and its subscriptions are too old for their places to be kept."""
+    hub = MemoryHub(lease=0.2, look=0.05)
+    async with nodes_on(hub, 2) as (here, there):
+        client = await Client(here).begin("/a")
+        kept = here.joined.keeping.of(client.session)
+        assert kept is not None
+        kept.begun["/a"] = {}
+        await here.joined.keeping.write(client.session, kept)
+        here.die()
+        hub.keeping.checkpoints.clear()
+        task = there.publish("/a", 1)
+        assert task is not None
+        await task
+        await until(lambda: not there.joined.nodes)
+        assert (await client.at(there).poll(ack=1))["advice"]["reconnect"] == "handshake"
+
+
+@pytest.mark.spec("OPS-62")
+async def test_what_a_node_says_last_is_kept_for_as_long_as_any_of_its_sessions() -> None:
+    """Some clients may stay away for longer than others."""
+    hub = MemoryHub()
+    async with nodes_on(hub, 1) as (node,):
+        client = await Client(node).begin("/a")
+        client.session.max_interval = 1000.0
+        await node.joined.look()
+        await node.joined.look()
+        _, until_then = hub.keeping.checkpoints[node.joined.hint]
+        assert until_then > hub.keeping.sessions[str(client.client_id)].until
+
+
+@pytest.mark.spec("SEC-42", "OPS-50")
+async def test_nobody_knows_when_a_session_began_that_was_taken_over() -> None:
+    """No socket without proof is taken for one that was opened with it; its log line tells of its time here."""
+    hub = MemoryHub(lease=0.2, look=0.05)
+    async with nodes_on(hub, 3, QUICK) as (first, second, third):
+        client = await Client(first).begin("/a", ack=False)
+        first.die()
+        await until(lambda: len(second.joined.nodes) == 1)
+        assert (await client.at(second).poll())["successful"]
+        assert 0 <= second.clock() - client.session.begun_at < 5
+        mine = Client(third, "websocket", browser=client.browser)
+        mine.client_id = client.client_id
+        assert (await mine.poll(timeout=0))["successful"]
+        for node in (second, third):
+            socket = Client(node, "websocket")
+            socket.client_id = client.client_id
+            assert (await socket.ask_for("/meta/connect", connectionType="websocket"))["error"].startswith("402")
+
+
+@pytest.mark.spec("OPS-62", "DSC-6")
+async def test_a_session_that_ended_while_the_store_was_away_stays_ended() -> None:
+    """The store still has it; at no node is it brought back from there."""
+    hub = MemoryHub(lease=5.0)
+    async with nodes_on(hub, 2, QUICK) as (here, there):
+        client = await Client(here).begin("/a")
+        session = client.session
+        here.backplane.cut()
+        here.expire(session)
+        assert session.is_over
+        await asyncio.gather(*here.joined._tasks)
+        here.backplane.heal()
+        for node in (there, here):
+            assert (await client.at(node).poll(ack=1))["error"].startswith("402")
+        assert client.client_id not in here.sessions
+        await here.joined.look()
+        assert await there.backplane.sessions.find(str(client.client_id)) is None
 
 
 @pytest.mark.spec("SES-2")

@@ -73,6 +73,9 @@ class Keeping:
         self._number = 0
         self._touch_at = 0.0
         self._to_check: dict[ServerSession, float] = {}
+        self._ending: dict[str, int] = {}
+        self._longest = KEPT_FOR
+        """For how long the session is kept whose client may stay away longest."""
         self.unsettled: dict[str, None] = {}
         """Sessions that are being brought here: claimed, perhaps, and not at work yet. Who comes after this node must
         know that it knew nothing of them."""
@@ -107,18 +110,33 @@ class Keeping:
         record = Record.of(self._server, session, kept).packed()
         create, me = self._backplane.sessions.create, self._backplane.node.id
         kept.number = yield patiently(lambda: create(session.client_id, me, record, ttl(session)))
-        self._kept[session] = kept
+        self.adopt(session, kept)
 
     def adopt(self, session: ServerSession, kept: Kept) -> None:
         """It was claimed for this node."""
         self._kept[session] = kept
+        self._longest = max(self._longest, ttl(session))
 
     def end(self, session: ServerSession, *, is_elsewhere: bool) -> None:
         """It is over here."""
         kept = self._kept.pop(session, None)
         self._to_check.pop(session, None)
         if kept is not None and not is_elsewhere and not self.is_leaving:
-            self._soon(self._backplane.sessions.end(session.client_id, kept.number))
+            if len(self._ending) >= MAX_UNSETTLED:
+                del self._ending[next(iter(self._ending))]
+            self._ending[session.client_id] = kept.number
+            self._soon(self.tell_end(session.client_id))
+
+    def is_ending(self, client_id: str) -> bool:
+        """It is over, and the store may not know yet: nobody is to bring it back from there."""
+        return client_id in self._ending
+
+    async def tell_end(self, client_id: str) -> None:
+        """See to it that the store knows; what cannot be told now is told again. Raises Unavailable."""
+        number = self._ending.get(client_id)
+        if number is not None:
+            await self._backplane.sessions.end(client_id, number)
+            self._ending.pop(client_id, None)
 
     # Subscriptions ------------------------------------------------------------------------------------
 
@@ -217,12 +235,14 @@ class Keeping:
     async def write_checkpoint(self) -> None:
         """Raises Unavailable."""
         checkpoint = self.checkpoint()
-        ttl = 2 * KEPT_FOR + self._server.options.max_interval
-        await self._backplane.sessions.write_checkpoint(self._backplane.node.id, checkpoint.packed(), ttl)
+        await self._backplane.sessions.write_checkpoint(
+            self._backplane.node.id, checkpoint.packed(), KEPT_FOR + self._longest
+        )
 
     async def look(self) -> None:
         """What is due: sessions that live are kept, changed ones are written. Raises Unavailable."""
         now = self._server.clock()
+        await asyncio.gather(*[self.tell_end(each) for each in list(self._ending)[:TOUCHED_AT_ONCE]])
         for session in [each for each, at in self._to_check.items() if at <= now]:
             await self._check(session)
         if now < self._touch_at:
@@ -233,6 +253,7 @@ class Keeping:
             if kept.fresh:
                 _settle(kept, now - 2 * REMEMBERED * PERIOD)
             by_ttl.setdefault(ttl(session), []).append(session.client_id)
+        self._longest = max(by_ttl, default=KEPT_FOR)
         for seconds, client_ids in by_ttl.items():
             for first in range(0, len(client_ids), TOUCHED_AT_ONCE):
                 await self._backplane.sessions.touch(client_ids[first : first + TOUCHED_AT_ONCE], seconds)

@@ -48,7 +48,6 @@ log: logging.Logger = logging.getLogger(__name__)
 HINT_LENGTH: Final = 8
 MAX_NOTES: Final = 100_000
 """Sessions of which it is remembered where they went."""
-LONG_AGO: Final = 3600.0
 PATIENCE: Final = 5.0
 """Seconds for which requests of a session wait that comes or goes, or whose other requests are being processed."""
 CHECKPOINT_KNOWN_FOR: Final = 10.0
@@ -134,6 +133,9 @@ class Ownership:
         It may not be here afterwards: somebody else was faster, or it had to be ended. Raises Unavailable.
         """
         with self._settling(client_id):
+            if self._keeping.is_ending(client_id):
+                await self._keeping.tell_end(client_id)
+                return
             try:
                 record = Record.read(claim.record)
             except Unreadable as error:
@@ -158,7 +160,7 @@ class Ownership:
                 self._keeping.unsettled.pop(client_id, None)
                 return
             session.become(State.HANDSHAKEN)  # its next connect is answered at once, as its client does not know
-            session.begun_at -= LONG_AGO  # no socket of a guest without a cookie was opened together with it
+            session.is_taken_over = True
             if await self._restore(session, kept, base, replays, []):
                 self.taken_over += 1
 
@@ -186,7 +188,19 @@ class Ownership:
         if claim.owner != self._backplane.node.id:
             checkpoint = await self._checkpoint_of(claim.owner)
         told = None if checkpoint is None or checkpoint.number < record.since else checkpoint.of(client_id)
-        return told or Behind(record.base or {}, record.replays)
+        if told is None:
+            base = record.base or {}
+            told = Behind(base if self._is_enough(record, base) else None, record.replays)
+        return told
+
+    def _is_enough(self, record: Record, base: Places) -> bool:
+        """Whether it is known from where on to read for every subscription."""
+        own = () if record.user is None else self._interest.of_user(record.user)
+        return all(
+            each in base or each in begun
+            for name, begun in record.begun.items()
+            for each in (*self._interest.of_channel(parse_channel(name)), *own)
+        )
 
     async def _checkpoint_of(self, node: str) -> Checkpoint | None:
         """The last of a node that has died; read once for all of its sessions. Raises Unavailable."""

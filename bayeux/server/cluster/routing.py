@@ -213,10 +213,12 @@ class Routing:
             self._soon(self._take_late(*reply[1:5]))
 
     async def _take_late(self, number: int, record: bytes, baggage: bytes, client_id: str) -> None:
-        """A session that comes when nobody waits for it any more."""
+        """A session that comes when nobody waits for it any more, or once more: it may have gone on since."""
         if self._server.session(client_id) is None and not self._ownership.is_unsettled(client_id):
             with self._ownership.settling(client_id):
-                await self._ownership.arrive(client_id, number, record, baggage)
+                claim = await self._backplane.sessions.find(client_id)
+                if claim is not None and (claim.owner, claim.number) == (self._backplane.node.id, number):
+                    await self._ownership.arrive(client_id, number, record, baggage)
 
     # At the owner ---------------------------------------------------------------------------------------------
 
