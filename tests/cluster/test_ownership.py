@@ -230,6 +230,43 @@ async def test_a_draining_node_gives_its_sessions_to_those_that_ask() -> None:
         assert client.client_id in there.sessions
 
 
+@pytest.mark.spec("OPS-62", "OPS-63", "ACK-14")
+@pytest.mark.parametrize("transport", ["long-polling", "websocket"])
+@pytest.mark.parametrize("ack", [True, False])
+async def test_a_node_that_leaves_in_order_leaves_nothing_to_be_repeated(ack: bool, transport: str) -> None:
+    """Whoever comes to another node afterwards goes on there to the event, also who does not acknowledge."""
+    async with nodes_on(MemoryHub(), 2, QUICK) as (here, there):
+
+        async def publish(*numbers: int) -> None:
+            for number in numbers:
+                task = there.publish(f"/a/{number % 2}", number)
+                assert task is not None
+                await task
+
+        client, idle = await Client(here, transport).begin("/a/*", ack=ack), await Client(here).begin("/a/*", ack=ack)
+        await publish(0, 1, 2)
+        await until(lambda: len(client.session.queue.messages) + len(client.data) == 3)
+        said = [(await each.poll(ack=1 if ack else None, timeout=0)).get("ext", {}) for each in (client, idle)]
+        client_has, idle_has = [ext.get("ack") for ext in said]
+        assert client.data == idle.data == [0, 1, 2]
+        await publish(3, 4)
+        await until(lambda: len(client.session.queue.messages) + len(client.data) == 5)
+        await until(lambda: len(idle.session.queue.messages) == 2)
+        if ack:
+            await idle.poll(ack=idle_has, timeout=0)  # the answer never arrives
+        idle.heard.clear()
+        await here.stop(timeout=0.2)
+        await publish(5)
+        for each, has, batch in ((client, client_has, 1), (idle, idle_has, 2)):
+            reply = await each.at(there).poll(ack=has, timeout=0)
+            assert reply["successful"]
+            assert not ack or reply["ext"]["ack"] == has + batch
+            await until(lambda each=each: 5 in each.data)
+        assert client.data == [0, 1, 2, 3, 4, 5]
+        assert idle.data == [3, 4, 5]
+        assert there.joined.ownership.taken_over == 2
+
+
 # Taking over ------------------------------------------------------------------------------------------
 
 

@@ -67,6 +67,11 @@ class Baggage:
             math.inf if session.is_taken_over else now - session.begun_at,
         )
 
+    @property
+    def is_empty(self) -> bool:
+        """Nothing waits: its places say it all."""
+        return not (self.sent or self.queue or self.unhooked or self.replays)
+
     def packed(self) -> bytes:
         """In the form that ``read`` takes."""
         return pack(

@@ -153,10 +153,12 @@ class Cluster:
         for loop in self._loops:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
-        with suppress(Unavailable):
-            await self.keeping.write_checkpoint()
+        serves = not self.is_fenced
         self.fence.close()
         self.keeping.is_leaving = True
+        if serves:
+            with suppress(Unavailable, TimeoutError):
+                await self.keeping.leave()
 
     async def stop(self) -> None:
         """Leave the cluster."""

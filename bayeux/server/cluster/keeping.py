@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from bayeux.backplane.backplane import Backplane, Places, StaleClaim
 from bayeux.protocol.channel import ChannelName, Kind, parse_channel
 from bayeux.protocol.errors import Unavailable
+from bayeux.server.cluster.baggage import Baggage
 from bayeux.server.cluster.checkpoints import REMEMBERED, Behind, Checkpoint, Ring, behind
 from bayeux.server.cluster.interest import Interest
 from bayeux.server.cluster.records import Kept, Record
@@ -37,6 +38,10 @@ PATIENCE: Final = 5.0
 """Seconds that a handshake, a subscribe or an unsubscribe waits for a store that cannot be reached."""
 RETRY_PERIOD: Final = 0.1
 TOUCHED_AT_ONCE: Final = 500
+LEAVING: Final = 5.0
+"""Seconds in which a node that leaves writes down where its sessions stay."""
+MOST_LEFT: Final = 32 * 1024 * 1024
+"""Bytes of what waits for clients that such a node writes down: half of what may be under way to the store."""
 MAX_UNSETTLED: Final = 20_000
 PERIOD: Final = 1.0
 """Seconds between two checkpoints."""
@@ -214,7 +219,7 @@ class Keeping:
 
     # Time ---------------------------------------------------------------------------------------------
 
-    def checkpoint(self) -> Checkpoint:
+    def checkpoint(self, *, is_last: bool = False) -> Checkpoint:
         """How far the sessions of this node are at this instant."""
         self._number += 1
         places = dict(self._backplane.places)
@@ -225,19 +230,49 @@ class Keeping:
             elif kept.base is not None:
                 kept.base = None  # what it was brought with has been acknowledged
         self._ring.add(self._server.clock(), places)
-        return Checkpoint(self._number, places, found, frozenset(self.unsettled))
+        return Checkpoint(self._number, places, found, frozenset(self.unsettled), is_last)
 
     def base_of(self, session: ServerSession, kept: Kept) -> Behind:
         """From where on a session would have to be given events once more if this node died now."""
         places = dict(self._backplane.places)
         return behind(session, kept, self._ring, places) or Behind(places, {})
 
-    async def write_checkpoint(self) -> None:
+    async def write_checkpoint(self, *, is_last: bool = False) -> None:
         """Raises Unavailable."""
-        checkpoint = self.checkpoint()
+        checkpoint = self.checkpoint(is_last=is_last)
         await self._backplane.sessions.write_checkpoint(
             self._backplane.node.id, checkpoint.packed(), KEPT_FOR + self._longest
         )
+
+    async def leave(self) -> None:
+        """Write where all of them stay, with what waits for their clients, so that others lose and repeat nothing
+        (OPS-63). From before this on nothing of them may leave here. Raises Unavailable, TimeoutError.
+        """
+        self.is_leaving = True
+        left, room = [], MOST_LEFT
+        places, now = dict(self._backplane.places), self._server.clock()
+        for session, kept in self._kept.items():
+            baggage = Baggage.of(session, places, now)
+            if baggage.is_empty:
+                continue
+            packed = baggage.packed()
+            room -= len(packed)
+            if room < 0:
+                break  # of these the checkpoint tells, less exactly
+            late = self.base_of(session, kept)
+            base = {} if late.places is None else late.places
+            stays = Kept(kept.number, kept.begun, base, kept.since, users=kept.users, replays=late.replays)
+            left.append((session, kept.number, Record.of(self._server, session, stays, packed).packed()))
+        async with asyncio.timeout(LEAVING):
+            await self.write_checkpoint(is_last=True)
+            for first in range(0, len(left), TOUCHED_AT_ONCE):
+                await asyncio.gather(
+                    *[
+                        self._backplane.sessions.update(session.client_id, number, record, ttl(session))
+                        for session, number, record in left[first : first + TOUCHED_AT_ONCE]
+                    ],
+                    return_exceptions=True,  # of a session that another node has claimed
+                )
 
     async def look(self) -> None:
         """What is due: sessions that live are kept, changed ones are written. Raises Unavailable."""

@@ -138,15 +138,18 @@ class Ownership:
                 return
             try:
                 record = Record.read(claim.record)
+                brought = Baggage.read(record.left) if record.left else None
             except Unreadable as error:
                 log.warning("a session was given up: %s", error, extra={"event": "unreadable_record"})
                 await self._backplane.sessions.end(client_id, claim.number)
                 return
-            late = await self._behind(client_id, claim, record)
-            is_lost = late is not None and late.places is None
-            if is_lost or (late is None and self._counts_on_history(record)):
-                await self._give_up(client_id, claim.number)
-                return
+            late: Behind | None = Behind(record.base, record.replays)
+            if brought is None:
+                late = await self._behind(client_id, claim, record)
+                is_lost = late is not None and late.places is None
+                if is_lost or (late is None and self._counts_on_history(record)):
+                    await self._give_up(client_id, claim.number)
+                    return
             base, replays = (None, {}) if late is None else (late.places, late.replays)
             kept = self._kept(record, base)
             kept.replays = replays
@@ -159,9 +162,13 @@ class Ownership:
             except StaleClaim:
                 self._keeping.unsettled.pop(client_id, None)
                 return
-            session.become(State.HANDSHAKEN)  # its next connect is answered at once, as its client does not know
-            session.is_taken_over = True
-            if await self._restore(session, kept, base, replays, []):
+            if brought is not None:
+                is_here = await self._unpack(session, kept, brought)
+            else:
+                session.become(State.HANDSHAKEN)  # its next connect is answered at once, as its client does not know
+                session.is_taken_over = True
+                is_here = await self._restore(session, kept, base, replays, [])
+            if is_here:
                 self.taken_over += 1
 
     async def arrive(self, client_id: str, number: int, packed: bytes, baggage: bytes) -> None:
@@ -171,23 +178,28 @@ class Ownership:
         kept.number = number
         session = record.session(self._server, client_id)
         self._keeping.mark_unsettled(client_id)
+        if await self._unpack(session, kept, brought):
+            self.moved_here += 1
+
+    async def _unpack(self, session: ServerSession, kept: Kept, brought: Baggage) -> bool:
+        """Have it go on here with all that its former owner had; False if it had to end."""
         now = self._server.clock()
         brought.unpack_into(session, now)
         kept.restored_at = now
-        if await self._restore(session, kept, brought.places, brought.replays, brought.unhooked):
-            self.moved_here += 1
+        return await self._restore(session, kept, brought.places, brought.replays, brought.unhooked)
 
     def _kept(self, record: Record, base: Places | None) -> Kept:
         return Kept(0, dict(record.begun), base, self._keeping.next_number, self._server.clock(), record.users)
 
     async def _behind(self, client_id: str, claim: Claim, record: Record) -> Behind | None:
         """From where on its events are to be read again; None = not at all."""
-        if not record.acknowledges:
-            return None
         checkpoint = None
         if claim.owner != self._backplane.node.id:
             checkpoint = await self._checkpoint_of(claim.owner)
         told = None if checkpoint is None or checkpoint.number < record.since else checkpoint.of(client_id)
+        if not record.acknowledges:
+            # Only who left in order knows what he has sent.
+            return told if checkpoint is not None and checkpoint.is_last else None
         if told is None:
             base = record.base or {}
             told = Behind(base if self._is_enough(record, base) else None, record.replays)
