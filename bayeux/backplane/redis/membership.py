@@ -30,12 +30,16 @@ from bayeux.backplane.redis.lanes import Lanes
 from bayeux.backplane.redis.link import RedisLink
 from bayeux.backplane.redis.refusals import refuse
 from bayeux.backplane.redis.rounds import rounds
+from bayeux.backplane.redis.unavailable import StoreUnavailable
 from bayeux.protocol.errors import Unavailable
 
 log: logging.Logger = logging.getLogger(__name__)
 
 MARGIN: Final = 0.25
 """Part of the lease by which a node stops before others may go on: for clocks that run apart and work in hand."""
+
+AGREED_FOR: Final = 3
+"""Leases that last after which nobody is taken to go by what was agreed on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +75,7 @@ class Membership:
     """This node among the others.
 
     Args:
+        partitions: how many this node has; all must have as many.
         clock: seconds, monotonic.
     """
 
@@ -79,6 +84,7 @@ class Membership:
         link: RedisLink,
         keys: Keys,
         node: NodeInfo,
+        partitions: int,
         lanes: Lanes,
         told: Told,
         lease: Lease,
@@ -87,9 +93,12 @@ class Membership:
     ) -> None:
         self.until: float = float("-inf")
         """See ``Backplane.lease_until``."""
+        self.trouble: str = ""
+        """Why this node can be none of them, for people."""
         self._link = link
         self._keys = keys
         self._node = node
+        self._partitions = partitions
         self._lanes = lanes
         self._told = told
         self._lease = lease
@@ -135,7 +144,9 @@ class Membership:
         return tuple(self._joined.values())
 
     async def renew(self) -> None:
-        """Take the lease, or keep it. Raises Unavailable."""
+        """Take the lease, or keep it. Raises Unavailable, also where the node does not fit the others."""
+        if self.until == float("-inf"):
+            await self._agree()
         sent = self._clock()
         names = pack_names(self._node.name, self._node.url)
         lasts = int(self._lease.lasts * 1000)
@@ -147,6 +158,22 @@ class Membership:
                 return
         # What counts is when it was sent: Redis counts from later on.
         self.until = max(self.until, sent + self._lease.lasts * (1 - MARGIN))
+
+    async def _agree(self) -> None:
+        """Nodes with other partitions than ours would not be given what is published here, nor we what is there."""
+        patience = int(AGREED_FOR * self._lease.lasts * 1000)
+        agreed = int(await self._link.run(scripts.AGREE, [self._keys.agreed], [self._partitions, patience]))
+        if agreed == self._partitions:
+            self.trouble = ""
+            return
+        self.until = float("-inf")
+        if not self.trouble:
+            self.trouble = (
+                f"this node has {self._partitions} partitions, the others have {agreed}: it does not serve. "
+                "Give all the same backplane.partitions; to change it, stop all of them first"
+            )
+            log.error(self.trouble, extra={"event": "backplane_partitions_differ"})
+        raise StoreUnavailable(self.trouble)
 
     def _be_without(self) -> None:
         """Others may have claimed what is ours: until the next renewal nobody here takes himself for its owner."""
@@ -201,6 +228,7 @@ class Membership:
         """Greet who is new; tell who is gone."""
         if self.until == float("-inf"):
             return  # nobody could answer us
+        await self._agree()
         found = await self._link.run(scripts.LOOK, [self._keys.nodes], [self._node.id, int(self._lease.lasts * 1000)])
         ids = {id.decode("ascii", "replace") for id in found}
         self._forgive(ids)

@@ -401,6 +401,25 @@ async def test_an_outage_longer_than_leases_kills_nobody(join: Join, own_server:
     assert all(what == "joined" for _, ears in nodes for _, what in ears.company)
 
 
+@pytest.mark.expected_logs("this node has 8 partitions, the others have 4")
+@pytest.mark.spec("CLU-3")
+async def test_a_node_with_other_partitions_does_not_serve_until_the_others_are_gone(
+    join: Join, server: RedisServer
+) -> None:
+    """Half of what one side publishes would never reach the other, and nobody would know."""
+    one, ears = await join(server.url)
+    two, _ = await join(server.url, partitions=8)
+    clock = asyncio.get_running_loop().time
+    assert not two.is_connected
+    assert "partitions" in two.trouble
+    assert two.lease_until < clock()
+    assert one.is_connected
+    await one.stop()
+    await eventually(lambda: two.is_connected and two.lease_until > clock())
+    assert not two.trouble
+    assert not ears.company
+
+
 @pytest.mark.spec("CLU-1")
 async def test_a_node_that_died_before_the_clock_was_set_back_is_dead(join: Join, server: RedisServer) -> None:
     """By the list of those who were here lately it would be here for as long as the clock was set back."""
