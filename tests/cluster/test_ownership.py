@@ -109,6 +109,31 @@ async def test_a_relayed_request_proves_whose_session_it_is() -> None:
         assert owner.session.server is here
 
 
+@pytest.mark.spec("SEC-L20")
+async def test_who_names_sessions_that_do_not_exist_is_not_looked_up_for_ever() -> None:
+    """Each costs a look into the store; who has a session there is found all the same."""
+    options = Options(session_message_rate=0.0, handshake_rate_per_ip=0.01, handshake_burst_per_ip=4)
+    async with nodes_on(MemoryHub(), 2, options) as (here, there):
+        mine = await Client(here).begin("/a", ack=False)
+        stranger, looks = Client(there), 0
+        find = there.backplane.sessions.find
+
+        async def counted(client_id: str) -> Any:
+            nonlocal looks
+            looks += 1
+            return await find(client_id)
+
+        there.backplane.sessions.find = counted  # type: ignore[method-assign]
+        answers = []
+        for number in range(9):
+            stranger.client_id = f"{number:036}"
+            answers.append((await stranger.poll())["error"][:3])
+        assert answers == ["402"] * 4 + ["503"] * 5
+        assert looks == 4
+        assert (await mine.at(there).poll(timeout=0))["successful"]
+        assert there.counters.rejected["SEC-L20"] == 5
+
+
 @pytest.mark.spec("CN-10")
 async def test_a_connect_replaces_the_one_that_another_node_relayed() -> None:
     """The older one ends as it would on one node."""

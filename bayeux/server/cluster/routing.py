@@ -26,6 +26,7 @@ from bayeux.server.cluster.messenger import Messenger
 from bayeux.server.cluster.ownership import Ownership
 from bayeux.server.cluster.relay import Outcome, Relay, RelayTransport, packed_context, read_context
 from bayeux.server.cluster.wire import Unreadable, pack
+from bayeux.server.rates import RateByKey
 from bayeux.server.transport import Context, Transport
 
 if TYPE_CHECKING:
@@ -69,6 +70,9 @@ class Routing:
         self._relay = relay
         self._messenger = messenger
         self._soon = soon
+        options = server.options
+        # Who is told that there is no such session has to handshake: more of the one than of the other is no client.
+        self._strangers: RateByKey[str] = RateByKey(options.handshake_rate_per_ip, options.handshake_burst_per_ip)
 
     def route(self, messages: Sequence[Fields], transport: Transport, context: Context) -> asyncio.Task[Any] | None:
         """Have what this node cannot process now processed later, or where it is; the task that does it.
@@ -150,8 +154,13 @@ class Routing:
         owner = self._ownership.guess(client_id)
         is_certain = owner is None
         if owner is None:
+            if not self._strangers.has_any(context.peer, self._server.clock()):
+                self._server.reject("SEC-L20")
+                self._refuse(messages, transport, context)
+                return True
             claim = await self._backplane.sessions.find(client_id)
             if claim is None:
+                self._strangers.take(context.peer, self._server.clock())
                 await self._process(messages, transport, context)  # which says that there is no such session
                 return True
             owner = claim.owner
