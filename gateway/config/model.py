@@ -209,6 +209,12 @@ class Backplane(Section):
         ge=1,
         le=1024,
     )
+    moves_after: int = Field(
+        default=8,
+        description="Long polls of a session in a row that come to the same other node until the session moves there; "
+        "0 = never (OPS-42).",
+        ge=0,
+    )
     grace: Duration = Field(
         default=Duration(30),
         description="How long Redis may be away before `/health/ready` says 503; 0 = for ever (OPS-72).",

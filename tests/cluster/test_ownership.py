@@ -218,6 +218,29 @@ async def test_nothing_is_lost_or_doubled_while_a_session_moves_to_and_fro(seed:
 
 
 @pytest.mark.spec("OPS-42")
+async def test_a_session_moves_to_the_node_that_its_client_stays_with() -> None:
+    """Each relayed poll costs two nodes; one that goes to and fro is not followed."""
+    async with nodes_on(MemoryHub(), 3) as (here, there, third):
+        client, wanderer = await Client(here).begin("/a"), await Client(here).begin("/a")
+        ack = 1
+        for turn in range(8):
+            here.publish("/a", turn)
+            ack = (await client.at(there).poll(ack=ack))["ext"]["ack"]
+            assert client.client_id in here.sessions
+        here.publish("/a", 8)
+        ack = (await client.poll(ack=ack))["ext"]["ack"]
+        assert client.client_id in there.sessions
+        assert client.data == list(range(9))
+        for turn in range(20):
+            await wanderer.at((here, there, third)[turn % 3]).poll(ack=0, timeout=0)
+        for turn in range(20):
+            await wanderer.at((here, there)[turn % 2]).poll(ack=0, timeout=0)
+        assert wanderer.client_id in here.sessions
+        await wanderer.ask_for("/meta/disconnect")
+        assert not here.joined.routing.strays
+
+
+@pytest.mark.spec("OPS-42")
 async def test_a_session_that_moved_on_is_not_brought_back_by_a_reply_that_comes_twice() -> None:
     """As it may where the link broke while its former owner gave it away."""
     async with nodes_on(MemoryHub(), 3) as (first, second, third):

@@ -69,9 +69,10 @@ class Cluster:
 
     Args:
         backplane: the way to the other nodes; started and stopped with the server.
+        moves_after: long polls of a session in a row that come to the same other node until it moves there; 0 = never.
     """
 
-    def __init__(self, server: BayeuxServer, backplane: Backplane) -> None:
+    def __init__(self, server: BayeuxServer, backplane: Backplane, *, moves_after: int = 8) -> None:
         if server.is_started:
             raise RuntimeError("the server is started already: make its Cluster first, then await server.start()")
         self.backplane: Backplane = backplane
@@ -107,6 +108,7 @@ class Cluster:
             relay=self.relay,
             messenger=self.messenger,
             soon=self._soon,
+            moves_after=moves_after,
         )
         self.seti: Seti = Seti(server, backplane, self._soon, self.keeping.keep_users)
         """People: who is there, on which node, and how to reach them."""
@@ -185,6 +187,8 @@ class Cluster:
             return True
         if self.ownership.is_unsettled(client_id):
             return False
+        if self.routing.strays:
+            self.routing.strays.pop(client_id, None)
         return self._server.sessions.find(client_id) is not None
 
     def route(self, messages: Sequence[Fields], transport: Transport, context: Context) -> asyncio.Task[Any] | None:
@@ -237,6 +241,7 @@ class Cluster:
         if session.user is not None:
             self.interest.remove(self.interest.of_user(session.user))
         self.keeping.end(session, is_elsewhere=reason is EndReason.MOVED)
+        self.routing.strays.pop(session.client_id, None)
         self.seti.session_ends(session)
 
     def deliver_to_user_soon(self, user: str, name: ChannelName, data: json.Json, ext: Fields | None) -> int:

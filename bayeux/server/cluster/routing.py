@@ -48,6 +48,7 @@ class Routing:
 
     Args:
         soon: begins a coroutine of this node.
+        moves_after: connects of a session in a row that come by the same other node until it moves there; 0 = never.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Routing:
         relay: Relay,
         messenger: Messenger,
         soon: Callable[[Any], object],
+        moves_after: int,
     ) -> None:
         self._server = server
         self._backplane = backplane
@@ -70,6 +72,9 @@ class Routing:
         self._relay = relay
         self._messenger = messenger
         self._soon = soon
+        self._moves_after = moves_after
+        self.strays: dict[str, tuple[str, int]] = {}
+        """Sessions of this node whose last connects came by another: by which, and how many in a row."""
         options = server.options
         # Who is told that there is no such session has to handshake: more of the one than of the other is no client.
         self._strangers: RateByKey[str] = RateByKey(options.handshake_rate_per_ip, options.handshake_burst_per_ip)
@@ -260,7 +265,9 @@ class Routing:
                 return
             if self._server.sessions.find(client_id) is None:
                 self._relay.refuse(sender, number, Outcome.ELSEWHERE)
-            elif self._server.is_draining and self._server.session(client_id) is not None:
+            elif self._server.session(client_id) is not None and (
+                self._server.is_draining or self._has_strayed(client_id, sender, messages)
+            ):
                 self._relay.refuse(sender, number, Outcome.LEAVING)
             else:
                 await self._process(messages, transport, context)
@@ -270,6 +277,17 @@ class Routing:
             log.exception("a request of another node could not be processed")
             if not transport.closed:
                 transport.dismiss(500)
+
+    def _has_strayed(self, client_id: str, sender: str, messages: Sequence[Fields]) -> bool:
+        """Whether its client stays with another node, as over a connection that is kept: it is cheaper served there."""
+        if not self._moves_after or not any(asks_for(Request.CONNECT, fields) for fields in messages):
+            return False
+        node, before = self.strays.pop(client_id, ("", 0))
+        count = before + 1 if node == sender else 1
+        if count > self._moves_after:
+            return True
+        self.strays[client_id] = sender, count
+        return False
 
     async def _bring_home(self, client_id: str) -> None:
         """A session that was claimed for this node and never came."""
