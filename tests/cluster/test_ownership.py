@@ -640,6 +640,29 @@ async def test_what_is_no_publish_waits_for_a_store_that_is_soon_back(lease: flo
             assert client.session.is_in("/b")
 
 
+@pytest.mark.spec("OPS-72", "OPS-75")
+async def test_a_socket_that_goes_on_talking_to_a_node_without_lease_is_not_read_without_end() -> None:
+    """What waits is bounded; publishes are refused until there."""
+    hub = MemoryHub(lease=0.2, look=0.05)
+    async with nodes_on(hub, 2) as (here, _):
+        client = await Client(here, "websocket").begin("/a", ack=False)
+        here.backplane.cut()
+        await until(lambda: here.joined.is_fenced)
+        assert client.socket is not None
+        frames = [client.message("/meta/subscribe", subscription=f"/b/{number}") for number in range(30)]
+        read, waits = 0, None
+        for frame in frames:
+            read += 1
+            waits = here.handle([frame], client.socket, client.new_context())
+            if waits is not None:
+                break
+        assert 1 < read < 30
+        assert waits is not None
+        here.backplane.heal()
+        await waits
+        await until(lambda: sum(client.session.is_in(f"/b/{number}") for number in range(read)) == read)
+
+
 @pytest.mark.spec("OPS-72")
 async def test_clients_are_sent_away_when_a_node_does_not_serve_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """It may be this node alone that does not reach the store."""

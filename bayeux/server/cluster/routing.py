@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -39,6 +40,8 @@ PATIENCE: Final = 2.0
 META_PATIENCE: Final = 10.0
 """The same for what is no publish, and is one and the same if it comes twice."""
 LONGEST_PAUSE: Final = 0.25
+MAX_FRAMES: Final = 10
+"""Frames of one socket that wait for the fence to come down; then it is not read on."""
 CLOSE_RESTART: Final = 1012  # RFC 6455: the client may connect again at once
 UNAVAILABLE: Final = 503
 
@@ -73,6 +76,8 @@ class Routing:
         self._messenger = messenger
         self._soon = soon
         self._moves_after = moves_after
+        self._waiting: Counter[Transport] = Counter()
+        """By socket: how many of its frames wait for the fence to come down."""
         self.strays: dict[str, tuple[str, int]] = {}
         """Sessions of this node whose last connects came by another: by which, and how many in a row."""
         options = server.options
@@ -99,7 +104,17 @@ class Routing:
             self._refuse(messages, transport, context)
             return None
         task = self._server.create_task(self._route_when_down(messages, transport, context))
-        return None if transport.streaming else task  # a socket is read on meanwhile
+        if not transport.streaming:
+            return task
+        # A socket is read on meanwhile, so that its publishes are refused; not without end.
+        self._waiting[transport] += 1
+        task.add_done_callback(lambda _: self._waits_no_more(transport))
+        return None if self._waiting[transport] < MAX_FRAMES else task
+
+    def _waits_no_more(self, socket: Transport) -> None:
+        self._waiting[socket] -= 1
+        if not self._waiting[socket]:
+            del self._waiting[socket]
 
     async def _route_when_down(self, messages: Sequence[Fields], transport: Transport, context: Context) -> None:
         serves = await self._fence.wait()
