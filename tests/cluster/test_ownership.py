@@ -221,7 +221,7 @@ async def test_nothing_is_lost_or_doubled_while_a_session_moves_to_and_fro(seed:
 async def test_a_session_moves_to_the_node_that_its_client_stays_with() -> None:
     """Each relayed poll costs two nodes; one that goes to and fro is not followed."""
     async with nodes_on(MemoryHub(), 3) as (here, there, third):
-        client, wanderer = await Client(here).begin("/a"), await Client(here).begin("/a")
+        client, wanderer = await Client(here).begin("/a"), await Client(here).begin("/b", ack=False)
         ack = 1
         for turn in range(8):
             here.publish("/a", turn)
@@ -232,9 +232,9 @@ async def test_a_session_moves_to_the_node_that_its_client_stays_with() -> None:
         assert client.client_id in there.sessions
         assert client.data == list(range(9))
         for turn in range(20):
-            await wanderer.at((here, there, third)[turn % 3]).poll(ack=0, timeout=0)
+            await wanderer.at((here, there, third)[turn % 3]).poll(timeout=0)
         for turn in range(20):
-            await wanderer.at((here, there)[turn % 2]).poll(ack=0, timeout=0)
+            await wanderer.at((here, there)[turn % 2]).poll(timeout=0)
         assert wanderer.client_id in here.sessions
         await wanderer.ask_for("/meta/disconnect")
         assert not here.joined.routing.strays

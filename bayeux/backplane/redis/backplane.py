@@ -44,8 +44,8 @@ PATIENCE: Final = 2.0
 class RedisBackplane:
     """One node's way to all others through Redis.
 
-    ``partitions`` and ``prefix`` are the same on all nodes of an installation. One that finds others with another number
-    of partitions does not join them, and has no lease.
+    ``partitions`` and ``prefix`` are the same on all nodes of an installation. One that finds others with another
+    number of partitions does not join them, and has no lease.
 
     Args:
         topology: where Redis is; a URL is understood, too (OPS-70).

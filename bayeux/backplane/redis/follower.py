@@ -66,8 +66,8 @@ class StreamFollower:
             cut(wire)
 
     async def _find_start(self, wire: Wire) -> None:
-        """A server that lost what we have read, or let an empty stream expire and whose clock was set back since, counts
-        from further back: all it has then is unread.
+        """A server that lost what we have read counts from further back, as does one that let an empty stream expire
+        and whose clock was set back since: all it has then is unread.
         """
         last = await ask(wire, "XREVRANGE", self._stream, "+", "-", "COUNT", 1)
         if not last or _number(last[0][0]) < _number(self._after):

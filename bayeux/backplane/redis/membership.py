@@ -7,8 +7,8 @@ of his name has come in his place, or when his lease is gone.
 Who says hello and is new is said hello to before he is answered: so each knows the other before the other's first
 message comes.
 
-Leases lapse by the clock of Redis. A node that finds its own lapsed though it renewed it in time was wrong about how long
-it may serve: that clock has leapt, or this machine stood still and its clock with it. Others are no more dead than it is
+Leases lapse by the clock of Redis. A node that finds its own lapsed before its time was wrong about how long it may
+serve: that clock has leapt, or this machine stood still and its clock with it. Others are no more dead than it is
 itself, and are given time to say so; likewise after an outage that outlasted all leases.
 
 Source: CLU-1, CLU-2, CLU-5.
@@ -153,7 +153,7 @@ class Membership:
         before = await self._link.call("SET", self._keys.lease(self._node.id), names, "PX", lasts, "GET")
         if before is None:
             self._judges_at = self._clock() + self._lease.lasts
-            if sent < self.until:
+            if self._clock() < self.until:
                 self._be_without()
                 return
         # What counts is when it was sent: Redis counts from later on.
@@ -179,8 +179,8 @@ class Membership:
         """Others may have claimed what is ours: until the next renewal nobody here takes himself for its owner."""
         self.until = float("-inf")
         log.warning(
-            "the lease of this node had lapsed by the clock of Redis, though not by its own: the sessions are looked over. "
-            "Was that clock set, this machine suspended, or are its data gone?",
+            "the lease of this node had lapsed by the clock of Redis, though not by its own: its sessions are looked "
+            "over. Was that clock set, this machine suspended, or are the data of Redis gone?",
             extra={"event": "lease_lapsed"},
         )
 

@@ -1,5 +1,5 @@
-"""Requests for sessions that are not here, or not to be served at this moment: held back, relayed, or answered here after
-their session has come.
+"""Requests for sessions that are not here, or not to be served at this moment: held back, relayed, or answered here
+after their session has come.
 
 Owns what becomes of such a request until its session is known to be here, or it was answered: at the node that its
 client asked, and at the owner that this node asks.
