@@ -11,8 +11,9 @@ from bayeux.backplane.hub import MemoryHub
 from bayeux.backplane.interface import Retention
 from bayeux.extensions.replay import Replay
 from bayeux.protocol.options import Options
-from bayeux.server.cluster import fence
+from bayeux.server.cluster import fence, keeping
 from bayeux.server.server import BayeuxServer
+from bayeux.testing import ManualClock
 from tests.cluster.nodes import OPTIONS, Client, Node, nodes_on, until
 
 QUICK = Options(session_message_rate=0.0, timeout=0.3)
@@ -503,6 +504,40 @@ async def test_what_a_node_says_last_is_kept_for_as_long_as_any_of_its_sessions(
         await node.joined.look()
         _, until_then = hub.keeping.checkpoints[node.joined.hint]
         assert until_then > hub.keeping.sessions[str(client.client_id)].until
+
+
+@pytest.mark.spec("OPS-62")
+async def test_what_the_store_has_lost_of_a_session_is_written_anew() -> None:
+    """It was full, or its clock leapt; by the time its owner dies others can go on with it."""
+    clock = ManualClock()
+    hub = MemoryHub(clock=clock, lease=1000.0)
+    async with nodes_on(hub, 1) as (node,):
+        client = await Client(node).begin("/a")
+        await node.joined.look()
+        hub.keeping.sessions.clear()
+        clock.advance(keeping.TOUCH_PERIOD + 1)
+        await node.joined.look()
+        assert await node.backplane.sessions.find(str(client.client_id)) is not None
+
+
+@pytest.mark.spec("OPS-62", "OPS-63")
+async def test_the_last_word_of_a_node_counts_that_was_taken_for_dead_before() -> None:
+    """What was read of it then is older."""
+    async with nodes_on(MemoryHub(), 2, QUICK) as (here, there):
+        client = await Client(here).begin("/a")
+        await here.joined.look()
+        await there.joined.ownership._checkpoint_of(here.joined.hint)
+        for number in range(3):
+            task = there.publish("/a", number)
+            assert task is not None
+            await task
+        await until(lambda: len(client.session.queue.messages) == 3)
+        reply = await client.poll(ack=1)
+        await client.poll(ack=reply["ext"]["ack"])
+        await here.stop(timeout=0.2)
+        client.heard.clear()
+        await client.at(there).poll(ack=reply["ext"]["ack"] + 1)
+        assert client.data == []
 
 
 @pytest.mark.spec("SEC-42", "OPS-50")

@@ -319,6 +319,7 @@ class Cluster:
     def node_left(self, node: NodeInfo, reason: str) -> None:
         """See ``Receiver``."""
         log.info("a node left", extra={"event": "node_left", "node": node.name, "reason": reason})
+        self.ownership.node_left(node.id)
         self.relay.node_left(node.id)
         self.messenger.node_left(node.id)
         self.seti.node_left(node)

@@ -291,7 +291,9 @@ class Keeping:
         self._longest = max(by_ttl, default=KEPT_FOR)
         for seconds, client_ids in by_ttl.items():
             for first in range(0, len(client_ids), TOUCHED_AT_ONCE):
-                await self._backplane.sessions.touch(client_ids[first : first + TOUCHED_AT_ONCE], seconds)
+                some = client_ids[first : first + TOUCHED_AT_ONCE]
+                forgotten = await self._backplane.sessions.touch(some, seconds)
+                await asyncio.gather(*[self._write_again(each) for each in forgotten])
 
     async def find_lost(self) -> list[ServerSession]:
         """The sessions that others have claimed; what the store has forgotten is kept anew. Raises Unavailable."""
@@ -308,6 +310,13 @@ class Keeping:
                     lost.append(session)
             await asyncio.gather(*forgotten)
         return lost
+
+    async def _write_again(self, client_id: str) -> None:
+        """The store has lost it: it was full, or went back."""
+        session = self._server.session(client_id)
+        kept = None if session is None else self._kept.get(session)
+        if session is not None and kept is not None:
+            await self.write(session, kept)
 
     async def _check(self, session: ServerSession) -> None:
         kept = self._kept.get(session)

@@ -125,6 +125,10 @@ class Ownership:
         """It is another node, and alive by what is known."""
         return any(each.id == node for each in self._backplane.nodes)
 
+    def node_left(self, node: str) -> None:
+        """What was read of its checkpoints may not be the last."""
+        self._checkpoints.pop(node, None)
+
     # Coming -------------------------------------------------------------------------------------------
 
     async def take_over(self, client_id: str, claim: Claim) -> None:
