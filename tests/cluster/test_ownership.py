@@ -511,7 +511,7 @@ async def test_what_the_store_has_lost_of_a_session_is_written_anew() -> None:
     """It was full, or its clock leapt; by the time its owner dies others can go on with it."""
     clock = ManualClock()
     hub = MemoryHub(clock=clock, lease=1000.0)
-    async with nodes_on(hub, 1) as (node,):
+    async with nodes_on(hub, 1, Options(session_message_rate=0.0, max_interval=100.0)) as (node,):
         client = await Client(node).begin("/a")
         await node.joined.look()
         hub.keeping.sessions.clear()
