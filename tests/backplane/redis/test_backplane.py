@@ -213,6 +213,39 @@ async def test_a_lane_that_is_full_refuses(join: Join, server: RedisServer, monk
     assert not ears.messages
 
 
+@pytest.mark.spec("OPS-75", "OPS-74")
+async def test_what_comes_before_its_turn_is_bounded_and_read_from_the_journal(
+    join: Join, server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One event was missed, and others flood in while the journal cannot be read: what is let go of is no loss."""
+    monkeypatch.setattr("bayeux.backplane.feed.MAX_HELD", 20)
+    one, ears = await join(server.url, look=30.0)
+    two, seen = await join(server.url)
+    may_read, read = asyncio.Event(), one._receiving._journals.read
+
+    async def wait_and_read(*what: Any) -> Any:
+        await may_read.wait()
+        return await read(*what)
+
+    monkeypatch.setattr(one._receiving._journals, "read", wait_and_read)
+    with monkeypatch.context() as deaf:
+        missed: list[bytes] = []
+        deaf.setattr(one._receiving, "message", lambda channel, packed: missed.append(packed))
+        await two.publish(CHANNEL, b"", b"0")
+        await eventually(lambda: seen.events and missed)
+    for n in range(1, 200):
+        await two.publish(CHANNEL, b"", b"%d" % n)
+    await eventually(lambda: len(seen.events) == 200)
+    feed = one._receiving._partitions[one.partition_of(CHANNEL)].feed
+    await eventually(lambda: seen.events[-1].place in feed._held)
+    assert len(feed._held) <= 20
+    assert not ears.events
+    may_read.set()
+    await eventually(lambda: len(ears.events) == 200)
+    assert ears.events == seen.events
+    assert not ears.gaps
+
+
 async def test_what_was_read_is_let_go_of(join: Join, server: RedisServer) -> None:
     one, _ = await join(server.url)
     two, ears = await join(server.url)
