@@ -75,7 +75,7 @@ class Gateway:
         self.lag = LoopLag()
         self.health = Health(self.lag)
         if self.backplane is not None:
-            cluster = Cluster(self.server, self.backplane)
+            cluster = Cluster(self.server, self.backplane, moves_after=config.backplane.moves_after)
             cluster.listeners.node_joined.append(self._expect_other_name)
             self.agents.shared = SharedSessions(
                 self.agents.http_sessions, self.backplane.sessions, self.backplane.node.id

@@ -70,7 +70,12 @@ class Worker:
         ours.setblocking(False)
         with theirs:
             # A group of its own: Ctrl-C of the terminal is the supervisor's to interpret (OPS-60).
-            self._process = await asyncio.create_subprocess_exec(*COMMAND, stdin=theirs.fileno(), process_group=0)
+            try:
+                self._process = await asyncio.create_subprocess_exec(*COMMAND, stdin=theirs.fileno(), process_group=0)
+            except OSError as error:  # no memory, or too many processes: that may pass
+                ours.close()
+                log.error("a worker could not be started: %s", error, extra={"worker": self.number})
+                return ExitCode.FAILED
         self.pid = self._process.pid
 
         def on_told(news: str) -> None:

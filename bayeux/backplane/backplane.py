@@ -147,8 +147,8 @@ class SessionStore(Protocol):
     async def find(self, client_id: str) -> Claim | None:
         """Who owns it; None if it is over or was never kept."""
 
-    async def touch(self, client_ids: Sequence[str], ttl: float) -> None:
-        """They are alive: keep them for so long."""
+    async def touch(self, client_ids: Sequence[str], ttl: float) -> Sequence[str]:
+        """They are alive: keep them for so long. Gives those that are not kept, or no more."""
 
     async def end(self, client_id: str, number: int) -> None:
         """It is over; does nothing where somebody else has claimed it."""

@@ -128,13 +128,17 @@ class HubSessions:
         await self._way.answered()
         return known.claim if known else None
 
-    async def touch(self, client_ids: Sequence[str], ttl: float) -> None:
-        """Keep them longer."""
+    async def touch(self, client_ids: Sequence[str], ttl: float) -> Sequence[str]:
+        """Keep them longer; which of them are not kept."""
         await self._way.reach()
+        unknown = []
         for each in client_ids:
             if known := self._known(each):
                 known.until = self._clock() + ttl
+            else:
+                unknown.append(each)
         await self._way.answered()
+        return unknown
 
     async def end(self, client_id: str, number: int) -> None:
         """It is over."""

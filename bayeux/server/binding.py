@@ -95,7 +95,7 @@ def _is_guest_with_nothing_to_show(session: ServerSession, context: Context) -> 
     """
     has_cookie = context.options.browser_cookie_name in context.cookies
     is_guest = session.user is None and context.user is None and not has_cookie
-    overlaps = -SOCKET_AHEAD <= context.arrived_at - session.begun_at <= SOCKET_BEHIND
+    overlaps = -SOCKET_AHEAD <= context.arrived_at - session.begun_at <= SOCKET_BEHIND and not session.is_taken_over
     return is_guest and overlaps and context.peer == session.peer
 
 

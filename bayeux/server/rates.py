@@ -45,6 +45,10 @@ class TokenBucket:
         self._full_at = full_at
         return True
 
+    def has_any(self, rate: float, burst: float, now: float) -> bool:
+        """Whether ``take`` would find one."""
+        return not rate or take_token(self._full_at, rate, burst, now) is not None
+
 
 class RateByKey(Generic[Key]):
     """A token bucket for each key, as many as fit; the one least recently used makes room."""
@@ -65,3 +69,8 @@ class RateByKey(Generic[Key]):
             del self._buckets[next(iter(self._buckets))]
         self._buckets[key] = bucket
         return bucket.take(self.rate, self.burst, now)
+
+    def has_any(self, key: Key, now: float) -> bool:
+        """Whether ``take`` would find one."""
+        bucket = self._buckets.get(key)
+        return bucket is None or bucket.has_any(self.rate, self.burst, now)

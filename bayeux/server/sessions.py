@@ -72,6 +72,7 @@ class ServerSession(BayeuxSession):
         "is_local",
         "is_marked",
         "is_reading_history",
+        "is_taken_over",
         "is_traced",
         "last_seen_at",
         "news",
@@ -105,6 +106,8 @@ class ServerSession(BayeuxSession):
         """When its client's last message arrived."""
         self.is_local: bool = False
         """It is a client inside the server (LOC-1)."""
+        self.is_taken_over: bool = False
+        """Its handshake was with a node that has gone; when is not known here."""
         self.is_traced: bool = False
         """Its messages are logged (MON-3)."""
         self.broadcast_to_publisher: bool = True

@@ -37,7 +37,8 @@ ACKNOWLEDGED = Arrangement(
 )
 """As it is by default on Redis: what that alone costs, since all messages go a dearer way then."""
 ONE = Arrangement("one", "one node on Redis", 1)
-TWO = Arrangement("two", "two nodes", 2)
+TWO = Arrangement("two", "two nodes", 2, options=("--set", "backplane.moves_after=0"))
+"""Whose sessions stay where they are: else polls that reach another node would soon reach their own."""
 FOUR = Arrangement("four", "four nodes", 4)
 
 ARRANGEMENTS = (EMBEDDED, ACKNOWLEDGED, ONE, TWO, FOUR)

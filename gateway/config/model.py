@@ -203,7 +203,17 @@ class Backplane(Section):
         pattern=r"^[A-Za-z0-9_.:-]{0,128}$",
     )
     partitions: int = Field(
-        default=64, description="Parts into which channels and users are divided; the same on all nodes.", ge=1, le=1024
+        default=64,
+        description="Parts into which channels and users are divided; a node with another number than the others does "
+        "not serve.",
+        ge=1,
+        le=1024,
+    )
+    moves_after: int = Field(
+        default=8,
+        description="Long polls of a session in a row that come to the same other node until the session moves there; "
+        "0 = never (OPS-42).",
+        ge=0,
     )
     grace: Duration = Field(
         default=Duration(30),

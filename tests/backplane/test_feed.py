@@ -103,6 +103,7 @@ def test_starting_over_tells_a_hole() -> None:
     assert taken.log == [0, 101]
 
 
+@pytest.mark.spec("OPS-75")
 def test_too_many_early_ones_are_let_go_of_for_the_journal_has_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_HELD", 3)
     taken = Taken()

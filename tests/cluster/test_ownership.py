@@ -11,8 +11,9 @@ from bayeux.backplane.hub import MemoryHub
 from bayeux.backplane.interface import Retention
 from bayeux.extensions.replay import Replay
 from bayeux.protocol.options import Options
-from bayeux.server.cluster import fence
+from bayeux.server.cluster import fence, keeping
 from bayeux.server.server import BayeuxServer
+from bayeux.testing import ManualClock
 from tests.cluster.nodes import OPTIONS, Client, Node, nodes_on, until
 
 QUICK = Options(session_message_rate=0.0, timeout=0.3)
@@ -73,6 +74,26 @@ async def test_an_owner_lets_go_of_a_connect_whose_node_died() -> None:
         await until(lambda: session.held_by is None)
 
 
+@pytest.mark.spec("OPS-42", "SES-8")
+async def test_nobody_waits_for_a_node_that_had_taken_his_for_dead() -> None:
+    """It had let go of the connect, and nobody would have answered it: the other node was never told of any death."""
+    async with nodes_on(MemoryHub(), 2) as (here, there):
+        client = await Client(here).begin("/a", ack=False)
+        mine = await Client(there).begin("/a", ack=False)
+        held = client.at(there).connect()
+        other = mine.at(here).connect()
+        await until(lambda: client.at(here).session.held_by and mine.at(there).session.held_by)
+        here.joined.node_left(there.joined.local, "lost")
+        await until(lambda: not client.session.held_by)
+        here.joined.node_joined(there.joined.local)
+        await until(lambda: client.session.held_by)
+        await until(lambda: here.joined.relay.accounts(there.joined.hint)[1])
+        here.publish("/a", 1)
+        await client.done(held)
+        await mine.done(other)
+        assert client.data == mine.data == [1]
+
+
 @pytest.mark.spec("SEC-42")
 async def test_a_relayed_request_proves_whose_session_it_is() -> None:
     """A clientId alone opens nothing, at whatever node it is shown; and a forged hint finds nothing."""
@@ -87,6 +108,31 @@ async def test_a_relayed_request_proves_whose_session_it_is() -> None:
         socket.client_id = owner.client_id
         assert (await socket.ask_for("/meta/connect", connectionType="websocket"))["error"].startswith("402")
         assert owner.session.server is here
+
+
+@pytest.mark.spec("SEC-L20")
+async def test_who_names_sessions_that_do_not_exist_is_not_looked_up_for_ever() -> None:
+    """Each costs a look into the store; who has a session there is found all the same."""
+    options = Options(session_message_rate=0.0, handshake_rate_per_ip=0.01, handshake_burst_per_ip=4)
+    async with nodes_on(MemoryHub(), 2, options) as (here, there):
+        mine = await Client(here).begin("/a", ack=False)
+        stranger, looks = Client(there), 0
+        find = there.backplane.sessions.find
+
+        async def counted(client_id: str) -> Any:
+            nonlocal looks
+            looks += 1
+            return await find(client_id)
+
+        there.backplane.sessions.find = counted  # type: ignore[method-assign]
+        answers = []
+        for number in range(9):
+            stranger.client_id = f"{number:036}"
+            answers.append((await stranger.poll())["error"][:3])
+        assert answers == ["402"] * 4 + ["503"] * 5
+        assert looks == 4
+        assert (await mine.at(there).poll(timeout=0))["successful"]
+        assert there.counters.rejected["SEC-L20"] == 5
 
 
 @pytest.mark.spec("CN-10")
@@ -172,6 +218,53 @@ async def test_nothing_is_lost_or_doubled_while_a_session_moves_to_and_fro(seed:
             assert [each for each in heard if each % 2 == parity] == list(range(parity, 300, 2))
 
 
+@pytest.mark.spec("OPS-42")
+async def test_a_session_moves_to_the_node_that_its_client_stays_with() -> None:
+    """Each relayed poll costs two nodes; one that goes to and fro is not followed."""
+    async with nodes_on(MemoryHub(), 3) as (here, there, third):
+        client, wanderer = await Client(here).begin("/a"), await Client(here).begin("/b", ack=False)
+        ack = 1
+        for turn in range(8):
+            here.publish("/a", turn)
+            ack = (await client.at(there).poll(ack=ack))["ext"]["ack"]
+            assert client.client_id in here.sessions
+        here.publish("/a", 8)
+        ack = (await client.poll(ack=ack))["ext"]["ack"]
+        assert client.client_id in there.sessions
+        assert client.data == list(range(9))
+        for turn in range(20):
+            await wanderer.at((here, there, third)[turn % 3]).poll(timeout=0)
+        for turn in range(20):
+            await wanderer.at((here, there)[turn % 2]).poll(timeout=0)
+        assert wanderer.client_id in here.sessions
+        await wanderer.ask_for("/meta/disconnect")
+        assert not here.joined.routing.strays
+
+
+@pytest.mark.spec("OPS-42")
+async def test_a_session_that_moved_on_is_not_brought_back_by_a_reply_that_comes_twice() -> None:
+    """As it may where the link broke while its former owner gave it away."""
+    async with nodes_on(MemoryHub(), 3) as (first, second, third):
+        client = await Client(first).begin("/a", ack=False)
+        said: list[tuple[Any, ...]] = []
+        take = second.joined.routing.take_reply
+
+        def note(*reply: Any) -> None:
+            said.append(reply)
+            take(*reply)
+
+        second.joined.routing.take_reply = note  # type: ignore[method-assign]
+        for node in (second, third):
+            socket = Client(node, "websocket", browser=client.browser)
+            socket.client_id = client.client_id
+            assert (await socket.poll(timeout=0))["successful"]
+        (reply,) = said
+        take(*reply)
+        await asyncio.gather(*second.joined._tasks)
+        assert client.client_id not in second.sessions
+        assert client.client_id in third.sessions
+
+
 @pytest.mark.spec("OPS-61", "OPS-62")
 async def test_a_draining_node_gives_its_sessions_to_those_that_ask() -> None:
     """Its clients come to others, and find everything there."""
@@ -184,6 +277,43 @@ async def test_a_draining_node_gives_its_sessions_to_those_that_ask() -> None:
         assert reply["successful"]
         assert client.data == [1]
         assert client.client_id in there.sessions
+
+
+@pytest.mark.spec("OPS-62", "OPS-63", "ACK-14")
+@pytest.mark.parametrize("transport", ["long-polling", "websocket"])
+@pytest.mark.parametrize("ack", [True, False])
+async def test_a_node_that_leaves_in_order_leaves_nothing_to_be_repeated(ack: bool, transport: str) -> None:
+    """Whoever comes to another node afterwards goes on there to the event, also who does not acknowledge."""
+    async with nodes_on(MemoryHub(), 2, QUICK) as (here, there):
+
+        async def publish(*numbers: int) -> None:
+            for number in numbers:
+                task = there.publish(f"/a/{number % 2}", number)
+                assert task is not None
+                await task
+
+        client, idle = await Client(here, transport).begin("/a/*", ack=ack), await Client(here).begin("/a/*", ack=ack)
+        await publish(0, 1, 2)
+        await until(lambda: len(client.session.queue.messages) + len(client.data) == 3)
+        said = [(await each.poll(ack=1 if ack else None, timeout=0)).get("ext", {}) for each in (client, idle)]
+        client_has, idle_has = [ext.get("ack") for ext in said]
+        assert client.data == idle.data == [0, 1, 2]
+        await publish(3, 4)
+        await until(lambda: len(client.session.queue.messages) + len(client.data) == 5)
+        await until(lambda: len(idle.session.queue.messages) == 2)
+        if ack:
+            await idle.poll(ack=idle_has, timeout=0)  # the answer never arrives
+        idle.heard.clear()
+        await here.stop(timeout=0.2)
+        await publish(5)
+        for each, has, batch in ((client, client_has, 1), (idle, idle_has, 2)):
+            reply = await each.at(there).poll(ack=has, timeout=0)
+            assert reply["successful"]
+            assert not ack or reply["ext"]["ack"] == has + batch
+            await until(lambda each=each: 5 in each.data)
+        assert client.data == [0, 1, 2, 3, 4, 5]
+        assert idle.data == [3, 4, 5]
+        assert there.joined.ownership.taken_over == 2
 
 
 # Taking over ------------------------------------------------------------------------------------------
@@ -343,6 +473,111 @@ async def test_a_session_goes_on_catching_up_elsewhere(dies: bool) -> None:
         assert sorted(ids.values()) == [ids[number] for number in range(230)]
 
 
+@pytest.mark.spec("OPS-74")
+@pytest.mark.expected_logs("could not be taken over without a gap")
+async def test_a_session_of_which_nobody_knows_how_far_it_was_begins_anew() -> None:
+    """Its node's last words have expired before it, and its subscriptions are too old for their places to be kept."""
+    hub = MemoryHub(lease=0.2, look=0.05)
+    async with nodes_on(hub, 2) as (here, there):
+        client = await Client(here).begin("/a")
+        kept = here.joined.keeping.of(client.session)
+        assert kept is not None
+        kept.begun["/a"] = {}
+        await here.joined.keeping.write(client.session, kept)
+        here.die()
+        hub.keeping.checkpoints.clear()
+        task = there.publish("/a", 1)
+        assert task is not None
+        await task
+        await until(lambda: not there.joined.nodes)
+        assert (await client.at(there).poll(ack=1))["advice"]["reconnect"] == "handshake"
+
+
+@pytest.mark.spec("OPS-62")
+async def test_what_a_node_says_last_is_kept_for_as_long_as_any_of_its_sessions() -> None:
+    """Some clients may stay away for longer than others."""
+    hub = MemoryHub()
+    async with nodes_on(hub, 1) as (node,):
+        client = await Client(node).begin("/a")
+        client.session.max_interval = 1000.0
+        await node.joined.look()
+        await node.joined.look()
+        _, until_then = hub.keeping.checkpoints[node.joined.hint]
+        assert until_then > hub.keeping.sessions[str(client.client_id)].until
+
+
+@pytest.mark.spec("OPS-62")
+async def test_what_the_store_has_lost_of_a_session_is_written_anew() -> None:
+    """It was full, or its clock leapt; by the time its owner dies others can go on with it."""
+    clock = ManualClock()
+    hub = MemoryHub(clock=clock, lease=1000.0)
+    async with nodes_on(hub, 1, Options(session_message_rate=0.0, max_interval=100.0)) as (node,):
+        client = await Client(node).begin("/a")
+        await node.joined.look()
+        hub.keeping.sessions.clear()
+        clock.advance(keeping.TOUCH_PERIOD + 1)
+        await node.joined.look()
+        assert await node.backplane.sessions.find(str(client.client_id)) is not None
+
+
+@pytest.mark.spec("OPS-62", "OPS-63")
+async def test_the_last_word_of_a_node_counts_that_was_taken_for_dead_before() -> None:
+    """What was read of it then is older."""
+    async with nodes_on(MemoryHub(), 2, QUICK) as (here, there):
+        client = await Client(here).begin("/a")
+        await here.joined.look()
+        await there.joined.ownership._checkpoint_of(here.joined.hint)
+        for number in range(3):
+            task = there.publish("/a", number)
+            assert task is not None
+            await task
+        await until(lambda: len(client.session.queue.messages) == 3)
+        reply = await client.poll(ack=1)
+        await client.poll(ack=reply["ext"]["ack"])
+        await here.stop(timeout=0.2)
+        client.heard.clear()
+        await client.at(there).poll(ack=reply["ext"]["ack"] + 1)
+        assert client.data == []
+
+
+@pytest.mark.spec("SEC-42", "OPS-50")
+async def test_nobody_knows_when_a_session_began_that_was_taken_over() -> None:
+    """No socket without proof is taken for one that was opened with it; its log line tells of its time here."""
+    hub = MemoryHub(lease=0.2, look=0.05)
+    async with nodes_on(hub, 3, QUICK) as (first, second, third):
+        client = await Client(first).begin("/a", ack=False)
+        first.die()
+        await until(lambda: len(second.joined.nodes) == 1)
+        assert (await client.at(second).poll())["successful"]
+        assert 0 <= second.clock() - client.session.begun_at < 5
+        mine = Client(third, "websocket", browser=client.browser)
+        mine.client_id = client.client_id
+        assert (await mine.poll(timeout=0))["successful"]
+        for node in (second, third):
+            socket = Client(node, "websocket")
+            socket.client_id = client.client_id
+            assert (await socket.ask_for("/meta/connect", connectionType="websocket"))["error"].startswith("402")
+
+
+@pytest.mark.spec("OPS-62", "DSC-6")
+async def test_a_session_that_ended_while_the_store_was_away_stays_ended() -> None:
+    """The store still has it; at no node is it brought back from there."""
+    hub = MemoryHub(lease=5.0)
+    async with nodes_on(hub, 2, QUICK) as (here, there):
+        client = await Client(here).begin("/a")
+        session = client.session
+        here.backplane.cut()
+        here.expire(session)
+        assert session.is_over
+        await asyncio.gather(*here.joined._tasks)
+        here.backplane.heal()
+        for node in (there, here):
+            assert (await client.at(node).poll(ack=1))["error"].startswith("402")
+        assert client.client_id not in here.sessions
+        await here.joined.look()
+        assert await there.backplane.sessions.find(str(client.client_id)) is None
+
+
 @pytest.mark.spec("SES-2")
 async def test_only_one_of_two_nodes_takes_a_session_over() -> None:
     """The other one relays to it."""
@@ -438,6 +673,29 @@ async def test_what_is_no_publish_waits_for_a_store_that_is_soon_back(lease: flo
         for client, message in zip(clients, asked, strict=True):
             await until(lambda client=client, id=message["id"]: any(each.get("id") == id for each in client.heard))
             assert client.session.is_in("/b")
+
+
+@pytest.mark.spec("OPS-72", "OPS-75")
+async def test_a_socket_that_goes_on_talking_to_a_node_without_lease_is_not_read_without_end() -> None:
+    """What waits is bounded; publishes are refused until there."""
+    hub = MemoryHub(lease=0.2, look=0.05)
+    async with nodes_on(hub, 2) as (here, _):
+        client = await Client(here, "websocket").begin("/a", ack=False)
+        here.backplane.cut()
+        await until(lambda: here.joined.is_fenced)
+        assert client.socket is not None
+        frames = [client.message("/meta/subscribe", subscription=f"/b/{number}") for number in range(30)]
+        read, waits = 0, None
+        for frame in frames:
+            read += 1
+            waits = here.handle([frame], client.socket, client.new_context())
+            if waits is not None:
+                break
+        assert 1 < read < 30
+        assert waits is not None
+        here.backplane.heal()
+        await waits
+        await until(lambda: sum(client.session.is_in(f"/b/{number}") for number in range(read)) == read)
 
 
 @pytest.mark.spec("OPS-72")

@@ -142,6 +142,20 @@ async def test_people_are_right_again_after_an_outage() -> None:
         await until(lambda: there.users(everywhere=True) == {"bob"})
 
 
+@pytest.mark.spec("CLU-13")
+async def test_people_of_a_node_that_was_taken_for_dead_are_known_again() -> None:
+    """It stood still, and has never heard of its death: who forgot them asks."""
+    async with nodes_on(MemoryHub(), 2) as nodes:
+        here, there = setis(nodes)
+        client = await Client(nodes[0]).begin()
+        here.associate("ann", client.session)
+        await until(lambda: there.is_present("ann"))
+        nodes[1].joined.node_left(nodes[0].joined.local, "lost")
+        assert not there.is_present("ann")
+        nodes[1].joined.node_joined(nodes[0].joined.local)
+        await until(lambda: there.is_present("ann"))
+
+
 @pytest.mark.spec("CLU-1", "CLU-2", "CLU-6")
 async def test_nodes_are_told_of_each_other() -> None:
     """And of their ends; one alone has the same calls."""

@@ -208,6 +208,7 @@ async def test_a_gap_that_the_journal_cannot_fill_is_told_before_what_follows(no
     assert len(one.ears.events) - 2 >= JOURNAL
 
 
+@pytest.mark.expected_logs("had lapsed by the clock of Redis")
 @pytest.mark.spec("OPS-74")
 async def test_a_store_that_lost_its_data_is_told_as_a_gap_and_places_go_on_rising(nodes: Nodes) -> None:
     one, two = await listening(nodes, 2)
@@ -297,6 +298,7 @@ async def test_rewinding_further_than_the_journal_reaches_joins_nobody(nodes: No
     assert not joined
 
 
+@pytest.mark.expected_logs("had lapsed by the clock of Redis")
 async def test_rewinding_over_a_loss_of_data_is_a_gap(nodes: Nodes) -> None:
     (one,) = await listening(nodes, 1)
     await published(one, 0, 3)

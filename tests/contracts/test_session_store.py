@@ -79,7 +79,7 @@ async def test_a_session_nobody_touches_is_forgotten(here: SessionStore) -> None
     await here.create(ID, "one", b"", 0.3)
     other = ID[:-1] + "1"
     await here.create(other, "one", b"", 0.3)
-    await here.touch([other, "unknown"], LONG)
+    assert list(await here.touch([other, "unknown"], LONG)) == ["unknown"]
 
     async def is_forgotten() -> bool:
         return await here.find(ID) is None

@@ -16,9 +16,9 @@ from gateway.supervisor import DEATHS, PAUSES, Supervisor
 NOWHERE = Address("127.0.0.1", 1)
 
 
-async def run(program: str, patch: pytest.MonkeyPatch) -> ExitCode:
+async def run(program: str, patch: pytest.MonkeyPatch, by: str = "sh") -> ExitCode:
     """Have two workers be this program of the shell; the exit code of it all."""
-    patch.setattr(supervisor, "COMMAND", ("sh", "-c", program))
+    patch.setattr(supervisor, "COMMAND", (by, "-c", program))
     loaded = load(Sources(settings=["workers=2", "redis=redis://127.0.0.1"]))
     told: list[str] = []
     with socket.create_server(("127.0.0.1", 0)) as internal:
@@ -39,6 +39,13 @@ async def test_a_worker_that_dies_again_and_again_ends_the_gateway(
         assert await run("exit 3", monkeypatch) is ExitCode.FAILED
     deaths = [record for record in caplog.records if record.message == "a worker has died"]
     assert DEATHS <= len(deaths) <= 2 * DEATHS
+
+
+@pytest.mark.spec("OPS-45")
+@pytest.mark.expected_logs("a worker could not be started", "a worker has died", "died 5 times within 60 s")
+async def test_a_worker_that_cannot_be_started_is_one_that_died(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is tried again, and not forgotten."""
+    assert await run("", monkeypatch, by="no such program") is ExitCode.FAILED
 
 
 @pytest.mark.spec("OPS-15", "OPS-48")

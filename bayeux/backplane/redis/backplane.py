@@ -10,7 +10,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from typing import TypeVarTuple, Unpack
+from typing import Final, TypeVarTuple, Unpack
 from zlib import crc32
 
 from bayeux.backplane.backplane import Arrived, Link, NodeInfo, Places, Receiver
@@ -37,11 +37,15 @@ Said = TypeVarTuple("Said")
 
 log: logging.Logger = logging.getLogger(__name__)
 
+PATIENCE: Final = 2.0
+"""Seconds that a start waits for this node to have caught up; then that goes on in the background."""
+
 
 class RedisBackplane:
     """One node's way to all others through Redis.
 
-    ``partitions`` and ``prefix`` are the same on all nodes of an installation.
+    ``partitions`` and ``prefix`` are the same on all nodes of an installation. One that finds others with another
+    number of partitions does not join them, and has no lease.
 
     Args:
         topology: where Redis is; a URL is understood, too (OPS-70).
@@ -93,7 +97,7 @@ class RedisBackplane:
         )
         self._lanes = Lanes(self._link, keys, id, heard=self._heard, tally=self.link)
         self._membership = Membership(
-            self._link, keys, self.node, self._lanes, self, lease or Lease(), clock, self.link
+            self._link, keys, self.node, partitions, self._lanes, self, lease or Lease(), clock, self.link
         )
         self.history: RedisHistory = RedisHistory(
             self._link, keys, offer, self._publishing, partitions, self.partition_of
@@ -113,7 +117,7 @@ class RedisBackplane:
         self._receiving.start()
         self._membership.start()
         if self._connecting is not None:
-            await asyncio.wait([self._connecting])
+            await asyncio.wait([self._connecting], timeout=PATIENCE)
 
     async def stop(self) -> None:
         """Give the lease up, say good-bye, let go of all connections."""
@@ -128,13 +132,13 @@ class RedisBackplane:
 
     @property
     def is_connected(self) -> bool:
-        """The store can be reached, by what is known."""
-        return self._link.is_connected
+        """The store can be reached, by what is known, and this node fits the others there."""
+        return self._link.is_connected and not self._membership.trouble
 
     @property
     def trouble(self) -> str:
         """Why it cannot be reached, for people; empty while it can."""
-        return self._link.trouble
+        return self._membership.trouble or self._link.trouble
 
     @property
     def lease_until(self) -> float:

@@ -55,7 +55,9 @@ class StreamFollower:
             async with asyncio.timeout(self._reply):
                 await self._find_start(wire)
             while True:
-                await self._read(wire)
+                if not await self._read(wire):
+                    async with asyncio.timeout(self._reply):
+                        await self._find_start(wire)
         except TimeoutError:
             return f"{self._place} does not answer to who follows {self._stream}"
         except LOST as error:
@@ -64,12 +66,15 @@ class StreamFollower:
             cut(wire)
 
     async def _find_start(self, wire: Wire) -> None:
-        """A server that lost what we have read counts from further back: all it has then is unread."""
+        """A server that lost what we have read counts from further back, as does one that let an empty stream expire
+        and whose clock was set back since: all it has then is unread.
+        """
         last = await ask(wire, "XREVRANGE", self._stream, "+", "-", "COUNT", 1)
         if not last or _number(last[0][0]) < _number(self._after):
             self._after = _START
 
-    async def _read(self, wire: Wire) -> None:
+    async def _read(self, wire: Wire) -> bool:
+        """Hand over what comes; whether anything did."""
         async with asyncio.timeout(WAITING + self._reply):
             words = ("XREAD", "COUNT", BATCH, "BLOCK", int(WAITING * 1000), "STREAMS", self._stream, self._after)
             streams = await ask(wire, *words)
@@ -80,6 +85,7 @@ class StreamFollower:
                 self._received(entries)
             except Exception:
                 log.exception("defect in who reads %s; what follows is read all the same", self._stream)
+        return bool(streams)
 
 
 def _number(entry: bytes) -> tuple[int, int]:

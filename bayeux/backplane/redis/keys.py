@@ -95,6 +95,11 @@ class Keys:
         """Who was there lately."""
         return f"{self._base}:nodes"
 
+    @property
+    def agreed(self) -> str:
+        """What all nodes have the same of."""
+        return f"{self._base}:agreed"
+
     # of a session
 
     def session(self, client_id: str) -> str:

@@ -7,6 +7,10 @@ of his name has come in his place, or when his lease is gone.
 Who says hello and is new is said hello to before he is answered: so each knows the other before the other's first
 message comes.
 
+Leases lapse by the clock of Redis. A node that finds its own lapsed before its time was wrong about how long it may
+serve: that clock has leapt, or this machine stood still and its clock with it. Others are no more dead than it is
+itself, and are given time to say so; likewise after an outage that outlasted all leases.
+
 Source: CLU-1, CLU-2, CLU-5.
 """
 
@@ -26,12 +30,16 @@ from bayeux.backplane.redis.lanes import Lanes
 from bayeux.backplane.redis.link import RedisLink
 from bayeux.backplane.redis.refusals import refuse
 from bayeux.backplane.redis.rounds import rounds
+from bayeux.backplane.redis.unavailable import StoreUnavailable
 from bayeux.protocol.errors import Unavailable
 
 log: logging.Logger = logging.getLogger(__name__)
 
 MARGIN: Final = 0.25
 """Part of the lease by which a node stops before others may go on: for clocks that run apart and work in hand."""
+
+AGREED_FOR: Final = 3
+"""Leases that last after which nobody is taken to go by what was agreed on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +48,7 @@ class Lease:
 
     Args:
         lasts: after which a node that was not heard of is gone.
-        renewed: between two renewals; also between two looks who is there.
+        renewed: between two renewals; in half of it others are looked at, as a death is noticed so much later at most.
 
     Raises ValueError.
     """
@@ -67,6 +75,7 @@ class Membership:
     """This node among the others.
 
     Args:
+        partitions: how many this node has; all must have as many.
         clock: seconds, monotonic.
     """
 
@@ -75,6 +84,7 @@ class Membership:
         link: RedisLink,
         keys: Keys,
         node: NodeInfo,
+        partitions: int,
         lanes: Lanes,
         told: Told,
         lease: Lease,
@@ -83,9 +93,12 @@ class Membership:
     ) -> None:
         self.until: float = float("-inf")
         """See ``Backplane.lease_until``."""
+        self.trouble: str = ""
+        """Why this node can be none of them, for people."""
         self._link = link
         self._keys = keys
         self._node = node
+        self._partitions = partitions
         self._lanes = lanes
         self._told = told
         self._lease = lease
@@ -98,12 +111,14 @@ class Membership:
         """Whom another one of their name replaced: that name, and when."""
         self._ambiguous: set[str] = set()
         """Names that several nodes bear at once."""
+        self._judges_at = float("-inf")
+        """From when on a lease that has lapsed tells that its node has died."""
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def start(self) -> None:
         """Take the lease, and keep it."""
         self._spawn(rounds(self.renew, self._lease.renewed, "the lease could not be renewed"))
-        self._spawn(rounds(self._look, self._lease.renewed, "it could not be seen who is there"))
+        self._spawn(rounds(self._look, self._lease.renewed / 2, "it could not be seen who is there"))
 
     async def stop(self) -> None:
         """Give the lease up, and say good-bye."""
@@ -129,12 +144,45 @@ class Membership:
         return tuple(self._joined.values())
 
     async def renew(self) -> None:
-        """Take the lease, or keep it. Raises Unavailable."""
+        """Take the lease, or keep it. Raises Unavailable, also where the node does not fit the others."""
+        if self.until == float("-inf"):
+            await self._agree()
         sent = self._clock()
         names = pack_names(self._node.name, self._node.url)
-        await self._link.call("SET", self._keys.lease(self._node.id), names, "PX", int(self._lease.lasts * 1000))
+        lasts = int(self._lease.lasts * 1000)
+        before = await self._link.call("SET", self._keys.lease(self._node.id), names, "PX", lasts, "GET")
+        if before is None:
+            self._judges_at = self._clock() + self._lease.lasts
+            if self._clock() < self.until:
+                self._be_without()
+                return
         # What counts is when it was sent: Redis counts from later on.
         self.until = max(self.until, sent + self._lease.lasts * (1 - MARGIN))
+
+    async def _agree(self) -> None:
+        """Nodes with other partitions than ours would not be given what is published here, nor we what is there."""
+        patience = int(AGREED_FOR * self._lease.lasts * 1000)
+        agreed = int(await self._link.run(scripts.AGREE, [self._keys.agreed], [self._partitions, patience]))
+        if agreed == self._partitions:
+            self.trouble = ""
+            return
+        self.until = float("-inf")
+        if not self.trouble:
+            self.trouble = (
+                f"this node has {self._partitions} partitions, the others have {agreed}: it does not serve. "
+                "Give all the same backplane.partitions; to change it, stop all of them first"
+            )
+            log.error(self.trouble, extra={"event": "backplane_partitions_differ"})
+        raise StoreUnavailable(self.trouble)
+
+    def _be_without(self) -> None:
+        """Others may have claimed what is ours: until the next renewal nobody here takes himself for its owner."""
+        self.until = float("-inf")
+        log.warning(
+            "the lease of this node had lapsed by the clock of Redis, though not by its own: its sessions are looked "
+            "over. Was that clock set, this machine suspended, or are the data of Redis gone?",
+            extra={"event": "lease_lapsed"},
+        )
 
     async def is_alive(self, node: str) -> bool:
         """Whether its lease stands. Raises Unavailable."""
@@ -180,16 +228,18 @@ class Membership:
         """Greet who is new; tell who is gone."""
         if self.until == float("-inf"):
             return  # nobody could answer us
+        await self._agree()
         found = await self._link.run(scripts.LOOK, [self._keys.nodes], [self._node.id, int(self._lease.lasts * 1000)])
         ids = {id.decode("ascii", "replace") for id in found}
         self._forgive(ids)
         unknown = ids - self._joined.keys() - self._replaced.keys() - {self._node.id}
         self._greeted = {id for id in unknown if is_node_id(id)}
         silent = [id for id in self._joined if id not in ids]
-        alive = await asyncio.gather(*(self.is_alive(id) for id in silent))
-        for id, is_alive in zip(silent, alive, strict=True):
-            if not is_alive:
-                self._forget(id, "lost")
+        if silent and self._clock() >= self._judges_at:
+            is_ours, *alive = await asyncio.gather(*(self.is_alive(id) for id in (self._node.id, *silent)))
+            for id, is_alive in zip(silent, alive, strict=True):
+                if is_ours and not is_alive:
+                    self._forget(id, "lost")
         await asyncio.gather(*(self._say(id, [Word.HELLO]) for id in self._greeted))
 
     def _forgive(self, ids: set[str]) -> None:

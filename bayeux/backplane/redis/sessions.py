@@ -54,14 +54,16 @@ class RedisSessions:
             return None
         return Claim(owner.decode("ascii", "replace"), int(number), record)
 
-    async def touch(self, client_ids: Sequence[str], ttl: float) -> None:
-        """They are alive."""
-        for each in await asyncio.gather(
+    async def touch(self, client_ids: Sequence[str], ttl: float) -> Sequence[str]:
+        """They are alive; which of them are not kept."""
+        found = await asyncio.gather(
             *(self._link.call("PEXPIRE", self._keys.session(id), _milliseconds(ttl)) for id in client_ids),
             return_exceptions=True,
-        ):
+        )
+        for each in found:
             if isinstance(each, BaseException):
                 raise each
+        return [id for id, is_kept in zip(client_ids, found, strict=True) if not is_kept]
 
     async def end(self, client_id: str, number: int) -> None:
         """It is over."""

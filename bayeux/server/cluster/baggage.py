@@ -36,7 +36,7 @@ class Baggage:
         queue: what it was not sent yet, oldest first.
         unhooked: likewise, behind that; hooks of the session have not seen these.
         replays: by channel whose history it is being sent: the last id that it was given.
-        age: seconds since its handshake, which a guest's socket may have to match (SEC-42).
+        age: seconds since its handshake, which a guest's socket may have to match (SEC-42); infinite if not known.
     """
 
     is_connected: bool
@@ -64,8 +64,13 @@ class Baggage:
             [*session.queue.messages, *samples],
             [] if hooks is None else [each.message for each in hooks.waiting if not each.is_withdrawn],
             {name: cursor.after for name, cursor in cursors.items()},
-            now - session.begun_at,
+            math.inf if session.is_taken_over else now - session.begun_at,
         )
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing waits: its places say it all."""
+        return not (self.sent or self.queue or self.unhooked or self.replays)
 
     def packed(self) -> bytes:
         """In the form that ``read`` takes."""
@@ -109,7 +114,10 @@ class Baggage:
             session.acknowledgement = acknowledgement
             session.queue.occupy(acknowledgement.count, acknowledgement.bytes)
         session.queue.replace(list(self.queue))
-        session.begun_at = now - self.age
+        if math.isinf(self.age):
+            session.is_taken_over = True
+        else:
+            session.begun_at = now - self.age
         session.become(State.CONNECTED if self.is_connected else State.HANDSHAKEN)
 
 

@@ -73,6 +73,8 @@ class Checkpoint:
     behind: Mapping[str, Behind]
     unsettled: frozenset[str] = frozenset()
     """Sessions that were on their way to the node: their records know better."""
+    is_last: bool = False
+    """The node left: where it says that a session has taken everything, that is so to the last event."""
 
     def of(self, client_id: str) -> Behind | None:
         """How far a session had come that this node owned then; None if the node could not know."""
@@ -92,17 +94,17 @@ class Checkpoint:
                 if index == len(tables):
                     tables.append(packed_places(behind.places))
             rows[client_id] = [index, dict(behind.replays)]
-        return pack(self.number, tables, rows, sorted(self.unsettled))
+        return pack(self.number, tables, rows, sorted(self.unsettled), self.is_last)
 
     @classmethod
     def read(cls, packed: bytes) -> Checkpoint:
         """Raises Unreadable."""
-        number, packed_tables, rows, unsettled = unpack(packed, (int, list, dict, list))[:4]
+        number, packed_tables, rows, unsettled, is_last = unpack(packed, (int, list, dict, list, bool))[:5]
         tables = [read_places(table) for table in packed_tables]
         if not tables:
             raise Unreadable("a checkpoint without places")
         behind = {client_id: _read(row, tables) for client_id, row in string_map(rows).items()}
-        return cls(number, tables[0], behind, frozenset(strings(unsettled)))
+        return cls(number, tables[0], behind, frozenset(strings(unsettled)), is_last)
 
 
 def behind(session: ServerSession, kept: Kept, ring: Ring, places: Places) -> Behind | None:

@@ -18,34 +18,25 @@ import logging
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from bayeux.backplane.backplane import Arrived, Backplane, NodeInfo, StaleClaim
-from bayeux.protocol import advice as advices
 from bayeux.protocol import json
 from bayeux.protocol.channel import ChannelName, parse_channel
 from bayeux.protocol.effects import EndReason
-from bayeux.protocol.encoded import NOTHING
 from bayeux.protocol.errors import Unavailable
 from bayeux.protocol.hooks import Registry
-from bayeux.protocol.message import (
-    Fields,
-    Message,
-    Request,
-    asks_for,
-    failed,
-    is_handshake,
-    reply_to,
-    subscriptions_of,
-)
+from bayeux.protocol.message import Fields, Message, is_handshake, subscriptions_of
 from bayeux.protocol.transitions import Happening
 from bayeux.server import publication, pushing
 from bayeux.server.cluster.fence import Fence
 from bayeux.server.cluster.interest import Interest
 from bayeux.server.cluster.keeping import PERIOD, Keeping
+from bayeux.server.cluster.messenger import Messenger
 from bayeux.server.cluster.ownership import Ownership
 from bayeux.server.cluster.publishing import Publishing
-from bayeux.server.cluster.relay import Outcome, Relay, RelayTransport, packed_context, read_context
+from bayeux.server.cluster.relay import Relay
+from bayeux.server.cluster.routing import CLOSE_RESTART, UNAVAILABLE, Routing
 from bayeux.server.cluster.seti import Seti
 from bayeux.server.cluster.wire import Unreadable, pack, unpack
 from bayeux.server.ending import let_happen
@@ -58,16 +49,6 @@ if TYPE_CHECKING:
     from bayeux.server.sessions import ServerSession
 
 log: logging.Logger = logging.getLogger(__name__)
-
-PATIENCE: Final = 2.0
-"""Seconds for which a request waits until it is clear whose session it is."""
-META_PATIENCE: Final = 10.0
-"""The same for what is no publish, and is one and the same if it comes twice."""
-LONGEST_PAUSE: Final = 0.25
-ASK_TIMEOUT: Final = 10.0
-RETRY_PERIOD: Final = 0.1
-CLOSE_RESTART: Final = 1012  # RFC 6455: the client may connect again at once
-UNAVAILABLE: Final = 503
 
 NodeJoined: TypeAlias = "Callable[[NodeInfo], object]"
 NodeLeft: TypeAlias = "Callable[[NodeInfo, str], object]"
@@ -88,9 +69,10 @@ class Cluster:
 
     Args:
         backplane: the way to the other nodes; started and stopped with the server.
+        moves_after: long polls of a session in a row that come to the same other node until it moves there; 0 = never.
     """
 
-    def __init__(self, server: BayeuxServer, backplane: Backplane) -> None:
+    def __init__(self, server: BayeuxServer, backplane: Backplane, *, moves_after: int = 8) -> None:
         if server.is_started:
             raise RuntimeError("the server is started already: make its Cluster first, then await server.start()")
         self.backplane: Backplane = backplane
@@ -101,8 +83,6 @@ class Cluster:
         self._server = server
         self._tasks: set[asyncio.Task[Any]] = set()
         self._loops: list[asyncio.Task[Any]] = []
-        self._asked: dict[int, tuple[str, asyncio.Future[Sequence[Any] | None]]] = {}
-        self._last_asked = 0
         self._has_warned = False
         self.unpublished: int = 0
         """Publishes of the application that failed because the store could not be reached."""
@@ -117,7 +97,19 @@ class Cluster:
             go_on=self._go_on,
             send_away=self._send_everyone_away,
         )
-        self.relay: Relay = Relay(server, backplane.send, self._post)
+        self.messenger: Messenger = Messenger(backplane, server.clock, self.ownership.lives, self._soon)
+        self.relay: Relay = Relay(server, backplane.send, self.messenger.post)
+        self.routing: Routing = Routing(
+            server,
+            backplane,
+            fence=self.fence,
+            ownership=self.ownership,
+            keeping=self.keeping,
+            relay=self.relay,
+            messenger=self.messenger,
+            soon=self._soon,
+            moves_after=moves_after,
+        )
         self.seti: Seti = Seti(server, backplane, self._soon, self.keeping.keep_users)
         """People: who is there, on which node, and how to reach them."""
         self.ownership.restored = self.seti.session_restored
@@ -163,10 +155,12 @@ class Cluster:
         for loop in self._loops:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
-        with suppress(Unavailable):
-            await self.keeping.write_checkpoint()
+        serves = not self.is_fenced
         self.fence.close()
         self.keeping.is_leaving = True
+        if serves:
+            with suppress(Unavailable, TimeoutError):
+                await self.keeping.leave()
 
     async def stop(self) -> None:
         """Leave the cluster."""
@@ -193,6 +187,8 @@ class Cluster:
             return True
         if self.ownership.is_unsettled(client_id):
             return False
+        if self.routing.strays:
+            self.routing.strays.pop(client_id, None)
         return self._server.sessions.find(client_id) is not None
 
     def route(self, messages: Sequence[Fields], transport: Transport, context: Context) -> asyncio.Task[Any] | None:
@@ -200,10 +196,7 @@ class Cluster:
 
         Raises HandshakeNotAlone, BatchTooLarge.
         """
-        self._server.expect_whole(messages, context)
-        if self.is_fenced:
-            return self._route_later(messages, transport, context)
-        return self._server.create_task(self._route(messages, transport, context))
+        return self.routing.route(messages, transport, context)
 
     def connection_lost(self, transport: Transport) -> None:
         """The connection of a request that another node processes is gone."""
@@ -248,6 +241,7 @@ class Cluster:
         if session.user is not None:
             self.interest.remove(self.interest.of_user(session.user))
         self.keeping.end(session, is_elsewhere=reason is EndReason.MOVED)
+        self.routing.strays.pop(session.client_id, None)
         self.seti.session_ends(session)
 
     def deliver_to_user_soon(self, user: str, name: ChannelName, data: json.Json, ext: Fields | None) -> int:
@@ -319,14 +313,15 @@ class Cluster:
         log.info("a node joined", extra={"event": "node_joined", "node": node.name})
         self._server.go(tell(self.listeners.node_joined, node))
         self.seti.node_joined(node)
+        # It may have been here all along, and only we had taken it for dead: then it does not know what we forgot.
+        self.messenger.post(node.id, pack("met", 0, *self.relay.accounts(node.id)))
 
     def node_left(self, node: NodeInfo, reason: str) -> None:
         """See ``Receiver``."""
         log.info("a node left", extra={"event": "node_left", "node": node.name, "reason": reason})
+        self.ownership.node_left(node.id)
         self.relay.node_left(node.id)
-        for asked, future in list(self._asked.values()):
-            if asked == node.id and not future.done():
-                future.set_result(None)
+        self.messenger.node_left(node.id)
         self.seti.node_left(node)
         self._server.go(tell(self.listeners.node_left, node, reason))
 
@@ -342,255 +337,26 @@ class Cluster:
         """See ``Receiver``."""
         log.info("the store of the cluster cannot be reached", extra={"event": "backplane_lost"})
 
-    # A request that comes while the fence is up ---------------------------------------------------------------
-
-    def _route_later(
-        self, messages: Sequence[Fields], transport: Transport, context: Context
-    ) -> asyncio.Task[Any] | None:
-        """A publish is refused, for its client to try again (OPS-72); all else waits."""
-        if self.fence.is_closed or not _may_wait(messages):
-            self._refuse(messages, transport, context)
-            return None
-        task = self._server.create_task(self._route_when_down(messages, transport, context))
-        return None if transport.streaming else task  # a socket is read on meanwhile
-
-    async def _route_when_down(self, messages: Sequence[Fields], transport: Transport, context: Context) -> None:
-        serves = await self.fence.wait()
-        if transport.closed:
-            return
-        if not serves:
-            self._refuse(messages, transport, context)
-        elif (task := self._server.handle(messages, transport, context)) is not None:
-            await task
-
-    def _refuse(self, messages: Sequence[Fields], transport: Transport, context: Context) -> None:
-        """Nobody knows whether they will be processed, or were; a client that polls goes to another node, perhaps."""
-        is_poll = all(asks_for(Request.CONNECT, fields) for fields in messages)
-        if not is_poll and not self.fence.is_closed:
-            transport.send(NOTHING, [self._refusal(fields, context) for fields in messages])
-        elif transport.streaming:
-            transport.close(CLOSE_RESTART, "Try again")
-        else:
-            transport.dismiss(UNAVAILABLE)
-
-    def _refusal(self, fields: Fields, context: Context) -> bytes:
-        error, request = Unavailable(), Request.HANDSHAKE if is_handshake(fields) else None
-        advice = advices.for_failure(error, request, context.options, self._server.admission.pause())
-        return json.encode(failed(reply_to(fields), error, advice))
-
-    # A request for another node ------------------------------------------------------------------------------
-
-    async def _route(self, messages: Sequence[Fields], transport: Transport, context: Context) -> None:
-        client_id = messages[0]["clientId"]
-        may_wait = _may_wait(messages)
-        loop = asyncio.get_running_loop()
-        until, pause = loop.time() + (META_PATIENCE if may_wait else PATIENCE), 0.0
-        while not transport.closed:
-            try:
-                await self.ownership.settled(client_id)
-                if self.is_fenced and not (may_wait and await self.fence.wait()):
-                    break
-                if self._server.sessions.find(client_id) is not None:
-                    await self._process(messages, transport, context)
-                    return
-                if await self._process_elsewhere(client_id, messages, transport, context):
-                    return
-            except (Unavailable, StaleClaim):
-                if not may_wait:
-                    break
-            if loop.time() >= until:
-                break
-            pause = min(LONGEST_PAUSE, pause + 0.01)
-            await asyncio.sleep(pause)
-        if not transport.closed:
-            self._refuse(messages, transport, context)
-
-    async def _process_elsewhere(
-        self, client_id: str, messages: Sequence[Fields], transport: Transport, context: Context
-    ) -> bool:
-        """Whether it was processed, or cannot be; if not, whose session it is has to be found out anew."""
-        owner = self.ownership.guess(client_id)
-        is_certain = owner is None
-        if owner is None:
-            claim = await self.backplane.sessions.find(client_id)
-            if claim is None:
-                await self._process(messages, transport, context)  # which says that there is no such session
-                return True
-            owner = claim.owner
-            if owner == self.hint or not await self.ownership.is_alive(owner):
-                if not self.ownership.is_unsettled(client_id):
-                    await self.ownership.take_over(client_id, claim)
-                return False
-            if not self.ownership.lives(owner):
-                return False  # it will join, or its lease will lapse: nobody would tell that it does not answer
-        if transport.streaming:
-            return await self._move_here(owner, client_id, messages, transport, context)
-        outcome = await self.relay.ask(owner, messages, transport, context, is_certain=is_certain)
-        if outcome is Outcome.LEAVING:
-            return await self._move_here(owner, client_id, messages, transport, context)
-        if outcome is Outcome.LOST:
-            if _may_wait(messages):
-                return False
-            raise Unavailable  # nobody knows what the owner did with it
-        if outcome is Outcome.ELSEWHERE:
-            self.ownership.disbelieve(client_id)
-        elif outcome is not Outcome.BUSY:
-            self.ownership.note(client_id, owner)
-            return True
-        return False
-
-    async def _process(self, messages: Sequence[Fields], transport: Transport, context: Context) -> None:
-        task = self._server.process(messages, transport, context)
-        if task is not None:
-            await task
-
-    # Moving ---------------------------------------------------------------------------------------------------
-
-    async def _move_here(
-        self, owner: str, client_id: str, messages: Sequence[Fields], transport: Transport, context: Context
-    ) -> bool:
-        if self.ownership.is_unsettled(client_id):
-            return False
-        with self.ownership.settling(client_id):
-            since = self.keeping.next_number
-            packed = packed_context(self._server, context)
-            self.keeping.mark_unsettled(client_id)
-            answer = await self._ask(owner, "yield", client_id, transport.name, since, packed)
-            if answer is None:
-                return False  # the node has gone
-            outcome, number, record, baggage = answer[:4]
-            if outcome == "yielded":
-                await self.ownership.arrive(client_id, number, record, baggage)
-                return False
-            self.keeping.unsettled.pop(client_id, None)
-            is_refused = outcome == "refused"
-            if not is_refused:
-                self.ownership.disbelieve(client_id)
-        if is_refused:
-            await self._process(messages, transport, context)  # which says that it is no session of this client
-            return True
-        return False
-
-    async def _take_late(self, number: int, record: bytes, baggage: bytes, client_id: str) -> None:
-        """A session that comes when nobody waits for it any more."""
-        if self._server.session(client_id) is None and not self.ownership.is_unsettled(client_id):
-            with self.ownership.settling(client_id):
-                await self.ownership.arrive(client_id, number, record, baggage)
-
-    async def _yield(self, sender: str, number: int, rest: Sequence[Any]) -> None:
-        """Give a session to a node whose client may have it."""
-        client_id, name, since, packed = rest[:4]
-        outcome, given = "elsewhere", None
-        session = self._server.session(client_id)
-        if session is not None and not self.is_fenced and not self.ownership.is_unsettled(client_id):
-            transport = RelayTransport(name, _nowhere)
-            transport.streaming = name == "websocket"
-            if not self._server.may_speak_for(session, transport, read_context(self._server, packed)):
-                outcome = "refused"
-            else:
-                given = await self.ownership.give_away(session, sender, since)
-                outcome = "busy" if given is None else "yielded"
-        self._post(sender, pack("reply", number, outcome, *(given or (0, b"", b"")), client_id))
-
-    # Lanes ----------------------------------------------------------------------------------------------------
-
     def _take(self, sender: str, kind: str, number: int, rest: Sequence[Any]) -> None:
         if kind == "request":
-            self._take_request(sender, number, rest)
+            self.routing.take_request(sender, number, rest)
         elif kind == "answer":
             self.relay.take_answer(sender, number, rest)
         elif kind == "cancel":
             self.relay.take_cancel(sender, number)
         elif kind == "yield":
-            self._soon(self._yield(sender, number, rest))
+            self._soon(self.routing.give(sender, number, rest))
         elif kind == "reply":
-            asked, future = self._asked.get(number, ("", None))
-            if future is not None and asked == sender and not future.done():
-                future.set_result(rest)
-            elif rest[0] == "yielded":
-                self._soon(self._take_late(*rest[1:5]))
+            self.routing.take_reply(sender, number, rest)
+        elif kind == "met":
+            self.relay.settle_accounts(sender, rest)
+            self.seti.tell(sender)
         elif kind == "people":
             self.seti.take_people(sender, rest)
         elif kind == "to-users":
             self.seti.take_event(rest)
         else:
             raise Unreadable(f"a message of kind {kind[:20]!r}")
-
-    def _take_request(self, sender: str, number: int, rest: Sequence[Any]) -> None:
-        messages, context, transport, is_certain = self.relay.take_request(sender, number, rest)
-        self._soon(self._serve(sender, number, messages, context, transport, is_certain=is_certain))
-
-    async def _serve(
-        self,
-        sender: str,
-        number: int,
-        messages: Sequence[Fields],
-        context: Context,
-        transport: RelayTransport,
-        *,
-        is_certain: bool,
-    ) -> None:
-        """Process the request of another node."""
-        client_id = messages[0].get("clientId")
-        try:
-            if not isinstance(client_id, str):
-                raise Unreadable("a request for no session")
-            await self.ownership.settled(client_id)
-            if self.is_fenced and not await self.fence.wait():
-                self.relay.refuse(sender, number, Outcome.BUSY)
-                return
-            if self._server.sessions.find(client_id) is None and is_certain:
-                await self._bring_home(client_id)
-            if transport.closed:
-                return
-            if self._server.sessions.find(client_id) is None:
-                self.relay.refuse(sender, number, Outcome.ELSEWHERE)
-            elif self._server.is_draining and self._server.session(client_id) is not None:
-                self.relay.refuse(sender, number, Outcome.LEAVING)
-            else:
-                await self._process(messages, transport, context)
-        except (Unavailable, StaleClaim):
-            self.relay.refuse(sender, number, Outcome.BUSY)
-        except Exception:
-            log.exception("a request of another node could not be processed")
-            if not transport.closed:
-                transport.dismiss(500)
-
-    async def _bring_home(self, client_id: str) -> None:
-        """A session that was claimed for this node and never came."""
-        claim = await self.backplane.sessions.find(client_id)
-        if claim is not None and claim.owner == self.hint and not self.ownership.is_unsettled(client_id):
-            await self.ownership.take_over(client_id, claim)
-
-    async def _ask(self, node: str, kind: str, *values: Any) -> Sequence[Any] | None:
-        """What a node answers; None if it has gone. Raises Unavailable where it says nothing in time."""
-        self._last_asked += 1
-        number = self._last_asked
-        future: asyncio.Future[Sequence[Any] | None] = asyncio.get_running_loop().create_future()
-        self._asked[number] = (node, future)
-        try:
-            await self.backplane.send(node, pack(kind, number, *values))
-            async with asyncio.timeout(ASK_TIMEOUT):
-                return await future
-        except TimeoutError:
-            raise Unavailable from None
-        finally:
-            del self._asked[number]
-
-    def _post(self, node: str, message: bytes) -> None:
-        self._soon(self._send(node, message))
-
-    async def _send(self, node: str, message: bytes) -> None:
-        """Send it as soon as that is possible, as long as it may matter: what comes twice does no harm."""
-        until = self._server.clock() + ASK_TIMEOUT
-        while True:
-            try:
-                await self.backplane.send(node, message)
-                return
-            except Unavailable:
-                if self._server.clock() >= until or not self.ownership.lives(node):
-                    return
-            await asyncio.sleep(RETRY_PERIOD)
 
     # Itself ---------------------------------------------------------------------------------------------------
 
@@ -618,7 +384,8 @@ class Cluster:
                 self.ownership.end_here(session)
 
     def _go_on(self) -> None:
-        """Nobody's time was up while nobody could be heard."""
+        """Nobody's time was up while nobody could be heard; what was on its way to this node may be lost."""
+        self.relay.give_up()
         now = self._server.clock()
         for session in self.keeping:
             session.touch(now)
@@ -659,12 +426,3 @@ async def _quietly(coroutine: Coroutine[Any, Any, Any]) -> None:
         log.warning("a message of another node was dropped: %s", error, extra={"event": "unreadable_message"})
     except Exception:
         log.exception("work for the cluster failed")
-
-
-def _may_wait(messages: Sequence[Fields]) -> bool:
-    """None of them is a publish: what comes of them twice is what comes of them once."""
-    return all(str(fields.get("channel", "")).startswith("/meta/") for fields in messages)
-
-
-def _nowhere(*_: object) -> None:
-    """What is asked for on behalf of a client that has not been let in is answered to nobody."""

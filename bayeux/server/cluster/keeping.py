@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from bayeux.backplane.backplane import Backplane, Places, StaleClaim
 from bayeux.protocol.channel import ChannelName, Kind, parse_channel
 from bayeux.protocol.errors import Unavailable
+from bayeux.server.cluster.baggage import Baggage
 from bayeux.server.cluster.checkpoints import REMEMBERED, Behind, Checkpoint, Ring, behind
 from bayeux.server.cluster.interest import Interest
 from bayeux.server.cluster.records import Kept, Record
@@ -37,6 +38,10 @@ PATIENCE: Final = 5.0
 """Seconds that a handshake, a subscribe or an unsubscribe waits for a store that cannot be reached."""
 RETRY_PERIOD: Final = 0.1
 TOUCHED_AT_ONCE: Final = 500
+LEAVING: Final = 5.0
+"""Seconds in which a node that leaves writes down where its sessions stay."""
+MOST_LEFT: Final = 32 * 1024 * 1024
+"""Bytes of what waits for clients that such a node writes down: half of what may be under way to the store."""
 MAX_UNSETTLED: Final = 20_000
 PERIOD: Final = 1.0
 """Seconds between two checkpoints."""
@@ -73,6 +78,9 @@ class Keeping:
         self._number = 0
         self._touch_at = 0.0
         self._to_check: dict[ServerSession, float] = {}
+        self._ending: dict[str, int] = {}
+        self._longest = KEPT_FOR
+        """For how long the session is kept whose client may stay away longest."""
         self.unsettled: dict[str, None] = {}
         """Sessions that are being brought here: claimed, perhaps, and not at work yet. Who comes after this node must
         know that it knew nothing of them."""
@@ -107,18 +115,33 @@ class Keeping:
         record = Record.of(self._server, session, kept).packed()
         create, me = self._backplane.sessions.create, self._backplane.node.id
         kept.number = yield patiently(lambda: create(session.client_id, me, record, ttl(session)))
-        self._kept[session] = kept
+        self.adopt(session, kept)
 
     def adopt(self, session: ServerSession, kept: Kept) -> None:
         """It was claimed for this node."""
         self._kept[session] = kept
+        self._longest = max(self._longest, ttl(session))
 
     def end(self, session: ServerSession, *, is_elsewhere: bool) -> None:
         """It is over here."""
         kept = self._kept.pop(session, None)
         self._to_check.pop(session, None)
         if kept is not None and not is_elsewhere and not self.is_leaving:
-            self._soon(self._backplane.sessions.end(session.client_id, kept.number))
+            if len(self._ending) >= MAX_UNSETTLED:
+                del self._ending[next(iter(self._ending))]
+            self._ending[session.client_id] = kept.number
+            self._soon(self.tell_end(session.client_id))
+
+    def is_ending(self, client_id: str) -> bool:
+        """It is over, and the store may not know yet: nobody is to bring it back from there."""
+        return client_id in self._ending
+
+    async def tell_end(self, client_id: str) -> None:
+        """See to it that the store knows; what cannot be told now is told again. Raises Unavailable."""
+        number = self._ending.get(client_id)
+        if number is not None:
+            await self._backplane.sessions.end(client_id, number)
+            self._ending.pop(client_id, None)
 
     # Subscriptions ------------------------------------------------------------------------------------
 
@@ -196,7 +219,7 @@ class Keeping:
 
     # Time ---------------------------------------------------------------------------------------------
 
-    def checkpoint(self) -> Checkpoint:
+    def checkpoint(self, *, is_last: bool = False) -> Checkpoint:
         """How far the sessions of this node are at this instant."""
         self._number += 1
         places = dict(self._backplane.places)
@@ -207,22 +230,54 @@ class Keeping:
             elif kept.base is not None:
                 kept.base = None  # what it was brought with has been acknowledged
         self._ring.add(self._server.clock(), places)
-        return Checkpoint(self._number, places, found, frozenset(self.unsettled))
+        return Checkpoint(self._number, places, found, frozenset(self.unsettled), is_last)
 
     def base_of(self, session: ServerSession, kept: Kept) -> Behind:
         """From where on a session would have to be given events once more if this node died now."""
         places = dict(self._backplane.places)
         return behind(session, kept, self._ring, places) or Behind(places, {})
 
-    async def write_checkpoint(self) -> None:
+    async def write_checkpoint(self, *, is_last: bool = False) -> None:
         """Raises Unavailable."""
-        checkpoint = self.checkpoint()
-        ttl = 2 * KEPT_FOR + self._server.options.max_interval
-        await self._backplane.sessions.write_checkpoint(self._backplane.node.id, checkpoint.packed(), ttl)
+        checkpoint = self.checkpoint(is_last=is_last)
+        await self._backplane.sessions.write_checkpoint(
+            self._backplane.node.id, checkpoint.packed(), KEPT_FOR + self._longest
+        )
+
+    async def leave(self) -> None:
+        """Write where all of them stay, with what waits for their clients, so that others lose and repeat nothing
+        (OPS-63). From before this on nothing of them may leave here. Raises Unavailable, TimeoutError.
+        """
+        self.is_leaving = True
+        left, room = [], MOST_LEFT
+        places, now = dict(self._backplane.places), self._server.clock()
+        for session, kept in self._kept.items():
+            baggage = Baggage.of(session, places, now)
+            if baggage.is_empty:
+                continue
+            packed = baggage.packed()
+            room -= len(packed)
+            if room < 0:
+                break  # of these the checkpoint tells, less exactly
+            late = self.base_of(session, kept)
+            base = {} if late.places is None else late.places
+            stays = Kept(kept.number, kept.begun, base, kept.since, users=kept.users, replays=late.replays)
+            left.append((session, kept.number, Record.of(self._server, session, stays, packed).packed()))
+        async with asyncio.timeout(LEAVING):
+            await self.write_checkpoint(is_last=True)
+            for first in range(0, len(left), TOUCHED_AT_ONCE):
+                await asyncio.gather(
+                    *[
+                        self._backplane.sessions.update(session.client_id, number, record, ttl(session))
+                        for session, number, record in left[first : first + TOUCHED_AT_ONCE]
+                    ],
+                    return_exceptions=True,  # of a session that another node has claimed
+                )
 
     async def look(self) -> None:
         """What is due: sessions that live are kept, changed ones are written. Raises Unavailable."""
         now = self._server.clock()
+        await asyncio.gather(*[self.tell_end(each) for each in list(self._ending)[:TOUCHED_AT_ONCE]])
         for session in [each for each, at in self._to_check.items() if at <= now]:
             await self._check(session)
         if now < self._touch_at:
@@ -233,9 +288,12 @@ class Keeping:
             if kept.fresh:
                 _settle(kept, now - 2 * REMEMBERED * PERIOD)
             by_ttl.setdefault(ttl(session), []).append(session.client_id)
+        self._longest = max(by_ttl, default=KEPT_FOR)
         for seconds, client_ids in by_ttl.items():
             for first in range(0, len(client_ids), TOUCHED_AT_ONCE):
-                await self._backplane.sessions.touch(client_ids[first : first + TOUCHED_AT_ONCE], seconds)
+                some = client_ids[first : first + TOUCHED_AT_ONCE]
+                forgotten = await self._backplane.sessions.touch(some, seconds)
+                await asyncio.gather(*[self._write_again(each) for each in forgotten])
 
     async def find_lost(self) -> list[ServerSession]:
         """The sessions that others have claimed; what the store has forgotten is kept anew. Raises Unavailable."""
@@ -244,12 +302,21 @@ class Keeping:
         for first in range(0, len(sessions), TOUCHED_AT_ONCE):
             part = sessions[first : first + TOUCHED_AT_ONCE]
             claims = await asyncio.gather(*[self._backplane.sessions.find(each.client_id) for each, _ in part])
+            forgotten = []
             for (session, kept), claim in zip(part, claims, strict=True):
                 if claim is None:
-                    await self.write(session, kept)
+                    forgotten.append(self.write(session, kept))
                 elif claim.number != kept.number or claim.owner != self._backplane.node.id:
                     lost.append(session)
+            await asyncio.gather(*forgotten)
         return lost
+
+    async def _write_again(self, client_id: str) -> None:
+        """The store has lost it: it was full, or went back."""
+        session = self._server.session(client_id)
+        kept = None if session is None else self._kept.get(session)
+        if session is not None and kept is not None:
+            await self.write(session, kept)
 
     async def _check(self, session: ServerSession) -> None:
         kept = self._kept.get(session)

@@ -48,7 +48,6 @@ log: logging.Logger = logging.getLogger(__name__)
 HINT_LENGTH: Final = 8
 MAX_NOTES: Final = 100_000
 """Sessions of which it is remembered where they went."""
-LONG_AGO: Final = 3600.0
 PATIENCE: Final = 5.0
 """Seconds for which requests of a session wait that comes or goes, or whose other requests are being processed."""
 CHECKPOINT_KNOWN_FOR: Final = 10.0
@@ -126,6 +125,10 @@ class Ownership:
         """It is another node, and alive by what is known."""
         return any(each.id == node for each in self._backplane.nodes)
 
+    def node_left(self, node: str) -> None:
+        """What was read of its checkpoints may not be the last."""
+        self._checkpoints.pop(node, None)
+
     # Coming -------------------------------------------------------------------------------------------
 
     async def take_over(self, client_id: str, claim: Claim) -> None:
@@ -134,17 +137,23 @@ class Ownership:
         It may not be here afterwards: somebody else was faster, or it had to be ended. Raises Unavailable.
         """
         with self._settling(client_id):
+            if self._keeping.is_ending(client_id):
+                await self._keeping.tell_end(client_id)
+                return
             try:
                 record = Record.read(claim.record)
+                brought = Baggage.read(record.left) if record.left else None
             except Unreadable as error:
                 log.warning("a session was given up: %s", error, extra={"event": "unreadable_record"})
                 await self._backplane.sessions.end(client_id, claim.number)
                 return
-            late = await self._behind(client_id, claim, record)
-            is_lost = late is not None and late.places is None
-            if is_lost or (late is None and self._counts_on_history(record)):
-                await self._give_up(client_id, claim.number)
-                return
+            late: Behind | None = Behind(record.base, record.replays)
+            if brought is None:
+                late = await self._behind(client_id, claim, record)
+                is_lost = late is not None and late.places is None
+                if is_lost or (late is None and self._counts_on_history(record)):
+                    await self._give_up(client_id, claim.number)
+                    return
             base, replays = (None, {}) if late is None else (late.places, late.replays)
             kept = self._kept(record, base)
             kept.replays = replays
@@ -157,9 +166,13 @@ class Ownership:
             except StaleClaim:
                 self._keeping.unsettled.pop(client_id, None)
                 return
-            session.become(State.HANDSHAKEN)  # its next connect is answered at once, as its client does not know
-            session.begun_at -= LONG_AGO  # no socket of a guest without a cookie was opened together with it
-            if await self._restore(session, kept, base, replays, []):
+            if brought is not None:
+                is_here = await self._unpack(session, kept, brought)
+            else:
+                session.become(State.HANDSHAKEN)  # its next connect is answered at once, as its client does not know
+                session.is_taken_over = True
+                is_here = await self._restore(session, kept, base, replays, [])
+            if is_here:
                 self.taken_over += 1
 
     async def arrive(self, client_id: str, number: int, packed: bytes, baggage: bytes) -> None:
@@ -169,24 +182,41 @@ class Ownership:
         kept.number = number
         session = record.session(self._server, client_id)
         self._keeping.mark_unsettled(client_id)
+        if await self._unpack(session, kept, brought):
+            self.moved_here += 1
+
+    async def _unpack(self, session: ServerSession, kept: Kept, brought: Baggage) -> bool:
+        """Have it go on here with all that its former owner had; False if it had to end."""
         now = self._server.clock()
         brought.unpack_into(session, now)
         kept.restored_at = now
-        if await self._restore(session, kept, brought.places, brought.replays, brought.unhooked):
-            self.moved_here += 1
+        return await self._restore(session, kept, brought.places, brought.replays, brought.unhooked)
 
     def _kept(self, record: Record, base: Places | None) -> Kept:
         return Kept(0, dict(record.begun), base, self._keeping.next_number, self._server.clock(), record.users)
 
     async def _behind(self, client_id: str, claim: Claim, record: Record) -> Behind | None:
         """From where on its events are to be read again; None = not at all."""
-        if not record.acknowledges:
-            return None
         checkpoint = None
         if claim.owner != self._backplane.node.id:
             checkpoint = await self._checkpoint_of(claim.owner)
         told = None if checkpoint is None or checkpoint.number < record.since else checkpoint.of(client_id)
-        return told or Behind(record.base or {}, record.replays)
+        if not record.acknowledges:
+            # Only who left in order knows what he has sent.
+            return told if checkpoint is not None and checkpoint.is_last else None
+        if told is None:
+            base = record.base or {}
+            told = Behind(base if self._is_enough(record, base) else None, record.replays)
+        return told
+
+    def _is_enough(self, record: Record, base: Places) -> bool:
+        """Whether it is known from where on to read for every subscription."""
+        own = () if record.user is None else self._interest.of_user(record.user)
+        return all(
+            each in base or each in begun
+            for name, begun in record.begun.items()
+            for each in (*self._interest.of_channel(parse_channel(name)), *own)
+        )
 
     async def _checkpoint_of(self, node: str) -> Checkpoint | None:
         """The last of a node that has died; read once for all of its sessions. Raises Unavailable."""

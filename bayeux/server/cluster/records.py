@@ -72,9 +72,11 @@ class Record:
     since: int
     users: tuple[str, ...]
     replays: Mapping[str, int]
+    left: bytes = b""
+    """What a node that left had waiting for its client (``Baggage``); nothing where its last checkpoint says it all."""
 
     @classmethod
-    def of(cls, server: BayeuxServer, session: ServerSession, kept: Kept) -> Record:
+    def of(cls, server: BayeuxServer, session: ServerSession, kept: Kept, left: bytes = b"") -> Record:
         """What is to be known of a session of this node."""
         mount, transport = options_key(server, session.options)
         return cls(
@@ -97,6 +99,7 @@ class Record:
             kept.since,
             kept.users,
             kept.replays,
+            left,
         )
 
     def packed(self) -> bytes:
@@ -119,16 +122,17 @@ class Record:
             self.since,
             list(self.users),
             dict(self.replays),
+            self.left,
         )
 
     @classmethod
     def read(cls, packed: bytes) -> Record:
         """Raises Unreadable."""
         values = unpack(packed, _TYPES)[: len(_TYPES)]
-        times, begun, base, since, users, replays = values[-6:]
+        times, begun, base, since, users, replays, left = values[-7:]
         if len(times) != 3 or not all(each is None or isinstance(each, int | float) for each in times):
             raise Unreadable("no times")
-        user, roles, *others = values[:-6]
+        user, roles, *others = values[:-7]
         if not all(type(each) is int for each in string_map(replays).values()):
             raise Unreadable("no ids")
         return cls(
@@ -140,6 +144,7 @@ class Record:
             since,
             tuple(strings(users)),
             replays,
+            left,
         )
 
     def session(self, server: BayeuxServer, client_id: str) -> ServerSession:
@@ -161,7 +166,7 @@ class Record:
 
 _TEXT = (str, type(None))
 _SETTINGS = (bool, bool, bool, bool, list)
-_TYPES = (_TEXT, list, _TEXT, str, str, str, str, *_SETTINGS, dict, (list, type(None)), int, list, dict)
+_TYPES = (_TEXT, list, _TEXT, str, str, str, str, *_SETTINGS, dict, (list, type(None)), int, list, dict, bytes)
 
 
 def options_key(server: BayeuxServer, options: Options) -> tuple[str, str]:

@@ -13,7 +13,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
-from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 from bayeux.protocol.encoded import NOTHING, Batch, EncodedMessage
@@ -32,6 +31,8 @@ log: logging.Logger = logging.getLogger(__name__)
 
 MAX_ASKED: Final = 20_000
 """Requests of this node that wait for others; above it they are refused with 503."""
+MAX_NODES: Final = 1000
+"""Nodes of which it is remembered how many requests they have sent, those that did last."""
 
 Send = Callable[[str, bytes], Awaitable[None]]
 """Sends a message to a node. Raises Unavailable."""
@@ -100,10 +101,12 @@ class Relay:
         self._server = server
         self._send = send
         self._post = post
-        self._ids = count(1)
+        self._last = 0
         self._asked: dict[int, Asked] = {}
         self._numbers: dict[Transport, int] = {}
         self._serving: dict[tuple[str, int], RelayTransport] = {}
+        self._heard_of: dict[str, int] = {}
+        """By node: the number of its last request; who asked last is last."""
         self.relayed: int = 0
         """Requests that were sent to their owners."""
 
@@ -119,7 +122,7 @@ class Relay:
         """
         if len(self._asked) >= MAX_ASKED:
             return Outcome.BUSY
-        number = next(self._ids)
+        self._last = number = self._last + 1
         asked = Asked(node, transport, asyncio.get_running_loop().create_future())
         self._asked[number] = asked
         self._numbers[transport] = number
@@ -175,6 +178,9 @@ class Relay:
         fields = [dict(string_map(each)) for each in messages]
         transport = RelayTransport(name, lambda *answer: self._answer(sender, number, *answer))
         self._serving[sender, number] = transport
+        self._heard_of[sender] = max(number, self._heard_of.pop(sender, 0))
+        if len(self._heard_of) > MAX_NODES:
+            del self._heard_of[next(iter(self._heard_of))]
         return fields, read_context(self._server, packed), transport, is_certain is True
 
     def refuse(self, sender: str, number: int, outcome: Outcome) -> None:
@@ -190,6 +196,28 @@ class Relay:
         if transport is not None and not transport.closed:
             transport.closed = True
             self._server.connection_lost(transport)
+
+    # Both -------------------------------------------------------------------------------------------------
+
+    def accounts(self, node: str) -> tuple[int, list[int], int, list[int]]:
+        """What there is between this node and another: its last request and those of it that are served here; the last
+        number of this node, and those that wait for an answer from there.
+        """
+        served = [number for sender, number in self._serving if sender == node]
+        waiting = [number for number, asked in self._asked.items() if asked.node == node]
+        return self._heard_of.get(node, 0), served, self._last, waiting
+
+    def settle_accounts(self, sender: str, accounts: Sequence[Any]) -> None:
+        """Let go of what that node has let go of, because it had taken this one for dead. Raises Unreadable."""
+        if not fit(accounts, (int, list, int, list)):
+            raise Unreadable("accounts that are none")
+        heard_of, served, last, waiting = accounts[:4]
+        for number, asked in list(self._asked.items()):
+            if asked.node == sender and number <= heard_of and number not in served:
+                _settle(asked.done, Outcome.LOST)
+        for _, number in [key for key in self._serving if key[0] == sender]:
+            if number <= last and number not in waiting:
+                self.take_cancel(sender, number)
 
     def give_up(self) -> None:
         """No answer can be waited for."""

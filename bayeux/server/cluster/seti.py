@@ -201,7 +201,11 @@ class Seti:
         """Tell it who is here."""
         self._nodes[node.id] = node
         self._elsewhere.setdefault(node.id, Counter())
-        self._send(node.id, pack("people", 0, True, self._counts(self._here)))
+        self.tell(node.id)
+
+    def tell(self, node: str) -> None:
+        """Say who is here, to a node that may know nothing of it."""
+        self._send(node, pack("people", 0, True, self._counts(self._here)))
 
     def node_left(self, node: NodeInfo) -> None:
         """All of its users are absent there."""
@@ -244,7 +248,7 @@ class Seti:
         """Tell again those who could not be told."""
         nodes, self._to_refresh = self._to_refresh, set()
         for node in nodes & self._nodes.keys():
-            self._send(node, pack("people", 0, True, self._counts(self._here)))
+            self.tell(node)
 
     def _changed(self, user: str, session: ServerSession) -> None:
         self._keep(session, tuple(self._users.get(session, ())))

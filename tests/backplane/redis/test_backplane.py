@@ -213,6 +213,39 @@ async def test_a_lane_that_is_full_refuses(join: Join, server: RedisServer, monk
     assert not ears.messages
 
 
+@pytest.mark.spec("OPS-75", "OPS-74")
+async def test_what_comes_before_its_turn_is_bounded_and_read_from_the_journal(
+    join: Join, server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One event was missed, and others flood in while the journal cannot be read: what is let go of is no loss."""
+    monkeypatch.setattr("bayeux.backplane.feed.MAX_HELD", 20)
+    one, ears = await join(server.url, look=30.0)
+    two, seen = await join(server.url)
+    may_read, read = asyncio.Event(), one._receiving._journals.read
+
+    async def wait_and_read(*what: Any) -> Any:
+        await may_read.wait()
+        return await read(*what)
+
+    monkeypatch.setattr(one._receiving._journals, "read", wait_and_read)
+    with monkeypatch.context() as deaf:
+        missed: list[bytes] = []
+        deaf.setattr(one._receiving, "message", lambda channel, packed: missed.append(packed))
+        await two.publish(CHANNEL, b"", b"0")
+        await eventually(lambda: seen.events and missed)
+    for n in range(1, 200):
+        await two.publish(CHANNEL, b"", b"%d" % n)
+    await eventually(lambda: len(seen.events) == 200)
+    feed = one._receiving._partitions[one.partition_of(CHANNEL)].feed
+    await eventually(lambda: seen.events[-1].place in feed._held)
+    assert len(feed._held) <= 20
+    assert not ears.events
+    may_read.set()
+    await eventually(lambda: len(ears.events) == 200)
+    assert ears.events == seen.events
+    assert not ears.gaps
+
+
 async def test_what_was_read_is_let_go_of(join: Join, server: RedisServer) -> None:
     one, _ = await join(server.url)
     two, ears = await join(server.url)
@@ -288,7 +321,7 @@ async def test_two_nodes_of_one_name_are_warned_of_and_both_known(join: Join, se
     twins = [await join(server.url, lease=lease, name="twin") for _ in range(2)]
     await eventually(lambda: {node.id for node in one.nodes} == {twin.node.id for twin, _ in twins})
     told = [what for _, what in ears.company]
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(0.5)  # five looks, in each of which one might take the other's place
     assert [what for _, what in ears.company] == told
 
 
@@ -333,7 +366,7 @@ async def test_a_server_that_stood_still_loses_nothing(join: Join, own_server: R
     busily = asyncio.create_task(publish())
     await eventually(lambda: len(accepted) > 5)
     own_server.freeze()
-    await asyncio.sleep(3)
+    await asyncio.sleep(3)  # longer than any time-out: all links are dropped, and publishes refused
     own_server.thaw()
     await busily
     await eventually(lambda: accepted[-1] in ears.payloads and one.is_connected)
@@ -368,7 +401,72 @@ async def test_a_lease_ends_for_its_node_before_it_ends_for_others(join: Join, s
     for _ in range(20):
         left = server.ask("PTTL", key) / 1000
         assert one.lease_until - clock() < left - 2.0 * membership.MARGIN / 2
-        await asyncio.sleep(0.03)
+        await asyncio.sleep(0.03)  # at moments that are spread over three renewals
+
+
+@pytest.mark.expected_logs("had lapsed by the clock of Redis")
+@pytest.mark.spec("CLU-1", "OPS-62")
+async def test_leases_that_lapse_before_their_time_let_nobody_die(join: Join, own_server: RedisServer) -> None:
+    """The clock of Redis leaps: each node is without its lease for a moment, and takes no other for dead."""
+    one, ears = await join(own_server.url)
+    two, seen = await join(own_server.url)
+    await eventually(lambda: one.nodes and two.nodes)
+    keys = one._receiving._keys
+    for _ in range(10):
+        own_server.ask("DEL", keys.nodes, *(keys.lease(each.node.id) for each in (one, two)))
+        await eventually(lambda: float("-inf") in (one.lease_until, two.lease_until))
+        await eventually(lambda: min(one.lease_until, two.lease_until) > float("-inf"))
+    assert [what for _, what in ears.company + seen.company] == ["joined", "joined"]
+
+
+@pytest.mark.spec("CLU-1", "OPS-72")
+async def test_an_outage_longer_than_leases_kills_nobody(join: Join, own_server: RedisServer) -> None:
+    """Who is back first finds the leases of all others lapsed."""
+    options = {"timing": Timing(reply=0.5, patience=1.0, most_pause=0.3), "lease": Lease(lasts=3.0, renewed=0.2)}
+    clock = asyncio.get_running_loop().time
+    async with FaultProxy(own_server.port) as proxy:
+        one, ears = await join(own_server.url, **options)
+        late, _ = await join(f"redis://{HOST}:{proxy.port}", **options)
+        await eventually(lambda: one.nodes and late.nodes)
+        own_server.kill()
+        await proxy.cut()
+        await asyncio.sleep(3)  # as long as leases last
+        own_server.start()
+        await eventually(lambda: one.is_connected and one.lease_until > clock())
+        await asyncio.sleep(0.5)  # in which it looks several times who is there
+        proxy.heal()
+        await eventually(lambda: late.is_connected and late.lease_until > clock())
+        assert [what for _, what in ears.company] == ["joined"]
+
+
+@pytest.mark.expected_logs("this node has 8 partitions, the others have 4")
+@pytest.mark.spec("CLU-3")
+async def test_a_node_with_other_partitions_does_not_serve_until_the_others_are_gone(
+    join: Join, server: RedisServer
+) -> None:
+    """Half of what one side publishes would never reach the other, and nobody would know."""
+    one, ears = await join(server.url)
+    two, _ = await join(server.url, partitions=8)
+    clock = asyncio.get_running_loop().time
+    assert not two.is_connected
+    assert "partitions" in two.trouble
+    assert two.lease_until < clock()
+    assert one.is_connected
+    await one.stop()
+    await eventually(lambda: two.is_connected and two.lease_until > clock())
+    assert not two.trouble
+    assert not ears.company
+
+
+@pytest.mark.spec("CLU-1")
+async def test_a_node_that_died_before_the_clock_was_set_back_is_dead(join: Join, server: RedisServer) -> None:
+    """By the list of those who were here lately it would be here for as long as the clock was set back."""
+    one, ears = await join(server.url)
+    two, _ = await join(server.url)
+    await eventually(lambda: one.nodes)
+    await two._link.stop()
+    server.ask("ZADD", one._receiving._keys.nodes, 9_999_999_999_999, two.node.id)
+    await eventually(lambda: [what for _, what in ears.company] == ["joined", "lost"])
 
 
 def test_a_lease_that_cannot_be_kept_is_refused() -> None:
@@ -409,7 +507,7 @@ async def test_a_lease_that_others_spoiled_is_taken_again_when_they_leave_it_alo
     server.ask("SET", "bayeux-spoiled", "no number")
     monkeypatch.setattr(one._link, "call", refused)
     until = one.lease_until
-    await asyncio.sleep(0.7)
+    await asyncio.sleep(0.7)  # three renewals that fail
     assert one.lease_until <= until + 0.3
     monkeypatch.undo()
     await eventually(lambda: one.lease_until > until + 0.5)

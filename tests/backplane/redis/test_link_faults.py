@@ -209,7 +209,7 @@ async def test_frozen_server_holds_nobody_up(own_server: RedisServer, connect: C
         results = await asyncio.gather(*(node.link.call("INCR", "x") for _ in range(50)), return_exceptions=True)
         assert all(isinstance(result, StoreUnavailable) for result in results)
         assert time.monotonic() - begun < 4
-        await asyncio.sleep(1)
+        await asyncio.sleep(1)  # by when it has been away for longer than calls have patience
         begun = time.monotonic()
         with pytest.raises(StoreUnavailable):
             await node.link.call("GET", "x")
@@ -268,7 +268,7 @@ async def test_short_cut_fails_no_call(proxy: FaultProxy, connect: Connect) -> N
     await node.append(name, 1)
     await proxy.cut()
     calls = [asyncio.create_task(node.append(name, number)) for number in range(2, 30)]
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(0.3)  # short: less than calls have patience
     proxy.heal()
     assert await asyncio.gather(*calls) == list(range(2, 30))
 
@@ -282,7 +282,7 @@ async def test_server_that_is_back_is_found_within_two_seconds(own_server: Redis
     await node.link.subscribe([channel])
     own_server.kill()
     await until(lambda: not node.link.is_connected)
-    await asyncio.sleep(5)
+    await asyncio.sleep(5)  # in which pauses between attempts grow
     with pytest.raises(StoreUnavailable, match=f"{HOST}:{own_server.port} cannot be reached.*is it running"):
         await node.link.call("GET", "x")
     own_server.start()
@@ -353,7 +353,7 @@ async def test_stream_is_followed_over_cuts(proxy: FaultProxy, own_server: Redis
     await until(lambda: len(read) == 150)
     proxy.swallow()
     await add(range(150, 200))
-    await asyncio.sleep(1)
+    await asyncio.sleep(1)  # the silence
     proxy.heal()
     await until(lambda: len(read) == 200)
     assert read == list(range(200))
@@ -369,6 +369,22 @@ async def test_stream_that_lost_its_end_is_read_from_its_start(own_server: Redis
     await until(lambda: read)
     own_server.kill()
     own_server.start()
+    own_server.ask("XADD", stream, "5-0", "n", "after")
+    await until(lambda: len(read) == 2)
+    assert read == [b"before", b"after"]
+
+
+async def test_stream_that_expired_and_counts_from_further_back_is_read(
+    own_server: RedisServer, connect: Connect
+) -> None:
+    """Nobody wrote to it for long, and the clock of its server, from which its ids are, was set back since."""
+    node = connect(own_server.url)
+    await node.link.start()
+    stream, read = fresh("lane"), list[bytes]()
+    node.link.follow(stream, lambda entries: read.extend(fields[1] for _, fields in entries))
+    own_server.ask("XADD", stream, "9999999999999-0", "n", "before")
+    await until(lambda: read)
+    own_server.ask("DEL", stream)
     own_server.ask("XADD", stream, "5-0", "n", "after")
     await until(lambda: len(read) == 2)
     assert read == [b"before", b"after"]

@@ -10,5 +10,7 @@ if ARGV[1] ~= '' then
   redis.call('ZADD', KEYS[1], string.format('%.0f', now), ARGV[1])
 end
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now - ARGV[2]))
+-- The clock was set back: who is here says so again, and who is not would seem to be for as long as it was set back.
+redis.call('ZREMRANGEBYSCORE', KEYS[1], string.format('%.0f', now + ARGV[2]), '+inf')
 redis.call('PEXPIRE', KEYS[1], 3600000)
 return redis.call('ZRANGE', KEYS[1], 0, -1)
