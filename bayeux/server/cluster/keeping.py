@@ -84,7 +84,7 @@ class Keeping:
         self.unsettled: dict[str, None] = {}
         """Sessions that are being brought here: claimed, perhaps, and not at work yet. Who comes after this node must
         know that it knew nothing of them."""
-        self.is_leaving = False
+        self.is_leaving: bool = False
         """The node goes: its sessions are left to the others."""
 
     def __iter__(self) -> Iterator[ServerSession]:
@@ -249,7 +249,8 @@ class Keeping:
         (OPS-63). From before this on nothing of them may leave here. Raises Unavailable, TimeoutError.
         """
         self.is_leaving = True
-        left, room = [], MOST_LEFT
+        left: list[tuple[ServerSession, int, bytes]] = []
+        room = MOST_LEFT
         places, now = dict(self._backplane.places), self._server.clock()
         for session, kept in self._kept.items():
             baggage = Baggage.of(session, places, now)
