@@ -1,0 +1,1 @@
+"""What must outlive a process: documents, indexes, deadlines and messages that have to leave."""
