@@ -4,7 +4,7 @@ A store has rooms. What one commit changes lies in one room, and is changed as a
 compare-and-set, the indexes they stand in, deadlines, messages that have to leave (the outbox) and the ids of what was
 taken already. Rooms know nothing of each other, so that each may lie on a server of its own.
 
-Times are seconds since 1970 by the caller's clock, which is an argument everywhere; only leases and times to live run by
+Times are seconds since 1970 by the caller's clock, an argument everywhere; only leases and times to live run by
 the store's own.
 
 Source: OPS-25, AG-123, AG-126, MRE-4, MRE-120, MRE-122, MRE-123, MRE-126.
@@ -115,8 +115,8 @@ class Entry:
 class Room(Protocol):
     """One part of a store that changes as a whole.
 
-    All methods raise Unavailable (``bayeux.protocol.errors``) when the store cannot be reached; of a commit that did it is
-    not known whether it happened, so repeat it with the same ``taken``, or read again.
+    All methods raise Unavailable (``bayeux.protocol.errors``) when the store cannot be reached; of a commit it is then
+    not known whether it happened: repeat it with the same ``taken``, or read again.
     """
 
     async def read(self, *keys: str) -> Sequence[Document | None]:

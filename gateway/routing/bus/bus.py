@@ -1,6 +1,6 @@
 """What moves messages between the roles, whichever way is configured.
 
-Delivery is at least once: what was received and not acknowledged comes again, to this consumer or to its successor, with
+Delivery is at least once: what was received and not acknowledged comes again, to this consumer or its successor, with
 one try more. Order is as sent, for messages of one key. Who receives deduplicates by ``id``.
 
 Source: MRE-2, MRE-3, MRE-10…12, MRE-120, MRE-121, MRE-125.
