@@ -24,7 +24,7 @@ class Kind(Enum):
 
     TEXT = "text, not empty"
     STRING = "text"
-    SECRET = "secret text"
+    HIDDEN = "text, never shown"
     WORD = "one of"
     TIME = "ISO 8601, UTC, milliseconds"
     PARAMS = "map of text"
@@ -54,7 +54,7 @@ def string(name: str) -> Field:
 
 def secret(name: str) -> Field:
     """The same, and is never shown (MRE-116)."""
-    return Field(name, Kind.SECRET)
+    return Field(name, Kind.HIDDEN)
 
 
 def among(name: str, words: Iterable[str]) -> Field:
@@ -150,7 +150,7 @@ def _any(field: Field, value: Any) -> Any:
 _READERS: Mapping[Kind, Callable[[Field, Any], Any]] = {
     Kind.TEXT: _text,
     Kind.STRING: _string,
-    Kind.SECRET: _string,
+    Kind.HIDDEN: _string,
     Kind.WORD: _word,
     Kind.TIME: _time,
     Kind.PARAMS: _params,

@@ -2,7 +2,7 @@
 
 Readers are tolerant in names (``mrd`` is ``Mrd`` is ``MRD``) and strict in syntax; writers spell as the table does.
 
-Source: MRE-10…12, MRE-20, MRE-30…32, MRE-34, MRE-113, MRE-114, MRE-116, MRE-121.
+Source: MRE-10…12, MRE-20, MRE-30…32, MRE-34, MRE-113, MRE-114, MRE-121.
 """
 
 from __future__ import annotations
@@ -224,16 +224,16 @@ MESSAGES: Mapping[tuple[str, str], Row] = {
 """By type and queue: the same type means a command on one queue and a fact on another (MRE-20)."""
 
 
-def row_of(type: str, queue: str) -> Row:
+def row_of(message_type: str, queue: str) -> Row:
     """What a message says by its type and queue; of all other queues, what a chat server is told on its own.
 
     Raises Refused: UNKNOWN_TYPE.
     """
     place = queue if queue in (GENERAL, ROUTING_ENGINE, COMMUNICATION_SERVER) else CHAT_SERVER
     try:
-        return MESSAGES[type, place]
+        return MESSAGES[message_type, place]
     except KeyError:
-        raise Refused(Code.UNKNOWN_TYPE, f"no message of the type {type[:64]!r} is for {queue}") from None
+        raise Refused(Code.UNKNOWN_TYPE, f"no message of the type {message_type[:64]!r} is for {queue}") from None
 
 
 def read(queue: str, message: BusMessage) -> dict[str, Any]:
@@ -254,7 +254,7 @@ def read(queue: str, message: BusMessage) -> dict[str, Any]:
 
 def compose(
     queue: str,
-    type: str,
+    message_type: str,
     body: Mapping[str, Any],
     *,
     id: str,
@@ -275,13 +275,15 @@ def compose(
         ValueError: the table has no such message, or it needs a field that is not there.
     """
     try:
-        missing = [field.name for field in row_of(type, queue).fields if field.required and field.name not in body]
+        missing = [
+            field.name for field in row_of(message_type, queue).fields if field.required and field.name not in body
+        ]
     except Refused as refused:
         raise ValueError(refused.reason) from None
     if missing:
-        raise ValueError(f"{type} needs {', '.join(missing)}")
+        raise ValueError(f"{message_type} needs {', '.join(missing)}")
     return BusMessage(
-        type=type,
+        type=message_type,
         body=json.encode(body),
         id=id,
         key=ordering_key(body),
@@ -299,15 +301,6 @@ def ordering_key(body: Mapping[str, Any]) -> str:
         if body.get(field):
             return f"{kind}:{body[field]}"
     return ""
-
-
-def masked(body: bytes) -> bytes:
-    """A body as it may be logged, kept or shown (MRE-116)."""
-    try:
-        content = _object(body)
-    except Refused:
-        return json.encode({"unreadable": len(body)})  # a broken one may hold a password anywhere
-    return json.encode({key: "***" if key.lower() == "password" else value for key, value in content.items()})
 
 
 def _object(body: bytes) -> dict[str, Any]:
