@@ -9,7 +9,6 @@ Source: MRE-4, MRE-120, MRE-122, MRE-126.
 
 from __future__ import annotations
 
-import datetime
 import time
 import uuid
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from dataclasses import replace
 from typing import Final
 
 from gateway.routing.bus.bus import BusMessage
-from gateway.routing.machine import Machine, NewId, Sending, Step
+from gateway.routing.machine import Machine, NewId, Step
 from gateway.routing.outbox import Pump, as_outgoing
 from gateway.store.store import Changes, Deadline, Document, Fence, Room, TakenAlready, Write
 
@@ -33,7 +32,6 @@ class MachineDuty:
     Args:
         room: the role's own.
         pump: carries its messages off.
-        producer: ``role@node``, for the messages.
         clock: seconds since 1970.
     """
 
@@ -43,14 +41,12 @@ class MachineDuty:
         room: Room,
         pump: Pump,
         *,
-        producer: str,
         clock: Callable[[], float] = time.time,
         new_id: NewId = lambda: str(uuid.uuid4()),
     ) -> None:
         self._machine = machine
         self._room = room
         self._pump = pump
-        self._producer = producer
         self._clock = clock
         self._new_id = new_id
         self._versions: dict[str, int] = {}
@@ -68,14 +64,14 @@ class MachineDuty:
         self._machine.load(documents)
 
     async def receive(self, queue: str, message: BusMessage) -> str:
-        """Store what follows; why the message is unreadable, if it is."""
+        """Store what follows; why the message is to be buried, if it is."""
         step = self._machine.receive(queue, message, self._clock(), self._new_id)
         try:
             # Two producers may have had the same idea of an id, for different queues.
             await self._store(step, taken=f"{queue}/{message.id}")
         except TakenAlready:
             pass  # it may still have to be buried: that is no part of the commit
-        return step.unreadable
+        return step.buried
 
     async def expire(self, deadline: Deadline) -> None:
         """Store what follows, and that it is over."""
@@ -95,7 +91,7 @@ class MachineDuty:
             for key, body in step.documents.items()
             if body is not None or key in self._versions
         ]
-        outgoing = [as_outgoing(self._signed(sending)) for sending in step.messages]
+        outgoing = [as_outgoing(sending) for sending in step.messages]
         await self._room.commit(
             Changes(writes=writes, deadlines=step.deadlines, outgoing=outgoing, taken=taken, fence=self._fence)
         )
@@ -107,13 +103,3 @@ class MachineDuty:
         self._machine.adopt(step)
         if outgoing:
             self._pump.hurry()
-
-    def _signed(self, sending: Sending) -> Sending:
-        """With who sent it and when."""
-        message = sending.message
-        signed = replace(message, producer=message.producer or self._producer, time=message.time or self._now())
-        return replace(sending, message=signed)
-
-    def _now(self) -> str:
-        moment = datetime.datetime.fromtimestamp(self._clock(), datetime.UTC)
-        return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

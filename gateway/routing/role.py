@@ -48,7 +48,7 @@ class Duty(Protocol):
         """The reign begins; nothing may be committed but under this fence."""
 
     async def receive(self, queue: str, message: BusMessage) -> str:
-        """Handle it; returns when what follows is stored, with the id among what was taken.
+        """Handle it, or refuse it if it is past ``expires``; what follows is stored when this returns, with its id as taken.
 
         Returns why it goes to the dead letters as well, or an empty text.
         """
@@ -71,7 +71,6 @@ class Tally:
     reigns: int = 0
     handled: int = 0
     redelivered: int = 0
-    expired: int = 0
     buried: int = 0
 
 
@@ -249,10 +248,6 @@ class Role:
         """Once and in its turn; why it is to be buried, or an empty text."""
         message = delivery.message
         self.tally.redelivered += delivery.tries > 1
-        if message.expires is not None and message.expires <= self._clock():
-            self.tally.expired += 1
-            log.info("%s is dropped: EXPIRED", message.type, extra={"event": "message_expired", "id": message.id})
-            return ""
         for attempt in range(delivery.tries, MAX_TRIES + 1):
             try:
                 async with self._turn:
