@@ -46,13 +46,9 @@ class DatabaseUnavailable(errors.Unavailable):
 @dataclass(slots=True)
 class _Request:
     work: Callable[[sqlite3.Connection], Any]
-    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
-    answer: asyncio.Future[Any] = field(init=False)
+    answer: asyncio.Future[Any]
     outcome: Any = None
-    error: BaseException | None = None
-
-    def __post_init__(self) -> None:
-        self.answer = self.loop.create_future()
+    error: Exception | None = None
 
     def finish(self) -> None:
         """On the loop."""
@@ -78,11 +74,13 @@ class DatabaseThread:
         self._requests: SimpleQueue[_Request | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name=f"store: {begin} in {path.name}", daemon=True)
         self._connection: sqlite3.Connection
+        self._loop: asyncio.AbstractEventLoop
         self._is_open = False
         self._is_failing = False
 
     def start(self) -> None:
-        """Raises sqlite3.Error."""
+        """For those who ask on the running loop. Raises sqlite3.Error."""
+        self._loop = asyncio.get_running_loop()
         self._connection = connect(self._path)
         self._is_open = True
         self._thread.start()
@@ -107,7 +105,7 @@ class DatabaseThread:
             raise DatabaseUnavailable(
                 f"{self._path} is too slow: {MOST_WAITING} requests wait; is its disk overloaded?"
             )
-        request = _Request(work)
+        request = _Request(work, self._loop.create_future())
         self._requests.put(request)
         outcome: T = await request.answer
         return outcome
@@ -119,12 +117,14 @@ class DatabaseThread:
         while not is_last:
             group, is_last = self._next_group()
             self._perform(group)
-            for loop in {request.loop for request in group}:
-                _tell(loop, [request for request in group if request.loop is loop])
+            try:
+                self._loop.call_soon_threadsafe(_finish, group)
+            except RuntimeError:
+                log.debug("the loop was closed with %d requests under way", len(group))
         self._connection.close()
 
     def _next_group(self) -> tuple[list[_Request], bool]:
-        """What waits, at least one; and whether nothing comes after it."""
+        """What waits, at least one; and whether nothing follows, which ends the thread."""
         group: list[_Request] = []
         request = self._requests.get()
         while request is not None:
@@ -150,12 +150,12 @@ class DatabaseThread:
                 request.error = DatabaseUnavailable(why)
             self._give_up()
             if not self._is_failing:
-                self._is_failing = True
-                log.error("%s; what is asked of the store is refused until then", why, extra={"event": "store_failing"})
+                log.error("%s", why, extra={"event": "store_failing"})
+            self._is_failing = True
         else:
             if self._is_failing:
-                self._is_failing = False
                 log.info("%s works again", self._path, extra={"event": "store_works"})
+            self._is_failing = False
 
     def _attempt(self, request: _Request) -> None:
         """One of a group. Raises sqlite3.Error for what befalls the database, hence all of them."""
@@ -178,20 +178,14 @@ class DatabaseThread:
                 log.debug("after that it cannot roll back, either: %s", error)
 
 
-def _tell(loop: asyncio.AbstractEventLoop, group: Sequence[_Request]) -> None:
-    def finish() -> None:
-        for request in group:
-            request.finish()
-
-    try:
-        loop.call_soon_threadsafe(finish)
-    except RuntimeError:
-        log.debug("a loop is closed that waited for the store")
+def _finish(group: Sequence[_Request]) -> None:
+    for request in group:
+        request.finish()
 
 
 def _trouble(error: sqlite3.Error) -> str:
     """What is wrong, and the next step; a file's name goes before."""
-    match error.sqlite_errorname.split("_")[1] if hasattr(error, "sqlite_errorname") else "":
+    match getattr(error, "sqlite_errorname", "SQLITE_").split("_")[1]:
         case "FULL":
             return "cannot grow: the disk is full; free some space, then work goes on by itself"
         case "READONLY" | "PERM":
@@ -199,6 +193,6 @@ def _trouble(error: sqlite3.Error) -> str:
         case "BUSY" | "LOCKED":
             return "is being written by another process for too long: does a second gateway use this data_dir?"
         case "CORRUPT" | "NOTADB":
-            return f"is damaged ({error}): stop, and restore it from a backup; see docs/howto/backup.md"
+            return f"is damaged ({error}): stop, and restore it as docs/reference/store.md says"
         case _:
             return f"cannot be used ({error}): check its disk"

@@ -57,7 +57,7 @@ class SqliteStore:
             self._reader.start()
         except sqlite3.Error as error:
             await self._writer.stop()
-            raise Failure(f"{self._path} cannot be opened ({error}): check data_dir and the disk") from error
+            raise Failure(f"{self._path} cannot be opened ({error}): check data_dir and its disk") from error
 
     async def close(self) -> None:
         """What was asked for is done first."""

@@ -5,7 +5,7 @@ compare-and-set, the indexes they stand in, deadlines, messages that have to lea
 taken already. Rooms know nothing of each other, so that each may lie on a server of its own.
 
 Times are seconds since 1970 by the caller's clock, an argument everywhere; only leases and times to live run by
-the store's own.
+the store's own. Names (keys, indexes, deadlines, lanes, leases, ids) are any text that is valid Unicode.
 
 Source: OPS-25, AG-123, AG-126, MRE-4, MRE-120, MRE-122, MRE-123, MRE-126.
 """
@@ -50,13 +50,13 @@ class Write:
 
     key: str
     body: Mapping[str, Any] | None
-    """None: there is none any more."""
+    """JSON values; None: there is none any more."""
     version: int
     """The one it has by what the writer knows; 0: there is none."""
     indexes: Mapping[str, float] = field(default_factory=dict)
     """Names of ordered indexes with its place in each; it leaves those that are not named."""
     ttl: float | None = None
-    """Seconds until it may vanish, with its places in indexes; None: it stays."""
+    """Seconds until it vanishes, with its places in indexes; None: it stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,7 @@ class Outgoing:
     """A message that has to leave; it stays until ``Changes.sent`` names it."""
 
     id: str
+    """While it is there, another of that id changes nothing."""
     lane: str
     """Entries of one lane leave in the order in which they were committed."""
     body: Mapping[str, Any]
@@ -80,7 +81,10 @@ class Fence:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What one commit does."""
+    """What one commit does.
+
+    Raises ValueError where two writes are of one key: neither could know the version that it meets.
+    """
 
     writes: Sequence[Write] = ()
     deadlines: Mapping[str, float | None] = field(default_factory=dict)
@@ -94,6 +98,10 @@ class Changes:
     """Seconds that ``taken`` is remembered (MRE-120)."""
     fence: Fence | None = None
     """Do it only while this lease is held under this number."""
+
+    def __post_init__(self) -> None:
+        if len({write.key for write in self.writes}) < len(self.writes):
+            raise ValueError("two writes of one document")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +123,12 @@ class Entry:
 class Room(Protocol):
     """One part of a store that changes as a whole.
 
+    Whoever asks after a commit has returned sees it, on any node. Commits of one caller happen in the order in which
+    they were called, also without waiting for one another.
+
     All methods raise Unavailable (``bayeux.protocol.errors``) when the store cannot be reached; of a commit it is then
-    not known whether it happened: repeat it with the same ``taken``, or read again.
+    not known whether it happened: repeat it with the same ``taken``, or read again. Also one whose caller was cancelled
+    may happen.
     """
 
     async def read(self, *keys: str) -> Sequence[Document | None]:
@@ -148,7 +160,8 @@ class Room(Protocol):
     async def claim(self, lease: str, holder: str, ttl: float) -> Fence | None:
         """Hold a lease for so many seconds; again by the same holder renews it under the same number.
 
-        None: another one holds it.
+        None: another one holds it. What has run out is claimed anew, under a higher number, also by who held it last:
+        somebody else may have held it meanwhile.
         """
 
     async def release(self, fence: Fence) -> None:
@@ -159,10 +172,13 @@ class Store(Protocol):
     """All rooms; what they keep is there again after ``close`` and a new start."""
 
     async def open(self) -> None:
-        """Reach it. Raises Unavailable, Failure for a file that cannot be used."""
+        """Begin to use it. Raises Failure (``gateway.failure``) for a file that cannot be used.
+
+        A server that is away is no failure: it is looked for until it is there, and all methods raise Unavailable.
+        """
 
     async def close(self) -> None:
         """What was committed is safe."""
 
     def room(self, name: str) -> Room:
-        """The same room for the same name; lower-case letters only."""
+        """The same room for the same name, on all nodes. Raises ValueError for other than lower-case letters."""
