@@ -1,0 +1,190 @@
+"""Bytes of a mail to an ``IncomingMail``, within bounds.
+
+Pure, and made for what anybody may send: it answers or raises MailRefused, in a time that the bounds limit. It may
+take seconds at the worst, so call it in a thread. Nothing of a mail is lost: what is not its text is attached.
+
+Source: AG-79, AG-80; RFC 5322, RFC 2045…2047, RFC 2183.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from email import message_from_bytes
+from email.message import Message
+
+from gateway.mail.correspondent import Correspondent, correspondents
+from gateway.mail.decoding import decoded, decoded_words
+from gateway.mail.html_text import text_of
+from gateway.mail.incoming import Attachment, IncomingMail
+
+_MESSAGE_ID = re.compile(r"<[^<>\s]{1,250}>")
+_MAX_REFERENCES = 50
+_UNFOLDED = re.compile(r"\r?\n(?=[ \t])")
+_HEAD_ENDS = re.compile(rb"\r?\n\r?\n")
+_NOT_IN_A_NAME = re.compile(r'[\x00-\x1f\x7f<>:"|?*]')
+_MAX_NAME = 200
+
+
+class MailRefused(Exception):
+    """Nobody will ever take this mail; the text tells its sender why, with the codes of RFC 3463."""
+
+    def __init__(self, reply: str) -> None:
+        super().__init__(reply)
+        self.reply = reply
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """What one mail may make us do. Its size is the listener's to bound."""
+
+    head_bytes: int = 64 * 1024
+    lines: int = 250_000  # 10 MiB in base64 are 140,000
+    multiparts: int = 30  # lines × nested parts is the work of parsing: two seconds at both bounds
+    attachments: int = 50
+    text_characters: int = 256 * 1024  # a longer one is attached, and its beginning shown; the same holds for HTML
+
+
+DEFAULT_BOUNDS = Bounds()
+
+
+def parse(content: bytes, mailbox: Correspondent, bounds: Bounds = DEFAULT_BOUNDS) -> IncomingMail:
+    """Read one mail for one of our mailboxes. Raises MailRefused."""
+    _check(content, bounds)
+    try:
+        return _read(content, mailbox, bounds)
+    except RecursionError:
+        raise MailRefused("554 5.6.0 its parts are nested too deeply") from None
+
+
+def _check(content: bytes, bounds: Bounds) -> None:
+    """What must hold before a parser may look at it."""
+    head = _HEAD_ENDS.search(content)
+    if (head.start() if head else len(content)) > bounds.head_bytes:
+        raise MailRefused("554 5.6.0 its header is too long")
+    if content.count(b"\n") > bounds.lines:
+        raise MailRefused("554 5.6.0 it has too many lines")
+    if content.lower().count(b"multipart/") > bounds.multiparts:
+        raise MailRefused("554 5.6.0 it has too many multiparts")
+
+
+def _read(content: bytes, mailbox: Correspondent, bounds: Bounds) -> IncomingMail:
+    message = message_from_bytes(content)
+    fields = _fields(message)
+    senders = correspondents(fields["from"])
+    if not senders:
+        raise MailRefused("554 5.6.0 it does not tell who wrote it (From)")
+    body = _Body(bounds)
+    for part in _leaves(message):
+        body.take(part)
+    return IncomingMail(
+        delivery=hashlib.sha256(b"\0".join([mailbox.key.encode(), content])).hexdigest(),
+        mailbox=mailbox,
+        sender=senders[0],
+        reply_to=correspondents(fields["reply-to"]),
+        to=correspondents(fields["to"]),
+        cc=correspondents(fields["cc"]),
+        subject=decoded_words(_first(fields["subject"])),
+        text=body.text,
+        html=body.html,
+        date=_first(fields["date"]),
+        message_id=next(iter(_message_ids(fields["message-id"])), ""),
+        in_reply_to=_message_ids(fields["in-reply-to"]),
+        references=_message_ids(fields["references"]),
+        content_type=_first(fields["content-type"]),
+        mime_version=_first(fields["mime-version"]),
+        attachments=tuple(body.attachments),
+    )
+
+
+class _Body:
+    """Sorts the parts of a mail into text, HTML and what is attached."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        self._bounds = bounds
+        self._texts: list[str] = []
+        self.html: str | None = None
+        self.attachments: list[Attachment] = []
+
+    @property
+    def text(self) -> str:
+        """As written, else as HTML shows it."""
+        text = "\r\n".join(self._texts) if self._texts else text_of(self.html or "")
+        return text[: self._bounds.text_characters].rstrip("\r\n")
+
+    def take(self, part: Message) -> None:
+        """Raises MailRefused."""
+        content_type = part.get_content_type()
+        is_attached = part.get_content_disposition() == "attachment"
+        if content_type == "text/plain" and not is_attached:
+            self._texts.append(self._text(part, "message.txt"))
+        elif content_type == "text/html" and not is_attached and self.html is None:
+            self.html = self._text(part, "message.html")
+        else:
+            self._attach(_name(part), content_type, _content(part))
+
+    def _text(self, part: Message, name: str) -> str:
+        content = _content(part)
+        text = decoded(content, _charset(part))
+        if len(text) > self._bounds.text_characters:
+            self._attach(name, part.get_content_type(), content)
+        return text[: self._bounds.text_characters]
+
+    def _attach(self, name: str, content_type: str, content: bytes) -> None:
+        if len(self.attachments) == self._bounds.attachments:
+            raise MailRefused("554 5.6.0 it has too many attachments")
+        self.attachments.append(Attachment(name, content_type, content))
+
+
+def _fields(message: Message) -> defaultdict[str, list[str]]:
+    """Header fields by lower-case name, each on one line, undecoded but for UTF-8 that stands there as such."""
+    fields: defaultdict[str, list[str]] = defaultdict(list)
+    for name, value in message.raw_items():
+        line = _UNFOLDED.sub("", str(value)).encode("ascii", "surrogateescape").decode("utf-8", "replace")
+        fields[name.lower()].append(line.strip())
+    return fields
+
+
+def _first(values: list[str]) -> str:
+    return values[0] if values else ""
+
+
+def _message_ids(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(_MESSAGE_ID.findall(" ".join(values))[:_MAX_REFERENCES])
+
+
+def _leaves(part: Message) -> Iterator[Message]:
+    """The parts that hold something; a mail within the mail is one of them."""
+    if part.get_content_maintype() == "multipart" and part.is_multipart():
+        for each in part.get_payload():
+            if isinstance(each, Message):
+                yield from _leaves(each)
+    else:
+        yield part
+
+
+def _content(part: Message) -> bytes:
+    if part.is_multipart():  # message/…
+        return b"".join(each.as_bytes() for each in part.get_payload() if isinstance(each, Message))
+    content = part.get_payload(decode=True)
+    return content if isinstance(content, bytes) else b""
+
+
+def _charset(part: Message) -> str | None:
+    try:
+        return part.get_content_charset()
+    except ValueError:  # a parameter that is numbered absurdly
+        return None
+
+
+def _name(part: Message) -> str:
+    """What the sender calls it, made safe to be a file's name; else what it is."""
+    try:
+        given = part.get_filename() or ""
+    except ValueError:
+        given = ""
+    name = _NOT_IN_A_NAME.sub("_", decoded_words(given).replace("\\", "/").rpartition("/")[2]).strip(". ")
+    return name[-_MAX_NAME:] or part.get_content_type().replace("/", ".")
