@@ -74,13 +74,13 @@ class Bus(Protocol):
     """All queues."""
 
     async def open(self) -> None:
-        """Reach it. Raises Unavailable."""
+        """Begin to use it. One that is away is no failure: it is looked for until it is there."""
 
     async def close(self) -> None:
-        """Leave it."""
+        """Leave it; who waits for something is raised Unavailable."""
 
     async def send(self, queue: str, *messages: BusMessage) -> None:
         """Returns when the bus will not lose them: only then may they leave the outbox. Raises Unavailable."""
 
     async def consumer(self, queue: str, group: str, name: str) -> Consumer:
-        """Begin to take from a queue; ``name`` is the node's."""
+        """Begin to take from a queue; ``name`` is the node's. Raises Unavailable."""
