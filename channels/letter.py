@@ -43,3 +43,7 @@ class Letter:
     references: tuple[str, ...] = ()
     """Ids of the thread, oldest first."""
     attachments: tuple[Attachment, ...] = ()
+    mailbox: str = ""
+    """Ours that it came to; empty of a draft."""
+    date: str = ""
+    """As its sender wrote it; empty of a draft."""

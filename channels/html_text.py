@@ -1,4 +1,4 @@
-"""The text of an HTML mail, for agents who see no markup.
+"""The text of an HTML letter, for agents who see no markup.
 
 Keeps words and line breaks; knows nothing of styles, tables or images beyond their ``alt``.
 """
