@@ -29,8 +29,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def store(request: pytest.FixtureRequest) -> Iterator[Store | None]:
-    """Servers for all tests of a kind; None for memory."""
-    if request.param == "memory":
+    """Servers for all tests of a kind; None for what needs none."""
+    if request.param not in SERVERS:
         yield None
         return
     if not has_redis():
