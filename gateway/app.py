@@ -21,7 +21,11 @@ from bayeux.server.cluster.cluster import Cluster
 from bayeux.server.server import BayeuxServer
 from bayeux.server.sessions import ServerSession
 from bayeux.transports.mount import Mount
-from bayeux.transports.proxy import Proxies
+from gateway.agents.absent import NoContactCenter
+from gateway.agents.operations import AgentService
+from gateway.api.pages import Pages
+from gateway.api.resource import Surroundings
+from gateway.api.signing_in import Reception
 from gateway.auth.agents import Agents
 from gateway.auth.http_sessions import COOKIE
 from gateway.auth.policy import GatewayPolicy
@@ -55,7 +59,7 @@ class Gateway:
 
     def __init__(self, config: Config, *, name: str = "", url: str = "") -> None:
         self.config = config
-        self.agents = Agents(config.auth)
+        self.agents = Agents(config.auth, guards_bayeux=config.csrf.bayeux)
         is_open = config.is_development
         guests = (config.mounts.cometd.path, config.mounts.genesys.path) if is_open else ()
         policy = GatewayPolicy(self.agents.tokens, self.agents.users, config.grants, guests=guests, is_open=is_open)
@@ -85,8 +89,8 @@ class Gateway:
             )
             self.health.ready_also_if("backplane", self._reach.check)
         self.metrics = Metrics(self.server, self.lag, self.backplane)
-        proxies = Proxies(self.server.options.trusted_proxies)
-        self.public_http = _http_server(config, public_application(self.mounts, self.agents, self.health, proxies))
+        self.service: AgentService = NoContactCenter()
+        self.public_http = _http_server(config, public_application(self.mounts, self._api(), self.health))
 
     async def start(self) -> None:
         """Begin to work on the running loop.
@@ -137,6 +141,15 @@ class Gateway:
             "trouble": self.backplane.trouble,
             "nodes": [{"id": node.id, "name": node.name, "url": node.url} for node in nodes],
         }
+
+    def _api(self) -> Surroundings:
+        notifications = self.mounts[-1]
+        return Surroundings(
+            service=self.service,
+            reception=Reception(self.agents, demands_csrf_token=self.config.csrf.enabled),
+            pages=Pages(notifications),
+            max_json_depth=notifications.options("long-polling").max_json_depth,
+        )
 
     def _mount(self, config: MountConfig) -> Mount:
         bayeux = self.config.bayeux
