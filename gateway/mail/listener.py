@@ -102,7 +102,7 @@ class _Desk:
     async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        if address.casefold() not in self._mailboxes:
+        if address.lower() not in self._mailboxes:
             return "550 5.1.1 no such mailbox here"
         if isinstance(server, LMTP) and envelope.rcpt_tos:
             return "452 4.5.3 one recipient a mail"
@@ -112,7 +112,7 @@ class _Desk:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         content = envelope.original_content or b""
         try:
-            for key in dict.fromkeys(address.casefold() for address in envelope.rcpt_tos):
+            for key in dict.fromkeys(address.lower() for address in envelope.rcpt_tos):
                 # Whoever must come again for a later mailbox brings the mail for the earlier ones again, too.
                 await self._take(content, self._mailboxes[key])
         except MailRefused as refused:
@@ -138,7 +138,7 @@ class _Desk:
         await self._deliver(mail)
         log.info(
             "a mail was taken",
-            extra={"mailbox": mailbox.address, "size": len(content), "attachments": len(mail.attachments)},
+            extra={"mailbox": mailbox.address, "size": len(content), "attachments": len(mail.contents)},
         )
 
 

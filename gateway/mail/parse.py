@@ -1,4 +1,4 @@
-"""Bytes of a mail to an ``IncomingMail``, within bounds.
+"""From the bytes of a mail to a letter, within bounds.
 
 Pure, and made for what anybody may send: it answers or raises MailRefused, in a time that the bounds limit. It may
 take seconds at the worst, so call it in a thread. Nothing of a mail is lost: what is not its text is attached.
@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import Message
 
+from channels.html_text import text_of
+from channels.letter import Attachment, Letter
 from gateway.mail.correspondent import Correspondent, correspondents
 from gateway.mail.decoding import decoded, decoded_words
-from gateway.mail.html_text import text_of
-from gateway.mail.incoming import Attachment, IncomingMail
+from gateway.mail.incoming import IncomingMail
 
 _MESSAGE_ID = re.compile(r"<[^<>\s]{1,250}>")
 _MAX_REFERENCES = 50
@@ -27,6 +28,8 @@ _UNFOLDED = re.compile(r"\r?\n(?=[ \t])")
 _HEAD_ENDS = re.compile(rb"\r?\n\r?\n")
 _NOT_IN_A_NAME = re.compile(r'[\x00-\x1f\x7f<>:"|?*]')
 _MAX_NAME = 200
+_TOLD = ("Content-Type", "Date", "MIME-Version")
+"""Header fields that agents see as they came; others are the letter's."""
 
 
 class MailRefused(Exception):
@@ -77,54 +80,58 @@ def _read(content: bytes, mailbox: Correspondent, bounds: Bounds) -> IncomingMai
     senders = correspondents(fields["from"])
     if not senders:
         raise MailRefused("554 5.6.0 it does not tell who wrote it (From)")
-    body = _Body(bounds)
+    delivery = hashlib.sha256(b"\0".join([mailbox.key.encode(), content])).hexdigest()
+    body = _Body(bounds, delivery)
     for part in _leaves(message):
         body.take(part)
-    return IncomingMail(
-        delivery=hashlib.sha256(b"\0".join([mailbox.key.encode(), content])).hexdigest(),
-        mailbox=mailbox,
-        sender=senders[0],
-        reply_to=correspondents(fields["reply-to"]),
-        to=correspondents(fields["to"]),
-        cc=correspondents(fields["cc"]),
+    answered = _message_ids(fields["in-reply-to"])
+    letter = Letter(
+        from_address=senders[0].address,
+        from_personal=senders[0].name,
+        reply_to=next((each.address for each in correspondents(fields["reply-to"])), ""),
+        to=tuple(each.address for each in correspondents(fields["to"])),
+        cc=tuple(each.address for each in correspondents(fields["cc"])),
         subject=decoded_words(_first(fields["subject"])),
         text=body.text,
         html=body.html,
-        date=_first(fields["date"]),
         message_id=next(iter(_message_ids(fields["message-id"])), ""),
-        in_reply_to=_message_ids(fields["in-reply-to"]),
+        in_reply_to=answered[0] if len(answered) == 1 else "",
         references=_message_ids(fields["references"]),
-        content_type=_first(fields["content-type"]),
-        mime_version=_first(fields["mime-version"]),
         attachments=tuple(body.attachments),
+        mailbox=mailbox.address,
+        date=_first(fields["date"]),
     )
+    headers = {name: fields[name.lower()][0] for name in _TOLD if fields[name.lower()]}
+    return IncomingMail(delivery=delivery, letter=letter, headers=headers, contents=body.contents)
 
 
 class _Body:
     """Sorts the parts of a mail into text, HTML and what is attached."""
 
-    def __init__(self, bounds: Bounds) -> None:
+    def __init__(self, bounds: Bounds, delivery: str) -> None:
         self._bounds = bounds
+        self._delivery = delivery
         self._texts: list[str] = []
-        self.html: str | None = None
+        self.html = ""
         self.attachments: list[Attachment] = []
+        self.contents: dict[str, bytes] = {}
 
     @property
     def text(self) -> str:
         """As written, else as HTML shows it."""
-        text = "\r\n".join(self._texts) if self._texts else text_of(self.html or "")
+        text = "\r\n".join(self._texts) if self._texts else text_of(self.html)
         return text[: self._bounds.text_characters].rstrip("\r\n")
 
     def take(self, part: Message) -> None:
         """Raises MailRefused."""
-        content_type = part.get_content_type()
+        media_type = part.get_content_type()
         is_attached = part.get_content_disposition() == "attachment"
-        if content_type == "text/plain" and not is_attached:
+        if media_type == "text/plain" and not is_attached:
             self._texts.append(self._text(part, "message.txt"))
-        elif content_type == "text/html" and not is_attached and self.html is None:
+        elif media_type == "text/html" and not is_attached and not self.html:
             self.html = self._text(part, "message.html")
         else:
-            self._attach(_name(part), content_type, _content(part))
+            self._attach(_name(part), media_type, _content(part))
 
     def _text(self, part: Message, name: str) -> str:
         content = _content(part)
@@ -133,10 +140,12 @@ class _Body:
             self._attach(name, part.get_content_type(), content)
         return text[: self._bounds.text_characters]
 
-    def _attach(self, name: str, content_type: str, content: bytes) -> None:
+    def _attach(self, name: str, media_type: str, content: bytes) -> None:
         if len(self.attachments) == self._bounds.attachments:
             raise MailRefused("554 5.6.0 it has too many attachments")
-        self.attachments.append(Attachment(name, content_type, content))
+        key = f"{self._delivery}/{len(self.attachments)}"
+        self.attachments.append(Attachment(name=name, media_type=media_type, size=len(content), key=key))
+        self.contents[key] = content
 
 
 def _fields(message: Message) -> defaultdict[str, list[str]]:

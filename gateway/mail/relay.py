@@ -13,7 +13,7 @@ from typing import Literal
 
 import aiosmtplib
 
-from gateway.mail.compose import Letter
+from gateway.mail.compose import Posted
 
 
 class RelayAway(Exception):
@@ -50,7 +50,7 @@ class Relay:
         self._password = password
         self._timeout = timeout
 
-    async def send(self, letter: Letter) -> Mapping[str, str]:
+    async def send(self, posted: Posted) -> Mapping[str, str]:
         """Hand it over; when this returns, the relay has it.
 
         Returns the recipients that it refused, each with its words; the others get the mail.
@@ -59,9 +59,9 @@ class Relay:
         """
         try:
             refused, _ = await aiosmtplib.send(
-                letter.content,
-                sender=letter.sender,
-                recipients=letter.recipients,
+                posted.content,
+                sender=posted.sender,
+                recipients=posted.recipients,
                 hostname=self._host,
                 port=self._port,
                 username=self._user or None,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from channels.letter import Letter
 from gateway.mail.correspondent import Correspondent
-from gateway.mail.incoming import IncomingMail
 
 SUPPORT = Correspondent("support@shop.example", "Shop support")
 SALES = Correspondent("sales@shop.example")
-CARLA = Correspondent("carla@mail.example", "Carla Client")
+CARLA = "carla@mail.example"
 
 PLAIN = b"""\
 From: Customer1@ci-vm106\r
@@ -28,19 +28,19 @@ Thisisemailbody.\r
 Testing,hopefullythiswillwork\r
 --===============1840393583==--\r
 """
-"""The mail behind the seed's samples."""
+"""The mail behind the samples of notifications."""
 
 
-def written(**fields: Any) -> IncomingMail:
-    """A mail of Carla's to our support, with other fields where given."""
-    mail = IncomingMail(
-        delivery="1" * 64,
-        mailbox=SUPPORT,
-        sender=CARLA,
-        to=(SUPPORT,),
+def written(**fields: Any) -> Letter:
+    """A letter of Carla's to our support, with other fields where given."""
+    letter = Letter(
+        mailbox=SUPPORT.address,
+        from_address=CARLA,
+        from_personal="Carla Client",
+        to=(SUPPORT.address,),
         subject="Order 7",
         text="Where is it?\r\n\r\nCarla",
         date="Sat, 21 Nov 2026 10:00:00 +0100",
         message_id="<1@mail.example>",
     )
-    return replace(mail, **fields)
+    return replace(letter, **fields)

@@ -15,14 +15,15 @@ import pytest
 from aiosmtpd.smtp import SMTP
 
 from bayeux.protocol.errors import Unavailable
-from gateway.mail.compose import Letter, Wording, letter, reply
-from gateway.mail.correspondent import Correspondent
+from channels.answers import Wording, reply
+from gateway.mail.compose import Posted, post
 from gateway.mail.incoming import IncomingMail
 from gateway.mail.listener import MailListener
 from gateway.mail.relay import Relay, RelayAway, RelayRefused
 from tests.gateway.mail.samples import CARLA, SALES, SUPPORT, written
 
 PATIENCE = 10.0
+NOW = 1_795_255_200.0
 SENDER = "carla@mail.example"
 CONTENT = b"From: carla@mail.example\r\nTo: support@shop.example\r\nSubject: Order 7\r\n\r\n.\r\nWhere is it?\r\n"
 
@@ -78,7 +79,8 @@ class TestComingIn:
         assert refused == {}
         assert "taken" in answer
         [mail] = mailroom.mails
-        assert (mail.mailbox, mail.subject, mail.text) == (SUPPORT, "Order 7", ".\r\nWhere is it?")
+        letter = mail.letter
+        assert (letter.mailbox, letter.subject, letter.text) == (SUPPORT.address, "Order 7", ".\r\nWhere is it?")
 
     @pytest.mark.spec("AG-80")
     async def test_it_is_acknowledged_only_after_it_was_stored(self) -> None:
@@ -135,13 +137,13 @@ class TestComingIn:
         async with listening(mailroom) as port:
             refused, _ = await bring(port, "nobody@shop.example", "support@shop.example")
         assert refused["nobody@shop.example"].code == 550
-        assert [each.mailbox for each in mailroom.mails] == [SUPPORT]
+        assert [each.letter.mailbox for each in mailroom.mails] == [SUPPORT.address]
 
     async def test_two_mailboxes_each_get_it(self) -> None:
         mailroom = Mailroom()
         async with listening(mailroom) as port:
             await bring(port, "support@shop.example", "sales@shop.example", "SUPPORT@shop.example")
-        assert [each.mailbox for each in mailroom.mails] == [SUPPORT, SALES]
+        assert [each.letter.mailbox for each in mailroom.mails] == [SUPPORT.address, SALES.address]
         assert mailroom.mails[0].delivery != mailroom.mails[1].delivery
 
     @pytest.mark.spec("AG-80")
@@ -183,7 +185,7 @@ class TestComingIn:
             writer.close()
             await writer.wait_closed()
             await bring(port, "sales@shop.example")
-        assert [each.mailbox for each in mailroom.mails] == [SALES]
+        assert [each.letter.mailbox for each in mailroom.mails] == [SALES.address]
 
     async def test_stopping_ends_conversations(self) -> None:
         async with asyncio.timeout(PATIENCE):
@@ -211,7 +213,7 @@ class TestByLmtp:
         async with listening(mailroom, protocol="lmtp") as port:
             refused = await by_lmtp(port, lambda client: client.sendmail(SENDER, ["support@shop.example"], CONTENT))
         assert refused == {}
-        assert [each.mailbox for each in mailroom.mails] == [SUPPORT]
+        assert [each.letter.mailbox for each in mailroom.mails] == [SUPPORT.address]
 
     async def test_a_second_recipient_has_to_wait_for_his_own(self) -> None:
         """Each recipient is owed an answer after the mail; with one of them there is one answer, whatever it is."""
@@ -221,7 +223,7 @@ class TestByLmtp:
             refused = await by_lmtp(port, lambda client: client.sendmail(SENDER, both, CONTENT))
             assert [(address, code) for address, (code, _) in refused.items()] == [("sales@shop.example", 452)]
             await by_lmtp(port, lambda client: client.sendmail(SENDER, both[1:], CONTENT))
-        assert [each.mailbox for each in mailroom.mails] == [SUPPORT, SALES]
+        assert [each.letter.mailbox for each in mailroom.mails] == [SUPPORT.address, SALES.address]
 
     async def test_it_does_not_speak_smtp(self) -> None:
         async with listening(Mailroom(), protocol="lmtp") as port, _client(port) as client:
@@ -275,9 +277,9 @@ class Elsewhere:
                     each.transport.abort()
 
 
-def answer(*cc: Correspondent) -> Letter:
+def answer(*cc: str) -> Posted:
     draft = replace(reply(written(), Wording(text=".\r\nOn its way.")), cc=cc)
-    return letter(draft, now=1_795_255_200.0, message_id="<2@shop.example>")
+    return post(draft, now=NOW, message_id="<2@shop.example>")
 
 
 class TestGoingOut:
@@ -287,7 +289,7 @@ class TestGoingOut:
         async with elsewhere.open() as relay:
             assert await relay.send(answer()) == {}
         [(sender, recipients, content)] = elsewhere.received
-        assert (sender, recipients) == (SUPPORT.address, [CARLA.address])
+        assert (sender, recipients) == (SUPPORT.address, [CARLA])
         assert content == answer().content
 
     @pytest.mark.spec("AG-80")
@@ -303,12 +305,12 @@ class TestGoingOut:
     async def test_who_was_refused_is_told_and_the_others_get_it(self) -> None:
         elsewhere = Elsewhere(recipients={"sales@shop.example": "550 gone"})
         async with elsewhere.open() as relay:
-            assert await relay.send(answer(SALES)) == {"sales@shop.example": "550 gone"}
+            assert await relay.send(answer(SALES.address)) == {"sales@shop.example": "550 gone"}
         assert len(elsewhere.received) == 1
 
     @pytest.mark.parametrize(("words", "error"), [("450 busy", RelayAway), ("550 gone", RelayRefused)])
     async def test_when_all_are_refused_nothing_left(self, words: str, error: type[Exception]) -> None:
-        elsewhere = Elsewhere(recipients={CARLA.address: words})
+        elsewhere = Elsewhere(recipients={CARLA: words})
         async with elsewhere.open() as relay:
             with pytest.raises(error, match=words[:3]):
                 await relay.send(answer())
@@ -335,10 +337,9 @@ async def test_an_answer_is_found_in_its_thread_when_the_customer_answers() -> N
     """There and back: what leaves by the relay comes in at another gateway, and its answer refers to both."""
     mailroom = Mailroom()
     async with listening(mailroom) as port:
-        to_sales = letter(
-            reply(written(sender=SALES)), now=1_795_255_200.0, message_id="<2@shop.example>"
-        )
+        to_sales = post(reply(written(from_address=SALES.address)), now=NOW, message_id="<2@shop.example>")
         await Relay("127.0.0.1", port, timeout=PATIENCE).send(to_sales)
     [mail] = mailroom.mails
-    assert (mail.mailbox, mail.sender, mail.message_id) == (SALES, SUPPORT, "<2@shop.example>")
-    assert reply(mail).references == ("<1@mail.example>", "<2@shop.example>")
+    letter = mail.letter
+    assert (letter.mailbox, letter.from_address, letter.message_id) == (SALES.address, SUPPORT.address, "<2@shop.example>")
+    assert reply(letter).references == ("<1@mail.example>", "<2@shop.example>")
