@@ -8,8 +8,8 @@ Source: AG-73, AG-74, AG-90…97, AG-129.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from channels.chat.notices import TYPING, EventKind, NoticeKind, PartyKind, Visibility
@@ -100,10 +100,14 @@ class Transcript:
         return next((party for party in self.parties if party.kind is PartyKind.CLIENT), None)
 
     @property
-    def last_said_at(self) -> float | None:
-        """When somebody last joined or spoke; notices and leavers do not count (AG-129)."""
+    def last_said(self) -> Event | None:
+        """When somebody last joined or spoke; notices and who leaves do not count (AG-129)."""
         counted = (EventKind.PARTY_JOINED, EventKind.NEW_MESSAGE)
-        return next((event.at for event in reversed(self.events) if event.kind in counted), None)
+        return next((event for event in reversed(self.events) if event.kind in counted), None)
+
+    def last_notice(self, kind: NoticeKind) -> Event | None:
+        """The latest one of this kind that was kept."""
+        return next((event for event in reversed(self.events) if event.notice is kind), None)
 
     def from_id(self, first: int) -> Sequence[Event]:
         """The kept events from a number on, before them the PARTY_JOINED of parties that occur in them (AG-93)."""
@@ -202,23 +206,7 @@ class Transcript:
         if kept + characters > MAX_CHARACTERS:
             raise TranscriptFull
 
-    # As the store keeps it
 
-    def to_document(self) -> dict[str, Any]:
-        """JSON values; ``from_document`` reads them."""
-        return {
-            "events": [_without_defaults(event) for event in self.events],
-            "parties": [_without_defaults(party) for party in self.parties],
-            "last_id": self.last_id,
-            "is_open": self.is_open,
-        }
-
-    @classmethod
-    def from_document(cls, body: Mapping[str, Any]) -> Transcript:
-        """What ``to_document`` gave."""
-        return cls(
-            events=tuple(_event(each) for each in body["events"]),
-            parties=tuple(_party(each) for each in body["parties"]),
-            last_id=body["last_id"],
-            is_open=body["is_open"],
-        )
+def _least(party: Party, wanted: Visibility) -> Visibility:
+    """Nobody speaks further than he is seen."""
+    return Visibility.AGENTS if Visibility.AGENTS in (party.visibility, wanted) else Visibility.ALL

@@ -38,6 +38,8 @@ class Role(StrEnum):
     """Asked by the owner, and hidden from the customer."""
 
 
+MAX_ENDED_LEGS = 20
+"""Parts that are over which an interaction remembers."""
 STOP = "__STOP__"
 """In ``in_queues``: it may be stopped there and then (AG-77)."""
 
@@ -167,8 +169,11 @@ class Interaction:
 
     @classmethod
     def from_document(cls, body: Mapping[str, Any]) -> Interaction:
-        """What ``to_document`` gave."""
-        return from_document(cls, body)
+        """What ``to_document`` gave, without agents who had it long ago: they were told, and are strangers to it."""
+        interaction = from_document(cls, body)
+        ended = [leg.agent for leg in interaction.legs if not leg.is_live]
+        forgotten = frozenset(ended[:-MAX_ENDED_LEGS])
+        return replace(interaction, legs=tuple(leg for leg in interaction.legs if leg.agent not in forgotten))
 
 
 def begin_chat(
@@ -201,7 +206,7 @@ def begin_email(
     in_queues: tuple[str, ...] = (STOP,),
     out_queues: tuple[str, ...] = (),
 ) -> Interaction:
-    """An e-mail that came; ``user_data`` as ``userdata.of_letter`` gives it."""
+    """An e-mail that came."""
     return Interaction(
         id=id,
         channel=Channel.EMAIL,

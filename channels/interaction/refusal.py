@@ -8,12 +8,17 @@ from __future__ import annotations
 from typing import Final
 
 MISSING: Final = 1
+"""A required parameter is not there."""
 NOT_NOW: Final = 2
+"""Not valid in this state."""
+FORBIDDEN: Final = 3
+FAILED: Final = 4
+"""Ours, or of what is behind us."""
 NOT_PERMITTED: Final = 5
+"""This agent may not."""
 NOT_FOUND: Final = 6
 OUT_OF_RANGE: Final = 10
-READ_ONLY: Final = 3
-"""AG-78 answers FORBIDDEN for what only routing may write."""
+EXISTS: Final = 18
 
 
 class OperationRefused(Exception):

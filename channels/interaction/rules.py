@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from channels.letter import Composing, NoComposing
+
 
 def _same(name: str) -> str | None:
     return name or None
@@ -18,8 +20,6 @@ class Rules:
     """Characters of one chat message (AG-73)."""
     forbidden: frozenset[str] = frozenset()
     """Operations of dialect A that nobody has here (AG-63)."""
-    subject_prefix: str = "Re: "
-    forward_prefix: str = "Fwd: "
     idle_alert: float = 255.0
     """Seconds of silence before the parties of a chat are warned; 0: never (AG-129)."""
     idle_close: float = 45.0
@@ -30,6 +30,8 @@ class Rules:
     """The queue's name that a name or id means."""
     find_workbin: Callable[[str], str | None] = _same
     """The workbin's id that a name or id means."""
+    composing: Composing = NoComposing()
+    """Writes answers to e-mails."""
     nickname: Callable[[str], str] = str
     """What the customer sees of an agent who names himself nothing else (AG-72)."""
 

@@ -1,0 +1,129 @@
+"""E-mails that agents write: answers begin as outbound interactions of their own, and leave when the relay took them.
+
+Source: AG-79, AG-80, and the table of AG-69.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from channels.interaction.effects import Effect, EndReply, Outcome, SendLetter
+from channels.interaction.endings import end_leg, release_task
+from channels.interaction.model import Interaction, Leg, OpenReply
+from channels.interaction.reasons import Reason
+from channels.interaction.refusal import MISSING, NOT_NOW, OUT_OF_RANGE, OperationRefused
+from channels.interaction.request import QUEUE_PARAMETERS, Request, last_segment
+from channels.interaction.states import State, Trigger
+from channels.letter import Answer, Letter
+
+SUBKINDS = {Answer.REPLY: "OutboundReply", Answer.REPLY_ALL: "OutboundReply", Answer.FORWARD: "OutboundNew"}
+THREAD_KEYS = ("ContactId", "EmailAddress", "Mailbox")
+"""What an answer takes over from the attached data of what it answers."""
+
+
+def reply(request: Request) -> Outcome:
+    """To who wrote."""
+    return _answer(request, Answer.REPLY)
+
+
+def reply_all(request: Request) -> Outcome:
+    """To him and all who got it."""
+    return _answer(request, Answer.REPLY_ALL)
+
+
+def forward(request: Request) -> Outcome:
+    """To somebody else."""
+    return _answer(request, Answer.FORWARD)
+
+
+def save(request: Request) -> Outcome:
+    """Keep what was written."""
+    if "email" not in request.parameters:
+        raise OperationRefused(MISSING, "email is missing")
+    return Outcome(interaction=replace(request.interaction, letter=_edited(request)))
+
+
+def send(request: Request) -> Outcome:
+    """Off to the relay; the agent has it until that has taken it (``sent``, ``not_sent``)."""
+    letter = _edited(request)
+    if not letter.has_recipients:
+        raise OperationRefused(MISSING, "It is addressed to nobody")
+    interaction = replace(request.interaction, letter=letter, sending=True)
+    return Outcome(interaction=interaction, effects=(SendLetter(interaction=interaction.id),))
+
+
+def cancel(request: Request) -> Outcome:
+    """Nothing leaves."""
+    return _over(request.interaction, request.leg, request.now)
+
+
+def sent(interaction: Interaction, now: float) -> Outcome:
+    """The relay took it. Nothing happens if that is known."""
+    owner = interaction.owner
+    if not interaction.sending or owner is None:
+        return Outcome(interaction=interaction)
+    return _over(replace(interaction, sending=False), owner, now)
+
+
+def not_sent(interaction: Interaction) -> Outcome:
+    """The relay did not take it: the agent may change it and send it again; tell him why by an ErrorMessage."""
+    return Outcome(interaction=replace(interaction, sending=False))
+
+
+def reply_ended(interaction: Interaction, reply: str) -> Interaction:
+    """The e-mail that was answered: that answer is open no more."""
+    return replace(interaction, replies=tuple(each for each in interaction.replies if each.id != reply))
+
+
+def _answer(request: Request, kind: Answer) -> Outcome:
+    interaction = request.interaction
+    if any(each.agent == request.agent for each in interaction.replies):
+        raise OperationRefused(NOT_NOW, "You are answering it already")  # AG-79
+    letter = request.rules.composing.answer(_letter(interaction), kind, request.parameters)
+    draft = Interaction(
+        id=request.new_id(),
+        channel=interaction.channel,
+        kind="Outbound",
+        subkind=SUBKINDS[kind],
+        queue=_out_queue(request),
+        user_data={
+            **{key: interaction.user_data[key] for key in THREAD_KEYS if key in interaction.user_data},
+            "Subject": letter.subject,
+            **request.mapping("userData"),
+        },
+        legs=(Leg(agent=request.agent, state=State.COMPOSING),),
+        letter=letter,
+        parent=interaction.id,
+        is_routed=False,
+        created_at=request.now,
+    )
+    answered = (*interaction.replies, OpenReply(agent=request.agent, id=draft.id))
+    return Outcome(interaction=replace(interaction, replies=answered), created=(draft,))
+
+
+def _out_queue(request: Request) -> str:
+    known = request.interaction.out_queues
+    wanted = request.text(*QUEUE_PARAMETERS)
+    if not wanted:
+        return known[0] if known else request.interaction.queue
+    if last_segment(wanted) not in known:
+        raise OperationRefused(OUT_OF_RANGE, "Answers do not go out through that queue")
+    return last_segment(wanted)
+
+
+def _edited(request: Request) -> Letter:
+    letter = _letter(request.interaction)
+    given = request.mapping("email")
+    return request.rules.composing.edited(letter, given) if given else letter
+
+
+def _letter(interaction: Interaction) -> Letter:
+    assert interaction.letter is not None, "an e-mail has a letter"
+    return interaction.letter
+
+
+def _over(interaction: Interaction, leg: Leg, now: float) -> Outcome:
+    interaction = end_leg(interaction, leg, Trigger.COMPLETE, Reason.DONE, now)
+    interaction, released = release_task(interaction, leg.agent)
+    ended: tuple[Effect, ...] = (EndReply(parent=interaction.parent, reply=interaction.id),) if interaction.parent else ()
+    return Outcome(interaction=replace(interaction, closed_at=now), effects=(*released, *ended))
