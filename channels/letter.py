@@ -1,67 +1,49 @@
-"""An e-mail as its interaction shows it to agents.
+"""An e-mail as its interaction keeps it: what agents see of it, and what an answer needs to know.
 
-How mails are read, answered and sent is not decided here: whoever does it keeps with a letter what it needs to know of
-it again, and is asked by ``Composing``.
-
-Source: AG-50, AG-79.
+Bytes of attachments are kept elsewhere; a letter knows their keys.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Any, Protocol
-
-from channels.interaction.refusal import FAILED, OperationRefused
+from dataclasses import dataclass
 
 
-class Answer(StrEnum):
-    """What kind of answer to a letter."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """One file of a letter."""
 
-    REPLY = "Reply"
-    REPLY_ALL = "ReplyAll"
-    FORWARD = "Forward"
+    name: str
+    media_type: str
+    size: int
+    """Bytes."""
+    key: str = ""
+    """Under which its content is kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """A mail that came, or the draft of one that shall go. Addresses are bare: ``name@host``."""
+    """An e-mail that came, or the draft of one that shall go. Addresses are bare: ``name@host``."""
 
     from_address: str
+    from_personal: str = ""
+    """The sender's name, if he gave one."""
+    reply_to: str = ""
+    """Where answers go, if not to ``from_address``."""
     to: tuple[str, ...] = ()
-    """Of one that came: the mailbox that took it."""
     cc: tuple[str, ...] = ()
     bcc: tuple[str, ...] = ()
     subject: str = ""
     text: str = ""
-    """Plain, as it was written."""
-    kept: Mapping[str, Any] = field(default_factory=dict)
-    """All of it, in the words of who composes; opaque here."""
-
-    @property
-    def has_recipients(self) -> bool:
-        """It could leave."""
-        return bool(self.to or self.cc or self.bcc)
-
-
-class Composing(Protocol):
-    """Writes letters. Pure; both raise OperationRefused for parameters that no mail can have."""
-
-    def answer(self, letter: Letter, kind: Answer, parameters: Mapping[str, Any]) -> Letter:
-        """A draft that answers it, with the parameters of the operation (AG-69, AG-79)."""
-
-    def edited(self, draft: Letter, given: Mapping[str, Any]) -> Letter:
-        """The draft as the ``email`` object of Save and Send says; what that does not name stays."""
-
-
-class NoComposing:
-    """Where no mail leaves."""
-
-    def answer(self, letter: Letter, kind: Answer, parameters: Mapping[str, Any]) -> Letter:
-        """Refused: 4."""
-        raise OperationRefused(FAILED, "No e-mail is sent from here")
-
-    def edited(self, draft: Letter, given: Mapping[str, Any]) -> Letter:
-        """Refused: 4."""
-        raise OperationRefused(FAILED, "No e-mail is sent from here")
+    """The body as plain text; line ends as they came."""
+    html: str = ""
+    """The body as HTML; empty: there is only the text."""
+    message_id: str = ""
+    """With its angle brackets."""
+    in_reply_to: str = ""
+    references: tuple[str, ...] = ()
+    """Ids of the thread, oldest first."""
+    attachments: tuple[Attachment, ...] = ()
+    mailbox: str = ""
+    """Ours that it came to; empty of a draft."""
+    date: str = ""
+    """As its sender wrote it; empty of a draft."""

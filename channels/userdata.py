@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from channels.letter import Letter
+
 UserData = Mapping[str, Any]
 
 READ_ONLY = "RTarget"
@@ -132,3 +134,30 @@ def of_form(form: Mapping[str, Any], server: ChatServer, service: str = "") -> U
 def nickname_of_form(form: Mapping[str, Any]) -> str:
     """The customer's name, as the agents shall see it."""
     return " ".join(str(form[name]) for name in ("firstName", "lastName") if form.get(name)) or "Customer"
+
+
+def of_letter(
+    letter: Letter, headers: Mapping[str, str], *, mailbox: str = "", contact: str = "", automatic_answers: int = 0
+) -> UserData:
+    """What an e-mail brings along.
+
+    Args:
+        headers: those that agents shall see, such as ``Date``; they become ``Header_Date``.
+        mailbox: the name of the one that it came to.
+    """
+    return {
+        **{f"Header_{name}": value for name, value in headers.items()},
+        "Header_Message-ID": letter.message_id,
+        "Mailbox": mailbox,
+        "To": ", ".join(letter.to) or letter.mailbox,
+        "FromAddress": letter.from_address,
+        "FromPersonal": letter.from_personal,
+        "EmailAddress": letter.from_address,
+        "Subject": letter.subject,
+        "ContactId": contact,
+        "Origination_Source": "Email",
+        "_ContainsAttachment": "true" if letter.attachments else "false",
+        "_AttachmentFileNames": ",".join(each.name for each in letter.attachments),
+        "_AttachmentsSize": str(sum(each.size for each in letter.attachments)),
+        "_AutoReplyCount": automatic_answers,
+    }

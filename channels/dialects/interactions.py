@@ -102,7 +102,7 @@ def email_object(interaction: Interaction, leg: Leg) -> Json:
         "text": letter.text,
         "interactionId": interaction.id,
         "fromAddress": letter.from_address,
-        "toAddress": ", ".join(letter.to),
+        "toAddress": ", ".join(letter.to) or letter.mailbox,
         "subject": letter.subject,
     }
     copies = {"ccAddress": letter.cc, "bccAddress": letter.bcc}

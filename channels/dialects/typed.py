@@ -224,6 +224,7 @@ def _email(interaction: Interaction, leg: Leg, base: str, rules: Rules, *, with_
             "cc": list(letter.cc),
             "bcc": list(letter.bcc),
             "subject": letter.subject,
+            "body": letter.html,
             "bodyAsPlainText": letter.text,
         }
     if interaction.parent:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from channels.letter import Composing, NoComposing
-
 
 def _same(name: str) -> str | None:
     return name or None
@@ -30,8 +28,8 @@ class Rules:
     """The queue's name that a name or id means."""
     find_workbin: Callable[[str], str | None] = _same
     """The workbin's id that a name or id means."""
-    composing: Composing = NoComposing()
-    """Writes answers to e-mails."""
+    mailboxes: frozenset[str] = frozenset()
+    """Ours, in lower case: in whose name agents may write, besides the one that was written to."""
     nickname: Callable[[str], str] = str
     """What the customer sees of an agent who names himself nothing else (AG-72)."""
 

@@ -5,8 +5,11 @@ Source: AG-79, AG-80, and the table of AG-69.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
+from channels import answers
+from channels.answers import LetterInvalid, Wording
 from channels.interaction.effects import Effect, EndReply, Outcome, SendLetter
 from channels.interaction.endings import end_leg, release_task
 from channels.interaction.model import Interaction, Leg, OpenReply
@@ -14,26 +17,27 @@ from channels.interaction.reasons import Reason
 from channels.interaction.refusal import MISSING, NOT_NOW, OUT_OF_RANGE, OperationRefused
 from channels.interaction.request import QUEUE_PARAMETERS, Request, last_segment
 from channels.interaction.states import State, Trigger
-from channels.letter import Answer, Letter
+from channels.letter import Letter
 
-SUBKINDS = {Answer.REPLY: "OutboundReply", Answer.REPLY_ALL: "OutboundReply", Answer.FORWARD: "OutboundNew"}
+REPLY, NEW = "OutboundReply", "OutboundNew"
+"""Subtypes of what goes out."""
 THREAD_KEYS = ("ContactId", "EmailAddress", "Mailbox")
 """What an answer takes over from the attached data of what it answers."""
 
 
 def reply(request: Request) -> Outcome:
     """To who wrote."""
-    return _answer(request, Answer.REPLY)
+    return _answer(request, answers.reply, REPLY)
 
 
 def reply_all(request: Request) -> Outcome:
     """To him and all who got it."""
-    return _answer(request, Answer.REPLY_ALL)
+    return _answer(request, answers.reply_to_all, REPLY)
 
 
 def forward(request: Request) -> Outcome:
     """To somebody else."""
-    return _answer(request, Answer.FORWARD)
+    return _answer(request, answers.forward, NEW)
 
 
 def save(request: Request) -> Outcome:
@@ -46,7 +50,7 @@ def save(request: Request) -> Outcome:
 def send(request: Request) -> Outcome:
     """Off to the relay; the agent has it until that has taken it (``sent``, ``not_sent``)."""
     letter = _edited(request)
-    if not letter.has_recipients:
+    if not (letter.to or letter.cc or letter.bcc):
         raise OperationRefused(MISSING, "It is addressed to nobody")
     interaction = replace(request.interaction, letter=letter, sending=True)
     return Outcome(interaction=interaction, effects=(SendLetter(interaction=interaction.id),))
@@ -75,16 +79,19 @@ def reply_ended(interaction: Interaction, reply: str) -> Interaction:
     return replace(interaction, replies=tuple(each for each in interaction.replies if each.id != reply))
 
 
-def _answer(request: Request, kind: Answer) -> Outcome:
+def _answer(request: Request, written: Callable[[Letter, Wording], Letter], subkind: str) -> Outcome:
     interaction = request.interaction
     if any(each.agent == request.agent for each in interaction.replies):
         raise OperationRefused(NOT_NOW, "You are answering it already")  # AG-79
-    letter = request.rules.composing.answer(_letter(interaction), kind, request.parameters)
+    try:
+        letter = written(_letter(interaction), Wording.from_parameters(request.parameters))
+    except LetterInvalid as invalid:
+        raise OperationRefused(OUT_OF_RANGE, str(invalid)) from None
     draft = Interaction(
         id=request.new_id(),
         channel=interaction.channel,
         kind="Outbound",
-        subkind=SUBKINDS[kind],
+        subkind=subkind,
         queue=_out_queue(request),
         user_data={
             **{key: interaction.user_data[key] for key in THREAD_KEYS if key in interaction.user_data},
@@ -113,8 +120,11 @@ def _out_queue(request: Request) -> str:
 
 def _edited(request: Request) -> Letter:
     letter = _letter(request.interaction)
-    given = request.mapping("email")
-    return request.rules.composing.edited(letter, given) if given else letter
+    mailboxes = request.rules.mailboxes | {letter.from_address.lower()}
+    try:
+        return answers.edited(letter, request.mapping("email"), mailboxes)
+    except LetterInvalid as invalid:
+        raise OperationRefused(OUT_OF_RANGE, str(invalid)) from None
 
 
 def _letter(interaction: Interaction) -> Letter:
