@@ -76,7 +76,8 @@ class DatabaseThread:
         self._connection: sqlite3.Connection
         self._loop: asyncio.AbstractEventLoop
         self._is_open = False
-        self._is_failing = False
+        self.trouble: str = ""
+        """Why the last transaction failed, for operators."""
 
     def start(self) -> None:
         """For those who ask on the running loop. Raises sqlite3.Error."""
@@ -149,13 +150,13 @@ class DatabaseThread:
             for request in group:
                 request.error = DatabaseUnavailable(why)
             self._give_up()
-            if not self._is_failing:
+            if not self.trouble:
                 log.error("%s", why, extra={"event": "store_failing"})
-            self._is_failing = True
+            self.trouble = why
         else:
-            if self._is_failing:
+            if self.trouble:
                 log.info("%s works again", self._path, extra={"event": "store_works"})
-            self._is_failing = False
+            self.trouble = ""
 
     def _attempt(self, request: _Request) -> None:
         """One of a group. Raises sqlite3.Error for what befalls the database, hence all of them."""

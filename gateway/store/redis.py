@@ -74,13 +74,8 @@ class RedisStore:
         RoomKeys(prefix, "any")
 
     @property
-    def is_connected(self) -> bool:
-        """All servers can be reached, by what is known."""
-        return self._link.is_connected
-
-    @property
     def trouble(self) -> str:
-        """What the last problem was, for people; empty while connected."""
+        """Why not all servers can be reached; empty while they can."""
         return self._link.trouble
 
     async def open(self) -> None:
@@ -182,7 +177,7 @@ class _NoEvents:
         """Nor ever was."""
 
     def connected(self) -> None:
-        """See ``RedisStore.is_connected``."""
+        """See ``RedisStore.trouble``, which is empty then."""
 
     def disconnected(self, why: str) -> None:
         """See ``RedisStore.trouble``."""

@@ -49,6 +49,11 @@ class SqliteStore:
         self._writer = DatabaseThread(path, "BEGIN IMMEDIATE")
         self._reader = DatabaseThread(path, "BEGIN")
 
+    @property
+    def trouble(self) -> str:
+        """Why the last transaction failed; empty if it did not."""
+        return self._writer.trouble or self._reader.trouble
+
     async def open(self) -> None:
         """Make the file, or bring it to this version. Raises Failure."""
         prepare(self._path)
@@ -109,7 +114,7 @@ class SqliteRoom:
         return Fence(lease, number)
 
     def _release(self, fence: Fence, database: sqlite3.Connection) -> None:
-        # The row stays, for its number.
+        # The row stays, so that the next one's number is higher.
         database.execute(
             "UPDATE leases SET expires = 0 WHERE room = ? AND name = ? AND number = ?",
             (self._name, fence.lease, fence.number),

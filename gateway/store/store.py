@@ -171,6 +171,10 @@ class Room(Protocol):
 class Store(Protocol):
     """All rooms; what they keep is there again after ``close`` and a new start."""
 
+    @property
+    def trouble(self) -> str:
+        """Why it cannot be used by what is known, for operators; empty while it can (OPS-51)."""
+
     async def open(self) -> None:
         """Begin to use it. Raises Failure (``gateway.failure``) for a file that cannot be used.
 

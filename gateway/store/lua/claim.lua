@@ -7,7 +7,7 @@
 local now = clock()
 local number, expires, holder = lease_of(KEYS[1], ARGV[1])
 if expires <= now then
-  number = number + 1
+  number = math.max(number + 1, now)  -- above all that was ever given, also after everything was lost
 elseif holder ~= ARGV[2] then
   return 0
 end
