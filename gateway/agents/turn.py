@@ -26,6 +26,7 @@ MAIL_LANE: Final = "mail"
 """Of what leaves by SMTP."""
 _ATTEMPTS: Final = 100
 """Of a decision; each one that is overtaken means that another one was taken."""
+_REMEMBERED: Final = 24 * 60 * 60.0
 _ANNOUNCED_AT_ONCE: Final = 1000
 """Announcements of one document in one commit; more than that share a number."""
 
@@ -76,6 +77,10 @@ class Turn:
         else:
             self._writes[key] = Write(key, body, known.version if known is not None else 0, indexes or {}, ttl)
 
+    async def page(self, index: str, *, most: float | None = None, limit: int = 100) -> list[str]:
+        """Keys of what stands in an index, as it was before this turn."""
+        return [entry.key for entry in await self._room.page(index, most=most, limit=limit)]
+
     async def agent(self, user: str) -> Agent:
         """One agent; nothing of him need be there."""
         (body,) = await self.read(agent_key(user))
@@ -83,9 +88,10 @@ class Turn:
 
     def put_agent(self, agent: Agent) -> None:
         """As he shall be; also as he is, for nobody to change him at the same time."""
-        is_known = agent.is_started or agent.desks or agent.workbins
-        indexes = {"agents": 0.0, **{desk_index(node): 0.0 for node in agent.desks}}
-        self.write(agent_key(agent.user), agent.as_body() if is_known else None, indexes=indexes)
+        # Who has signed out is kept for a while: the versions of his document number what his desktops hear (AG-122).
+        ttl = None if agent.is_started or agent.desks or agent.workbins else _REMEMBERED
+        indexes = {desk_index(node): 0.0 for node in agent.desks}
+        self.write(agent_key(agent.user), agent.as_body(), indexes=indexes, ttl=ttl)
 
     # What is said
 
@@ -97,8 +103,8 @@ class Turn:
             ext: what the gateway adds for clients that want it (AG-109).
         """
         known = self._known.get(of)
-        number = self._announced[of] = self._announced.get(of, -1) + 1
-        seq = (known.version + 1 if known is not None else 1) * _ANNOUNCED_AT_ONCE + min(number, _ANNOUNCED_AT_ONCE - 1)
+        number = self._announced[of] = min(self._announced.get(of, -1) + 1, _ANNOUNCED_AT_ONCE - 1)
+        seq = (known.version + 1 if known is not None else 1) * _ANNOUNCED_AT_ONCE + number
         gw = {**(ext or {}), "of": of, "seq": seq, "at": self.now}
         self._outgoing.append(
             Outgoing(self.new_id(), ANNOUNCE_LANE, {"user": user, "channel": channel, "data": data, "gw": gw})
@@ -162,6 +168,11 @@ async def decided(room: Room, decision: Decision[T], begin: Callable[[], Turn]) 
             continue
         return given, turn
     raise Unavailable
+
+
+def latest_seq(version: int) -> int:
+    """Not before the last that may be said of a document in this version."""
+    return (version + 1) * _ANNOUNCED_AT_ONCE - 1
 
 
 def agent_key(user: str) -> str:

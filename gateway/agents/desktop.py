@@ -1,0 +1,133 @@
+"""One Bayeux session of an agent, as far as it shows his things: what it hears once, in order, and in its own form.
+
+What is said of a document is numbered; a number that comes late or twice, because two nodes said it, is not heard. The
+gateway's additions are for sessions that asked for them in their handshake; all others get the keys of the original.
+
+Source: AG-25, AG-26, AG-58, AG-109, AG-121, AG-122.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from bayeux.protocol.channel import ChannelName
+from bayeux.protocol.hooks import STOP
+from bayeux.protocol.message import Message
+from bayeux.server.channels import ServerChannel
+from bayeux.server.extension import Extension
+from bayeux.server.server import BayeuxServer
+from bayeux.server.sessions import ServerSession
+from channels.private import AGENT, reaches_private
+from gateway.agents.announcer import GATEWAY_EXT
+from gateway.auth.http_sessions import COOKIE, HttpSessions
+from gateway.routing import moment
+
+if TYPE_CHECKING:
+    from bayeux.protocol.message import Fields
+
+_REMEMBERED: Final = 1000
+"""Documents whose latest number a session knows; an agent has to do with a few at a time."""
+_WANTS_EXT: Final = "gateway.wants_ext"
+_HTTP_SESSION: Final = "gateway.http_session"
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """One object as it is, for a session that wants to begin with what there is."""
+
+    data: Mapping[str, Any]
+    of: str
+    seq: int
+
+
+Snapshot = Callable[[str, str], Awaitable[Sequence[Current]]]
+"""``(user, channel)``; what he has that this channel shows. Raises Unavailable."""
+
+
+class Desktops:
+    """Watches a server for sessions that show an agent's things.
+
+    Args:
+        snapshot: what such a session may begin with (AG-121).
+    """
+
+    def __init__(self, server: BayeuxServer, snapshot: Snapshot) -> None:
+        self._server = server
+        self._snapshot = snapshot
+
+    def watch(self) -> None:
+        """From here on."""
+        self._server.listeners.session_added.append(_remember_wishes)
+        self._server.listeners.subscribed.append(self._subscribed)
+
+    async def _subscribed(self, session: ServerSession, channel: ServerChannel, message: Message | None) -> None:
+        if session.user is None or not _shows_agents_things(channel.name):
+            return
+        if not any(isinstance(each, Desktop) for each in session.extensions):
+            session.extensions.append(Desktop(session))
+        if message is None or message.ext.get("snapshot") is not True:
+            return
+        for each in await self._snapshot(session.user, channel.name.text):
+            gw = {"of": each.of, "seq": each.seq, "at": self._server.clock(), "snapshot": True}
+            session.deliver(channel.name.text, each.data, ext={GATEWAY_EXT: gw})
+
+
+class Desktop(Extension):
+    """Sees each event of one session before it is queued."""
+
+    def __init__(self, session: ServerSession) -> None:
+        self._session = session
+        self._latest: OrderedDict[str, int] = OrderedDict()
+
+    def outgoing(self, sender: ServerSession | None, session: ServerSession | None, event: Fields) -> Any:
+        """Keep back what is late or not for this session; take off what it did not ask for."""
+        gw = event.get("ext", {}).get(GATEWAY_EXT)
+        if gw is None:
+            return None
+        own = self._session.attributes.get(_HTTP_SESSION, "")
+        if "end" in gw:
+            if not own or own != gw["end"]:
+                # Not from within: this event is on its way.
+                asyncio.get_running_loop().call_soon(self._session.disconnect)
+            return STOP
+        if self._is_late(gw["of"], gw["seq"]) or (own and own == gw.get("but")):
+            return STOP
+        if self._session.attributes.get(_WANTS_EXT):
+            event["ext"] = {GATEWAY_EXT: _shown(gw)}
+        else:
+            del event["ext"]
+        return None
+
+    def _is_late(self, of: str, seq: int) -> bool:
+        if seq <= self._latest.get(of, -1):
+            return True
+        self._latest[of] = seq
+        self._latest.move_to_end(of)
+        if len(self._latest) > _REMEMBERED:
+            self._latest.popitem(last=False)
+        return False
+
+
+def _remember_wishes(session: ServerSession, message: Message) -> None:
+    """What the handshake said, for when the session shows something."""
+    if session.user is None:
+        return
+    if message.ext.get(GATEWAY_EXT) is True:
+        session.attributes[_WANTS_EXT] = True
+    cookie = message.context.cookies.get(COOKIE, "") if message.context is not None else ""
+    if cookie:
+        session.attributes[_HTTP_SESSION] = HttpSessions.key_of(cookie).hex()
+
+
+def _shows_agents_things(channel: ChannelName) -> bool:
+    return channel.text == AGENT or channel.text.startswith(f"{AGENT}/") or reaches_private(channel, (AGENT,))
+
+
+def _shown(gw: Mapping[str, Any]) -> dict[str, Any]:
+    """What a client may know of it (AG-109)."""
+    kept = {key: gw[key] for key in ("reason", "snapshot") if key in gw}
+    return {"seq": gw["seq"], "ts": moment.written(gw["at"]), **kept}
