@@ -36,6 +36,7 @@ def public_application(mounts: Iterable[Mount], api: Surroundings, health: Healt
             (_HEALTH, HealthHandler, {"health": health}),
             *api_routes(api),
             (r"/()", StaticFiles, {"path": STATIC, "default_filename": "index.html"}),
+            (r"/desktop/?()", StaticFiles, {"path": STATIC / "desktop", "default_filename": "index.html"}),
             (r"/static/([A-Za-z0-9_./-]+)", StaticFiles, {"path": STATIC}),
         ],
         default_handler_class=NotFound,
