@@ -143,3 +143,28 @@ class AgentService(Protocol):
 
     async def begin_email(self, parsed: Any) -> str:
         """Route a mail that came in (``gateway.mail.parse``); the id of its interaction. Safe to repeat for one mail."""
+
+
+class ChatService(Protocol):
+    """The customer's side of chats, whichever way he comes.
+
+    All but ``begin_chat`` raise Refused: 6 for a chat that does not exist, 2 for one that is over.
+    """
+
+    async def begin_chat(self, *, nickname: str, queue: str = "", user_data: Json | None = None) -> str:
+        """A customer is there and wants an agent; the id of the interaction. An empty queue is the default one (AG-54).
+
+        Raises Refused: 6 unknown queue.
+        """
+
+    async def say(self, interaction: str, text: str, *, message_id: str = "") -> None:
+        """He says something. Raises Refused: 1 for an empty text, 10 for one that is too long."""
+
+    async def notice(self, interaction: str, kind: str, text: str | None = None) -> None:
+        """``TYPING_STARTED``, ``TYPING_STOPPED`` and the like (AG-94)."""
+
+    async def leave(self, interaction: str) -> None:
+        """He goes (AG-128)."""
+
+    async def transcript(self, interaction: str, first: int = 1) -> Sequence[Json]:
+        """What the customer may see of it, from this event on, each as in ``chat_notifications`` (AG-95, AG-96)."""

@@ -5,10 +5,10 @@ Source: AG-20…28, AG-31.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
+from gateway.agents.identity import user_id
 from gateway.agents.operations import Dialect
 from gateway.agents.refusal import OUT_OF_RANGE, Refused
 from gateway.api.answers import parted
@@ -113,10 +113,10 @@ class Me(Readable, Operable):
         """Who has only a token is known by name alone."""
         name = self.caller.user
         known = self.around.reception.agents.users.get(name)
-        user_id = uuid.uuid5(uuid.NAMESPACE_OID, name).hex
-        path = f"/users/{user_id}"
+        id = user_id(name)
+        path = f"/users/{id}"
         return {
-            "id": user_id,
+            "id": id,
             "userName": name,
             "firstName": known.first_name if known else "",
             "lastName": known.last_name if known else "",

@@ -43,6 +43,7 @@ TEXT = Parameter("text", "What is said.", Text(1024 * 1024), is_required=True)
 MESSAGE = (
     Parameter("messageType", "The application's.", Text(128)),
     Parameter("treatAs", "How desktops show it.", Text(among=("Normal", "System"))),
+    Parameter("visibility", "`Agents`: the customer does not see it.", Text(among=("All", "Agents"))),
     Parameter("clientMessageId", "Makes it safe to send again: the same id adds nothing (AG-74).", Text(128)),
 )
 LETTER = Parameter(
