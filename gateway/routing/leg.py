@@ -30,9 +30,7 @@ class Leg:
 
 def legs_from(bodies: Iterable[Mapping[str, Any]]) -> tuple[Leg, ...]:
     """Legs as they were stored."""
-    return tuple(
-        Leg(body["agent"], TaskState(body["state"]), LegRole(body["role"]), body["joined"]) for body in bodies
-    )
+    return tuple(Leg(body["agent"], TaskState(body["state"]), LegRole(body["role"]), body["joined"]) for body in bodies)
 
 
 def leg_of(legs: Iterable[Leg], agent: str) -> Leg | None:

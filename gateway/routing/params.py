@@ -32,7 +32,7 @@ class Wishes:
     """The preferred agent takes it himself: it is his at once."""
     ttl: float | None = None
     """Seconds that it waits; None: as long as its queue says."""
-    not_for: frozenset[str] = frozenset()
+    not_for: tuple[str, ...] = ()
     """Agents who shall not have it."""
 
 
@@ -65,7 +65,7 @@ def wishes_of(params: Mapping[str, Any], mrd: Mrd) -> Wishes:
         preferred=preferred,
         pull=pull,
         ttl=_number(params, "ttl", 0.0, 1.0, LONGEST_TTL) if "ttl" in params else None,
-        not_for=frozenset(_names(params.get("excludeAgents", ()))),
+        not_for=tuple(_names(params.get("excludeAgents", ()))),
     )
 
 

@@ -1,0 +1,82 @@
+"""All that the communication server knows, and what it finds there quickly.
+
+Everything here follows from the documents: ``put`` is the only way in, at the start as with each step.
+
+Source: MRE-4, MRE-126.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.routing.communication.records import AgentRecord, Pace, TaskRecord
+from gateway.routing.line import Line, Place
+from gateway.routing.task_state import TaskState
+
+AGENT, TASK, PACE = "agent:", "task:", "pace:"
+"""How keys of documents begin; the name follows."""
+
+
+class State:
+    """Agents, tasks and queues, by name."""
+
+    __slots__ = ("agents", "lines", "open_tasks", "paces", "tasks", "tasks_of")
+
+    def __init__(self) -> None:
+        self.agents: dict[str, AgentRecord] = {}
+        self.tasks: dict[str, TaskRecord] = {}
+        self.paces: dict[str, Pace] = {}
+        self.open_tasks: dict[str, str] = {}
+        """Ids of tasks that are not closed, by ClientUniqueId."""
+        self.tasks_of: defaultdict[str, set[str]] = defaultdict(set)
+        """Ids of the tasks in which an agent has a leg."""
+        self.lines: defaultdict[str, Line] = defaultdict(Line)
+        """What waits, by queue."""
+
+    def put(self, key: str, body: Mapping[str, Any] | None) -> None:
+        """One document as it is; None: it is gone."""
+        kind, _, name = key.partition(":")
+        match f"{kind}:":
+            case "agent:":
+                _put(self.agents, name, AgentRecord.from_body(body) if body else None)
+            case "pace:":
+                _put(self.paces, name, Pace.from_body(body) if body else None)
+            case "task:":
+                self._put_task(name, TaskRecord.from_body(body) if body else None)
+
+    def _put_task(self, name: str, task: TaskRecord | None) -> None:
+        before = self.tasks.get(name)
+        if before is not None:
+            self._unlist(before)
+        _put(self.tasks, name, task)
+        if task is not None:
+            self._list(task)
+
+    def _unlist(self, task: TaskRecord) -> None:
+        self.lines[task.queue].discard(place_of(task))
+        for leg in task.legs:
+            self.tasks_of[leg.agent].discard(task.id)
+        if self.open_tasks.get(task.client_id) == task.id:
+            del self.open_tasks[task.client_id]
+
+    def _list(self, task: TaskRecord) -> None:
+        for leg in task.legs:
+            self.tasks_of[leg.agent].add(task.id)
+        if not task.closed:
+            self.open_tasks[task.client_id] = task.id
+        if task.state is TaskState.QUEUED:
+            self.lines[task.queue].add(place_of(task))
+
+
+def place_of(task: TaskRecord) -> Place:
+    """Where it stands among those of its queue (MRE-95)."""
+    return (-task.priority, task.created, task.id)
+
+
+def _put(table: dict[str, Any], name: str, record: object | None) -> None:
+    if record is None:
+        table.pop(name, None)
+    else:
+        table[name] = record
