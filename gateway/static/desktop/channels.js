@@ -45,6 +45,7 @@ export class Channels {
     const buttons = this.#states.map((setting) => {
       const made = button(setting.displayName, () => this.#onState(channel, setting.operationName));
       made.dataset.state = key(setting);
+      made.setAttribute("aria-label", `${setting.displayName}, ${channel}`);
       return made;
     });
     const title = make("span", {className: "channel-name"}, channel);

@@ -12,7 +12,7 @@ const TYPING = {TYPING_STARTED: true, TYPING_STOPPED: false};
  * @property {Map<number, object>} events of its chat, by EventId
  * @property {Map<string, object>} parties who was introduced, by UserId
  * @property {Set<string>} typing UserIds
- * @property {number} unread events that came while another item was shown
+ * @property {number} unread messages that came while another item was shown
  * @property {number} until when an invitation ends, in milliseconds of the page's clock
  */
 
@@ -125,7 +125,7 @@ export class Desk {
       }
       if (!item.events.has(event.EventId)) {
         item.events.set(event.EventId, event);
-        item.unread += item.id === this.shown ? 0 : 1;
+        item.unread += event.MessageType === "NEW_MESSAGE" && item.id !== this.shown ? 1 : 0;
       }
     }
   }

@@ -105,7 +105,7 @@ async function connect() {
   connection = new Connection(ENDPOINT, {
     onState: showState,
     onMessage: take,
-    onWatching: () => attempt(refresh),
+    onWatching: () => report(refresh),
     onRefused: (error) => notify(`The gateway does not tell you of your work: ${error}`),
     onEnded: (error) => leave(`The server ended the connection: ${error}. Sign in again.`),
   });
@@ -163,10 +163,14 @@ function choose(id) {
 }
 
 /** True if it was done; else the notice says why not. */
-async function attempt(act) {
+function attempt(act) {
+  notify(""); // before, not after: what the operation causes may be told before it is answered (AG-5)
+  return report(act);
+}
+
+async function report(act) {
   try {
     await act();
-    notify("");
     return true;
   } catch (error) {
     if (error.isSignedOut) {

@@ -93,7 +93,7 @@ export class Work {
     }
     const kind = item.state === "Composing" ? "draft" : item.channel;
     made.append(
-      make("span", {className: "kind"}, kind), " ", make("span", {className: "about"}, subjectOf(item)),
+      make("span", {className: "kind"}, kind), " ", make("span", {className: "about"}, subjectOf(item)), " ",
       item.unread ? make("span", {className: "unread"}, `${item.unread} new`) : "",
     );
     return made;
