@@ -48,7 +48,9 @@ class NoContactCenter:
         """Unknown."""
         raise _unknown()
 
-    async def all_interactions(self, caller: Caller, *, offset: int = 0, limit: int = 100) -> tuple[Sequence[Json], int]:
+    async def all_interactions(
+        self, caller: Caller, *, offset: int = 0, limit: int = 100
+    ) -> tuple[Sequence[Json], int]:
         """None."""
         return (), 0
 

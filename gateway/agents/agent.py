@@ -33,6 +33,8 @@ class MediaChannel:
     wish: UserState = NOT_READY  # AG-22
     told: Readiness = Readiness()
     """After Login the engine has it as NOT_READY by itself (MRE-42)."""
+    since: float = 0.0
+    """When one of the two changed: what the engine says of the time before is out of date."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +79,13 @@ class Agent:
         """Without a contact-center session."""
         return replace(self, channels={}, place="", holder="", reached=frozenset(), away_since=None)
 
-    def wishing(self, wish: UserState, *channels: str) -> Self:
+    def wishing(self, wish: UserState, now: float, *channels: str) -> Self:
         """With that wish for these channels."""
-        changed = {name: replace(self.channels[name], wish=wish) for name in channels if name in self.channels}
+        changed = {
+            name: replace(self.channels[name], wish=wish, since=now)
+            for name in channels
+            if name in self.channels and self.channels[name].wish != wish
+        }
         return replace(self, channels={**self.channels, **changed})
 
     def wants(self, channel: str) -> bool:
@@ -117,32 +123,33 @@ class Agent:
         """The grace is over: he is reachable where something shows him, and nowhere else."""
         return replace(self, reached=self.shown)
 
-    def lost(self) -> Self:
+    def lost(self, now: float) -> Self:
         """He stayed away: what he wanted Ready is not (AG-125)."""
         ready = [name for name, each in self.channels.items() if each.wish.is_ready]
-        return self.wishing(not_ready(CONNECTION_LOST), *ready)
+        return self.wishing(not_ready(CONNECTION_LOST), now, *ready)
 
     # What the engine has to know
 
-    def settled(self) -> tuple[Self, Sequence[Command]]:
-        """What the engine is to be told for its picture to be right, and the agent who has it told."""
-        commands = [Command(name, wanted) for name, each in self.channels.items() if (wanted := self._wanted(name)) != each.told]
-        told = {each.channel: replace(self.channels[each.channel], told=each.readiness) for each in commands}
+    def settled(self, now: float) -> tuple[Self, Sequence[Command]]:
+        """The agent of whom the engine was told what makes its picture right, and what to tell it."""
+        wanted = {name: self._wanted(name) for name in self.channels}
+        commands = [Command(name, each) for name, each in wanted.items() if each != self.channels[name].told]
+        told = {each.channel: replace(self.channels[each.channel], told=each.readiness, since=now) for each in commands}
         return replace(self, channels={**self.channels, **told}), commands
 
-    def corrected(self, channel: str, state: str, reason: str) -> Self:
-        """After the engine said what it has of him (MRE-113).
+    def corrected(self, channel: str, state: str, reason: str, at: float) -> Self:
+        """After the engine said what it had of him at a moment (MRE-113).
 
         What it decided by a reason of its own becomes his state. That it takes him for ready though he is not means
         that it did not hear, or forgot: ``settled`` tells it again.
         """
         known = self.channels.get(channel)
-        if known is None:
+        if known is None or at < known.since:
             return self
-        if state in _AT_REST and reason in SYSTEM_REASONS and known.told.reason != reason and known.wish.is_ready:
-            changed = replace(known, wish=not_ready(reason), told=Readiness("NOT_READY", reason))
+        if state in _AT_REST and reason in SYSTEM_REASONS and known.wish.is_ready:
+            changed = replace(known, wish=not_ready(reason), told=Readiness("NOT_READY", reason), since=at)
         elif state in _AT_WORK and known.told.state != "READY":
-            changed = replace(known, told=Readiness("READY"))
+            changed = replace(known, told=Readiness("READY"), since=at)
         else:
             return self
         return replace(self, channels={**self.channels, channel: changed})
@@ -200,8 +207,9 @@ def _channel_body(channel: MediaChannel) -> dict[str, Any]:
     return {
         "wish": [wish.id, wish.operation, wish.display_name, wish.is_ready, wish.reason],
         "told": [channel.told.state, channel.told.reason],
+        "since": channel.since,
     }
 
 
 def _channel(body: Mapping[str, Any]) -> MediaChannel:
-    return MediaChannel(UserState(*body["wish"]), Readiness(*body["told"]))
+    return MediaChannel(UserState(*body["wish"]), Readiness(*body["told"]), body["since"])

@@ -79,7 +79,7 @@ class AgentService(Protocol):
     # Ready and NotReady
 
     async def set_state(self, caller: Caller, operation: str, channel: str | None = None) -> Sequence[ChannelResult]:
-        """``Ready``, ``NotReady`` or a configured state, on one media channel or on all that are started (AG-30, AG-31).
+        """``Ready``, ``NotReady`` or a configured state, on one media channel or all that are started (AG-30, AG-31).
 
         Raises Refused: 10 for an operation or a channel that does not exist, 2 where nothing is started.
         """
@@ -104,7 +104,9 @@ class AgentService(Protocol):
     async def interaction(self, caller: Caller, interaction: str, dialect: Dialect) -> Json:
         """One of them. Raises Refused: 6, also for one that he may not know of (AG-56)."""
 
-    async def all_interactions(self, caller: Caller, *, offset: int = 0, limit: int = 100) -> tuple[Sequence[Json], int]:
+    async def all_interactions(
+        self, caller: Caller, *, offset: int = 0, limit: int = 100
+    ) -> tuple[Sequence[Json], int]:
         """Everybody's, and how many there are. Raises Refused: 5 for who is no administrator (AG-56)."""
 
     async def perform(
@@ -142,7 +144,7 @@ class AgentService(Protocol):
     # E-mail that arrives
 
     async def begin_email(self, parsed: Any) -> str:
-        """Route a mail that came in (``gateway.mail.parse``); the id of its interaction. Safe to repeat for one mail."""
+        """Route a mail that came in (``gateway.mail.parse``); the id of its interaction. Safe to repeat."""
 
 
 class ChatService(Protocol):

@@ -77,7 +77,7 @@ class Sessions:
             if not agent.is_started:
                 return
             await self._work.take_back(turn, agent.user, Reason.LOGOUT, offers_only=False)
-            rested = agent.wishing(NOT_READY, *agent.channels)
+            rested = agent.wishing(NOT_READY, turn.now, *agent.channels)
             self._tell_states(turn, agent, rested)
             turn.put_agent(rested.ended())
             for channel in agent.channels:
@@ -102,7 +102,7 @@ class Sessions:
             wanted = [channel] if channel is not None else list(agent.channels)
             if not wanted or not agent.channels.keys() >= set(wanted):
                 raise Refused(NOT_NOW, "the channel is not started" if channel else "no channel is started")
-            self._settle(turn, agent, agent.wishing(state, *wanted))
+            self._settle(turn, agent, agent.wishing(state, turn.now, *wanted))
             return [ChannelResult(each) for each in wanted]
 
         return await self._side.decide(decision)
@@ -116,7 +116,7 @@ class Sessions:
         """See ``AgentService.channel``."""
         agent = await self._side.decide(_reading(caller.user))
         if channel not in agent.channels:
-            raise Refused(NOT_FOUND, "the channel is not started" if channel in KNOWN_MEDIA else "there is no such channel")
+            raise Refused(NOT_FOUND, "no such channel is started")
         return notices.channel_state(agent, channel)
 
     # What happens to them
@@ -140,12 +140,13 @@ class Sessions:
     async def expired(self, turn: Turn, name: str, user: str) -> None:
         """One of his deadlines is due."""
         agent = await turn.agent(user)
+        turn.put_agent(agent)  # whoever changes him at the same time may set the deadline anew
         if name == GRACE:
             self._settle(turn, agent, agent.given_up())
         elif agent.away_since is None or not agent.is_started:
-            return  # he came back meanwhile
+            return  # he came back, or signed out
         elif name == LOST:
-            self._settle(turn, agent, agent.lost())
+            self._settle(turn, agent, agent.lost(turn.now))
             keeps = self._settings.lost_keeps
             await self._work.take_back(turn, user, Reason.CONNECTION_LOST, offers_only=keeps)
             if keeps:
@@ -153,14 +154,10 @@ class Sessions:
         elif name == REQUEUE:
             await self._work.take_back(turn, user, Reason.CONNECTION_LOST, offers_only=False)
 
-    async def corrected(self, turn: Turn, user: str, channel: str, state: str, reason: str) -> None:
-        """The engine said what it has of him."""
+    async def corrected(self, turn: Turn, user: str, channel: str, state: str, reason: str, at: float) -> None:
+        """The engine said what it had of him at a moment."""
         agent = await turn.agent(user)
-        self._settle(turn, agent, agent.corrected(channel, state, reason))
-
-    async def rested(self, turn: Turn, user: str, channel: str, reason: str) -> None:
-        """The engine took him out for a reason of its own, or is about to say so (AG-127)."""
-        await self.corrected(turn, user, channel, "NOT_READY", reason)
+        self._settle(turn, agent, agent.corrected(channel, state, reason, at))
 
     # Steps
 
@@ -179,10 +176,10 @@ class Sessions:
             return
         if self._settings.multi == "refuse":
             raise Refused(IN_USE, "another desktop has your contact-center session")
-        gone = {"end": caller.session}
-        turn.announce(agent.user, AGENT, notices.session_replaced(), of=agent_key(agent.user), ext={"but": caller.session})
+        of, winner = agent_key(agent.user), caller.session
+        turn.announce(agent.user, AGENT, notices.session_replaced(), of=of, ext={"but": winner})
         for channel in AGENT_CHANNELS:
-            turn.announce(agent.user, channel, {}, of=agent_key(agent.user), ext=gone)
+            turn.announce(agent.user, channel, {}, of=of, ext={"end": winner})
 
     def _sign_in(self, turn: Turn, agent: Agent, channels: Sequence[str], place: str) -> None:
         """AG-23: once for each that was not open."""
@@ -199,7 +196,7 @@ class Sessions:
 
     def _settle(self, turn: Turn, before: Agent, after: Agent) -> None:
         """Keep what became of him; tell him and the engine."""
-        settled, commands = after.settled()
+        settled, commands = after.settled(turn.now)
         if settled == before:
             return
         turn.put_agent(settled)

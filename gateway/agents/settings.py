@@ -5,11 +5,14 @@ Source: AG-25…29, AG-125, AG-150, MRE-4, MRE-150.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Self
 
 from channels.interaction.rules import Rules
+from channels.userdata import ChatServer
+from gateway.agents.identity import Directory
 from gateway.agents.states import UserStates
 from gateway.config import contact
 from gateway.config.model import Config
@@ -48,13 +51,16 @@ class Settings:
     lost_keep_for: float = 180.0
     logout_closes: bool = False
     rona_not_ready: bool = True
-    transfer_returns: bool = False
+    routing_keys: bool = True
     multi: Literal["shared", "takeover", "refuse"] = "shared"
+    chat_server: ChatServer = field(
+        default_factory=lambda: ChatServer(name="bayeux-gateway", host="localhost", port="", id="1")
+    )
 
     @classmethod
     def of(cls, config: Config) -> Self:
         """What a configuration says."""
-        workbins = {each.name: Workbin(id=each.name, display_name=each.display_name or each.name) for each in config.workbins}
+        workbins = [Workbin(id=each.name, display_name=each.display_name or each.name) for each in config.workbins]
         queues = {each.name: each for each in config.mre.queues}
         mailboxes = [(Correspondent.parse(each.address), each.queue) for each in config.mail.mailboxes]
         names = {each.name: (each.first_name, each.last_name) for each in config.auth.users}
@@ -66,14 +72,15 @@ class Settings:
                 forbidden=frozenset(config.agent.forbidden),
                 idle_alert=config.chat.idle_alert,
                 idle_close=config.chat.idle_close,
-                find_agent=_finder(names) if names else _anyone,
+                find_agent=Directory(names) if names else _anyone,
                 find_queue=_finder(queues),
-                find_workbin=_finder(workbins),
+                find_workbin=_finder(each.id for each in workbins),
+                mailboxes=frozenset(mailbox.key for mailbox, _ in mailboxes),
                 nickname=lambda user: names.get(user, ("", ""))[0] or user,  # AG-72
             ),
             queues=queues,
             default_queues={each.id: each.default_queue for each in config.mre.mrds},
-            workbins=workbins,
+            workbins={each.id: each for each in workbins},
             mailboxes={mailbox.key: (mailbox, queue) for mailbox, queue in mailboxes},
             names=names,
             presence_grace=config.agent.presence_grace,
@@ -82,8 +89,14 @@ class Settings:
             lost_keep_for=config.lost.keep_for,
             logout_closes=config.logout.active == "close",
             rona_not_ready=config.rona.not_ready,
-            transfer_returns=config.transfer.fail == "return",
+            routing_keys=config.mre.routing_keys,
             multi=config.sessions.multi,
+            chat_server=ChatServer(
+                name=config.chat.server_name,
+                host=config.chat.server_host or socket.gethostname(),
+                port=config.chat.server_port or str(config.listen.public.port),
+                id=config.chat.server_id,
+            ),
         )
 
 

@@ -13,8 +13,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
 from bayeux.protocol.errors import Unavailable
+from channels.dialects.announcement import Asked
 from gateway.agents.announcer import Announcer
-from gateway.agents.turn import ANNOUNCE_LANE, MAIL_LANE, Decision, Turn, decided
+from gateway.agents.turn import ANNOUNCE_LANE, Decision, Turn, decided
 from gateway.routing import messages
 from gateway.routing.bus.bus import CHAT_SERVER, GENERAL, Bus
 from gateway.routing.machine import NewId, Sending
@@ -23,6 +24,7 @@ from gateway.store.store import Fence, Room
 
 log = logging.getLogger(__name__)
 
+_REFERENCE = "#"
 ROOM: Final = "contact"
 """The chat side's part of the store; no other role reads it."""
 
@@ -35,7 +37,6 @@ class ChatSide:
     Args:
         room: the chat side's.
         announcer: tells desktops.
-        mails: the lane of mails; None where none leave.
         node: name of this process among those of the gateway.
         clock: seconds since 1970.
         new_id: gives an id that nobody has had.
@@ -50,7 +51,6 @@ class ChatSide:
         node: str,
         clock: Callable[[], float],
         new_id: NewId,
-        mails: Pump | None = None,
     ) -> None:
         self.room = room
         self.node = node
@@ -58,12 +58,10 @@ class ChatSide:
         self.new_id = new_id
         self._announcements = Pump(room, ANNOUNCE_LANE, announcer.leave)
         self._pumps = {ANNOUNCE_LANE: self._announcements, BUS_LANE: bus_pump(room, bus)}
-        if mails is not None:
-            self._pumps[MAIL_LANE] = mails
 
     @property
     def pumps(self) -> list[Pump]:
-        """Somebody has to run them."""
+        """To be run on every node: what another one could not send leaves from here, too."""
         return list(self._pumps.values())
 
     async def decide(self, decision: Decision[T], *, taken: str = "", fence: Fence | None = None) -> T:
@@ -91,16 +89,20 @@ class ChatSide:
                 log.debug("what was decided is announced later")  # it is stored: ``run`` of the pump goes on trying
         return given
 
-    def command(self, turn: Turn, type: str, body: Mapping[str, Any]) -> str:
-        """Have a message go to the Communication Server; its id."""
+    def command(self, turn: Turn, message_type: str, body: Mapping[str, Any], asked: Asked | None = None) -> None:
+        """Have a message go to the Communication Server.
+
+        Args:
+            asked: what is named to the agent if it is refused: it travels in the message's id (``reference_of``).
+        """
+        id = self.new_id() if asked is None else f"{self.new_id()}{_REFERENCE}{asked.reference_id}"
         message = messages.compose(
-            GENERAL,
-            type,
-            body,
-            id=self.new_id(),
-            now=turn.now,
-            producer=f"chat@{self.node}",
-            reply_to=CHAT_SERVER,
+            GENERAL, message_type, body, id=id, now=turn.now, producer=f"chat@{self.node}", reply_to=CHAT_SERVER
         )
         turn.send(Sending(GENERAL, message))
-        return message.id
+
+
+def reference_of(request_id: str) -> int | None:
+    """The ``referenceId`` behind a message that was refused (AG-144)."""
+    _, mark, number = request_id.rpartition(_REFERENCE)
+    return int(number) if mark else None

@@ -59,12 +59,7 @@ class UserStates:
     """
 
     def __init__(self, reasons: Iterable[str] = ()) -> None:
-        own = [
-            UserState(
-                str(uuid.uuid5(uuid.NAMESPACE_OID, reason)).upper(), reason, _spaced(reason), is_ready=False, reason=reason
-            )
-            for reason in reasons
-        ]
+        own = [UserState(_id_of(each), each, _spaced(each), is_ready=False, reason=each) for each in reasons]
         self._by_operation: Mapping[str, UserState] = {each.operation: each for each in (READY, NOT_READY, *own)}
 
     def find(self, operation: str) -> UserState | None:
@@ -77,6 +72,10 @@ class UserStates:
             {"operationName": each.operation, "type": "AgentState", **each.as_json()}
             for each in self._by_operation.values()
         ]
+
+
+def _id_of(reason: str) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, reason)).upper()
 
 
 def _spaced(name: str) -> str:

@@ -95,7 +95,9 @@ class Turn:
 
     # What is said
 
-    def announce(self, user: str, channel: str, data: Mapping[str, Any], *, of: str, ext: Mapping[str, Any] | None = None) -> None:
+    def announce(
+        self, user: str, channel: str, data: Mapping[str, Any], *, of: str, ext: Mapping[str, Any] | None = None
+    ) -> None:
         """Tell a user's sessions something of a document that this turn writes.
 
         Args:
@@ -153,8 +155,8 @@ Decision = Callable[[Turn], Awaitable[T]]
 async def decided(room: Room, decision: Decision[T], begin: Callable[[], Turn]) -> tuple[T, Turn]:
     """Take a decision and commit it; what it gave, and the turn that was committed.
 
-    Raises what the decision raises; TakenAlready, LeaseLost, Unavailable as the room does. Unavailable also where it was
-    overtaken again and again.
+    Raises what the decision raises; TakenAlready, LeaseLost, Unavailable as the room does; Unavailable also where it
+    was overtaken again and again.
     """
     for _ in range(_ATTEMPTS):
         turn = begin()

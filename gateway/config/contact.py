@@ -2,8 +2,8 @@
 
 Without a media routing domain there is no contact center, and none of this matters.
 
-Source: AG-13, AG-25, AG-26, AG-29, AG-63, AG-76, AG-80, AG-125…127, AG-129, AG-150, MRE-2, MRE-65, MRE-69, MRE-73…76,
-MRE-90…98, MRE-150.
+Source: AG-13, AG-25, AG-26, AG-29, AG-53, AG-54, AG-63, AG-80, AG-125…127, AG-129, AG-150, MRE-2, MRE-65, MRE-69,
+MRE-73…76, MRE-90…98, MRE-150.
 """
 
 from __future__ import annotations
@@ -58,7 +58,10 @@ class Queue(Section):
     name: str = Field(description="As `currentQueue` shows it.", pattern=NAME)
     mrd: Literal["chat", "email"] = Field(description="Whose tasks wait in it.")
     steps: list[Step] = Field(
-        default=[Step()], description="Who serves it, one step after the other (MRE-91).", min_length=1, max_length=MOST_STEPS
+        default=[Step()],
+        description="Who serves it, one step after the other (MRE-91).",
+        min_length=1,
+        max_length=MOST_STEPS,
     )
     priority: int = Field(default=0, description="Of two queues that one agent serves the higher one goes first.")
     ttl: Duration = Field(default=Duration(300), description="How long an interaction waits in it (MRE-91).")
@@ -69,6 +72,10 @@ class Queue(Section):
     )
     out_queues: list[str] = Field(default=[], description="What a reply to an e-mail goes out through.")
     strategy: str = Field(default="", description="`RStrategyName` in `userData`; empty = the queue's name (AG-53).")
+    strategy_id: str = Field(default="", description="`RStrategyDBID` there.")
+    target: str = Field(
+        default="?:2>1", description="The target expression there; opaque.", min_length=1, max_length=256
+    )
 
 
 class Skills(Section):
@@ -83,7 +90,9 @@ class Skills(Section):
     def _are_attributes(cls, values: list[str]) -> list[str]:
         for value in values:
             if _ATTRIBUTE.fullmatch(value) is None:
-                raise ValueError(f"attributes: {value!r} must be a name such as vip, or a name with 1 to 10, such as english=7")
+                raise ValueError(
+                    f"attributes: {value!r} must be a name such as vip, or a name with 1 to 10, such as english=7"
+                )
         return values
 
     @field_validator("mrds")
@@ -130,11 +139,17 @@ class Mre(Section):
     mrds: list[Mrd] = Field(default=[], description=f"{Mrd.__doc__} None = no contact center.")
     queues: list[Queue] = Field(default=[], description=Queue.__doc__)
     agents: list[Skills] = Field(
-        default=[], description="Agents with skills or bounds of their own; all others have every MRD and no attributes."
+        default=[],
+        description="Agents with skills or bounds of their own; all others have every MRD and no attributes.",
     )
-    offers_max: int = Field(default=1, description="Invitations of one agent at a time in one MRD (MRE-92).", ge=1, le=10)
-    preferred_wait: Duration = Field(default=Duration(20), description="How long a preferred agent is waited for (MRE-97).")
+    offers_max: int = Field(
+        default=1, description="Invitations of one agent at a time in an MRD (MRE-92).", ge=1, le=10
+    )
+    preferred_wait: Duration = Field(
+        default=Duration(20), description="How long to wait for a preferred agent (MRE-97)."
+    )
     no_agent_fast: bool = Field(default=False, description="Give up at once what nobody signed in can take (MRE-98).")
+    routing_keys: bool = Field(default=True, description="Tell in `userData` how an agent was found (AG-53).")
     conference_max: int = Field(default=4, description="Agents in one chat (MRE-84).", ge=2, le=10)
     task_max_lifetime: Duration = Field(default=Duration(24 * 3600), description="Then a task is closed (MRE-70).")
     task_keep: Duration = Field(default=Duration(3600), description="How long a closed task can be asked for (MRE-76).")
@@ -165,7 +180,7 @@ class AgentTimers(Section):
     reasons: list[str] = Field(
         default=[], description="Further states, such as `OutToLunch`: each is NotReady with that reason (AG-30)."
     )
-    forbidden: list[str] = Field(default=[], description="Operations that nobody has here, such as `PlaceInWorkbin` (AG-63).")
+    forbidden: list[str] = Field(default=[], description="Operations that nobody has, as `PlaceInWorkbin` (AG-63).")
 
     @field_validator("reasons")
     @classmethod
@@ -185,7 +200,7 @@ class AgentTimers(Section):
 class Lost(Section):
     """What becomes of the work of an agent who was lost."""
 
-    active: Literal["keep", "requeue"] = Field(default="keep", description="keep = he has it back if he returns in time.")
+    active: Literal["keep", "requeue"] = Field(default="keep", description="keep = his, if he returns in time.")
     keep_for: Duration = Field(default=Duration(180), description="Then it is queued again (AG-125).")
 
 
@@ -201,12 +216,6 @@ class Rona(Section):
     not_ready: bool = Field(default=True, description="The agent's channel goes NotReady (AG-127).")
     exclude_for: Duration = Field(default=Duration(60), description="He is not offered it again for so long (MRE-94).")
     exclude_min: Duration = Field(default=Duration(5), description="The same if nobody else could take it (MRE-94).")
-
-
-class Transfer(Section):
-    """What follows from a transfer that its target does not take."""
-
-    fail: Literal["requeue", "return"] = Field(default="requeue", description="AG-76.")
 
 
 class Sessions(Section):
@@ -228,6 +237,10 @@ class Chat(Section):
     max_message: int = Field(default=16_384, description="Characters of one message (AG-73).", ge=1, le=1_000_000)
     idle_alert: Duration = Field(default=Duration(255), description="Silence before a warning; 0 = none (AG-129).")
     idle_close: Duration = Field(default=Duration(45), description="From the warning to the end; 0 = none (AG-129).")
+    server_name: str = Field(default="bayeux-gateway", description="`ChatServerAppName` in `userData` (AG-54).")
+    server_host: str = Field(default="", description="`ChatServerHost` there; empty = the name of this machine.")
+    server_port: str = Field(default="", description="`ChatServerPort` there; empty = that of `listen.public`.")
+    server_id: str = Field(default="1", description="`ChatServerDBID` there.")
 
 
 class Workbin(Section):

@@ -27,7 +27,6 @@ from gateway.config.contact import (
     Mre,
     Rona,
     Sessions,
-    Transfer,
     Workbin,
 )
 from gateway.config.section import Section
@@ -278,14 +277,13 @@ class Config(Section):
     retention: list[Retention] = Field(default=[], description=Retention.__doc__)
     data_dir: str = Field(
         default="",
-        description="Directory of the embedded store, used where `redis` is not set; empty = nothing outlives the process.",
+        description="Directory of the embedded store, for where `redis` is not set; empty = nothing outlives us.",
     )
     mre: Mre = Field(default=Mre(), description=Mre.__doc__)
     agent: AgentTimers = Field(default=AgentTimers(), description=AgentTimers.__doc__)
     lost: Lost = Field(default=Lost(), description=Lost.__doc__)
     logout: Logout = Field(default=Logout(), description=Logout.__doc__)
     rona: Rona = Field(default=Rona(), description=Rona.__doc__)
-    transfer: Transfer = Field(default=Transfer(), description=Transfer.__doc__)
     sessions: Sessions = Field(default=Sessions(), description=Sessions.__doc__)
     csrf: Csrf = Field(default=Csrf(), description=Csrf.__doc__)
     chat: Chat = Field(default=Chat(), description=Chat.__doc__)

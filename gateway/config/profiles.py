@@ -31,7 +31,13 @@ DEVELOPMENT: dict[str, Any] = {
     # A contact center that two people can try: chats and mails, in the queues of the vendor's samples.
     "mre.mrds": [
         {"id": "chat", "name": "Chat", "max_tasks": 3, "default_queue": "SimpleChatInQueue"},
-        {"id": "email", "name": "E-mail", "max_tasks": 5, "accept_timeout": "60s", "default_queue": "SimpleEmailInQueue"},
+        {
+            "id": "email",
+            "name": "E-mail",
+            "max_tasks": 5,
+            "accept_timeout": "60s",
+            "default_queue": "SimpleEmailInQueue",
+        },
     ],
     "mre.queues": [
         {
@@ -39,6 +45,7 @@ DEVELOPMENT: dict[str, Any] = {
             "mrd": "chat",
             "in_queues": ["SimpleChatTranscriptQueue"],
             "strategy": "SimpleChatInStrategy",
+            "strategy_id": "125",
         },
         {
             "name": "SimpleEmailInQueue",
@@ -46,6 +53,7 @@ DEVELOPMENT: dict[str, Any] = {
             "in_queues": ["__STOP__"],
             "out_queues": ["SimpleEmailOutQueue"],
             "strategy": "SimpleEmailInStrategy",
+            "strategy_id": "134",
         },
     ],
     "agent.reasons": ["OutToLunch"],

@@ -51,8 +51,9 @@ class Machine(Protocol):
     that were stored gives the same machine as adopting them did. They never raise for what a message says.
     """
 
-    queues: tuple[str, ...]
-    """What it takes messages from."""
+    @property
+    def queues(self) -> tuple[str, ...]:
+        """What it takes messages from."""
 
     def load(self, documents: Iterable[Document]) -> None:
         """Begin with these documents and nothing else."""

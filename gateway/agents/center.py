@@ -1,0 +1,213 @@
+"""The contact center of one node: its parts, what they keep and how they talk, and what runs as long as it serves.
+
+Source: MRE-1, MRE-2, MRE-4, MRE-123, MRE-141; AG-123.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, Final
+
+from bayeux.backplane.redis.topology import Topology
+from bayeux.protocol.errors import Unavailable
+from bayeux.server.server import BayeuxServer
+from gateway.agents.announcer import Announcer, Deliver
+from gateway.agents.customers import Customers
+from gateway.agents.desktop import Desktops
+from gateway.agents.duty import ChatDuty
+from gateway.agents.interactions import Interactions
+from gateway.agents.letters import Letters
+from gateway.agents.nodes import Nodes, keep_alive
+from gateway.agents.presence import Presence
+from gateway.agents.service import Service
+from gateway.agents.sessions import Sessions
+from gateway.agents.settings import Settings, routing_plan
+from gateway.agents.side import ROOM, ChatSide
+from gateway.agents.tasks import Tasks
+from gateway.agents.work import Work
+from gateway.agents.workbins import Workbins
+from gateway.config.model import Config
+from gateway.mail.relay import Relay
+from gateway.routing.bus.bus import CHAT_SERVER, COMMUNICATION_SERVER, GENERAL, ROUTING_ENGINE, Bus
+from gateway.routing.bus.memory import MemoryBus
+from gateway.routing.bus.redis_streams import RedisBus
+from gateway.routing.communication.server import CommunicationServer
+from gateway.routing.duty import MachineDuty
+from gateway.routing.engine.engine import RoutingEngine
+from gateway.routing.machine import Machine
+from gateway.routing.outbox import Pump, bus_pump
+from gateway.routing.role import Duty, Role
+from gateway.store.redis import RedisStore
+from gateway.store.sqlite import SqliteStore
+from gateway.store.store import Store
+
+log = logging.getLogger(__name__)
+
+FILE: Final = "contact-center.sqlite"
+_GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
+    "chat": {CHAT_SERVER: f"chat-server:{CHAT_SERVER}"},
+    "communication": {GENERAL: "comm-server", COMMUNICATION_SERVER: "comm-server"},
+    "engine": {ROUTING_ENGINE: "mre"},
+}
+"""What each role takes from, and as whom (MRE-141)."""
+
+
+class ContactCenter:
+    """Agents, customers, and the roles between them.
+
+    Args:
+        config: with MRDs.
+        deliver: tells one user something, on all nodes.
+        node: name of this process, another one at each start.
+        clock: seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        server: BayeuxServer,
+        deliver: Deliver,
+        *,
+        node: str,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._config = config
+        self._clock = clock
+        self._node = node
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        self.store: Store = self._make_store()
+        self.bus: Bus = self._make_bus()
+        settings = Settings.of(config)
+        room = self.store.room(ROOM)
+        self._side = ChatSide(room, self.bus, Announcer(deliver), node=node, clock=clock, new_id=_new_id)
+        interactions = Interactions(self._side, settings)
+        sessions = Sessions(self._side, settings, Work(settings, interactions))
+        self._nodes = Nodes(self._side, sessions)
+        self._letters = Letters(self._side, interactions, _relay(config))
+        self.customers = Customers(self._side, settings, interactions, _new_hex)
+        workbins = Workbins(self._side, settings, interactions, _new_hex)
+        self.service = Service(self._side, settings, interactions, sessions, self.customers, workbins, _new_hex)
+        duty = ChatDuty(
+            self._side, settings, interactions, sessions, Tasks(settings, interactions, sessions), self._nodes, _new_hex
+        )
+
+        async def report(user: str, media: frozenset[str] | None) -> None:
+            await self._side.decide(lambda turn: sessions.seen(turn, user, node, media))
+
+        self._presence = Presence(server, report)
+        self._presence.watch()
+        Desktops(server, self.service.snapshot).watch()
+        self.roles: Mapping[str, Role] = self._make_roles(config, duty)
+        self._running: list[asyncio.Task[None]] = []
+
+    # Life
+
+    async def start(self) -> None:
+        """Begin to work on the running loop. Raises Failure for a store that cannot be used."""
+        async with AsyncExitStack() as undo:
+            await self.store.open()
+            undo.push_async_callback(self.store.close)
+            await self.bus.open()
+            undo.pop_all()
+        runs: list[Coroutine[Any, Any, None]] = [
+            *(pump.run() for pump in self._side.pumps),
+            *(role.run() for role in self.roles.values()),
+            self._presence.run(),
+            keep_alive(self._nodes, self._presence.report_again),
+        ]
+        self._running = [asyncio.create_task(each) for each in runs]
+
+    async def stop(self) -> None:
+        """Do no more; what was committed is safe, and goes on elsewhere or at the next start."""
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+        if self._running:
+            self._running = []
+            try:
+                async with asyncio.timeout(_FAREWELL):
+                    await self._nodes.gone()
+            except (TimeoutError, Unavailable):
+                log.debug("the others find out for themselves that this node is gone")
+            await self.bus.close()
+            await self.store.close()
+        if self._temporary is not None:
+            self._temporary.cleanup()
+
+    # Parts
+
+    def _make_store(self) -> Store:
+        config = self._config
+        if config.redis is not None:
+            prefix = config.backplane.prefix
+            return RedisStore(config.redis.get_secret_value(), node=self._node, prefix=prefix)
+        directory = config.data_dir
+        if not directory:
+            self._temporary = tempfile.TemporaryDirectory(prefix="bayeux-gateway-")
+            directory = self._temporary.name
+        return SqliteStore(Path(directory) / FILE, self._clock)
+
+    def _make_bus(self) -> Bus:
+        redis = self._config.redis
+        if redis is None:
+            return MemoryBus(clock=self._clock)
+        return RedisBus(
+            Topology.parse(redis.get_secret_value()),
+            node=self._node,
+            prefix=f"{self._config.backplane.prefix}:",
+            clock=self._clock,
+        )
+
+    def _make_roles(self, config: Config, duty: ChatDuty) -> Mapping[str, Role]:
+        plan = routing_plan(config)
+        roles = {"chat": self._role("chat", duty, ROOM, [self._letters.pump])}
+        machines: Mapping[str, Machine] = {
+            "communication": CommunicationServer(plan, node=self._node),
+            "engine": RoutingEngine(plan, node=self._node),
+        }
+        for name, machine in machines.items():
+            room = self.store.room(name)
+            pump = bus_pump(room, self.bus)
+            machine_duty = MachineDuty(machine, room, pump, clock=self._clock, new_id=_new_id)
+            roles[name] = self._role(name, machine_duty, name, [pump])
+        return {name: role for name, role in roles.items() if name in config.mre.roles}
+
+    def _role(self, name: str, duty: Duty, room: str, pumps: list[Pump]) -> Role:
+        return Role(
+            duty,
+            self.store.room(room),
+            self.bus,
+            name=name,
+            node=self._node,
+            queues=_GROUPS[name],
+            pumps=pumps,
+            clock=self._clock,
+        )
+
+
+_FAREWELL: Final = 2.0
+"""Seconds for saying that this node leaves; who does not hear it finds out."""
+
+
+def _relay(config: Config) -> Relay | None:
+    relay = config.mail.relay
+    if relay.address is None:
+        return None
+    password = relay.password.get_secret_value() if relay.password is not None else ""
+    return Relay(relay.address.host, relay.address.port, tls=relay.tls, user=relay.user, password=password)
+
+
+def _new_id() -> str:
+    return str(uuid.uuid4())
+
+
+def _new_hex() -> str:
+    return secrets.token_hex(8).upper()

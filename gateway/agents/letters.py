@@ -1,0 +1,88 @@
+"""E-mails that agents send: from the outbox to the relay, and what became of it back to the agent.
+
+Only one node lets them leave: what two nodes said twice to a desktop it would know by its number, a customer would not.
+
+Source: AG-80, AG-144.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+
+from channels.answers import LetterInvalid
+from channels.dialects.announcement import TYPED_CHANNELS
+from channels.interaction import writing
+from channels.interaction.model import Interaction
+from channels.letter import Letter
+from channels.private import INTERACTIONS
+from gateway.agents import notices
+from gateway.agents.attachments import Attachments
+from gateway.agents.interactions import Interactions, interaction_key
+from gateway.agents.refusal import FAILED
+from gateway.agents.side import ChatSide
+from gateway.agents.turn import MAIL_LANE, Turn
+from gateway.mail.compose import message_id, post
+from gateway.mail.relay import Relay, RelayAway, RelayRefused
+from gateway.routing.outbox import Pump
+from gateway.store.store import Outgoing
+
+log = logging.getLogger(__name__)
+
+
+class Letters:
+    """The end of their lane.
+
+    Args:
+        relay: what takes them; None: nothing does.
+    """
+
+    def __init__(self, side: ChatSide, interactions: Interactions, relay: Relay | None) -> None:
+        self._side = side
+        self._interactions = interactions
+        self._attachments = Attachments(side.room)
+        self._relay = relay
+        self.pump = Pump(side.room, MAIL_LANE, self.leave)
+        """To be run on one node."""
+
+    async def leave(self, entries: Sequence[Outgoing]) -> None:
+        """Send them, one after the other. Raises Unavailable."""
+        for entry in entries:
+            await self._send(entry.body["interaction"])
+
+    async def _send(self, id: str) -> None:
+        draft = await self._side.decide(lambda turn: self._interactions.find(turn, id))
+        if draft is not None and draft.sending and draft.letter is not None:
+            trouble = await self._trouble_with(draft, draft.letter)
+            await self._side.decide(lambda turn: self._settle(turn, id, trouble))
+
+    async def _trouble_with(self, draft: Interaction, letter: Letter) -> str:
+        """Send one; why it did not leave, or an empty text."""
+        if self._relay is None:
+            return "no mail leaves from here: mail.relay is not configured"
+        contents = await self._attachments.of(letter)
+        whole = replace(letter, attachments=tuple(each for each in letter.attachments if each.key in contents))
+        # The same for each attempt: who gets it twice, because the answer of the relay was lost, sees that it is one.
+        id = message_id(draft.id, letter.from_address)
+        try:
+            refused = await self._relay.send(post(whole, now=self._side.clock(), message_id=id, contents=contents))
+        except (LetterInvalid, RelayAway, RelayRefused) as error:
+            log.info("a mail did not leave: %s", error)
+            return str(error)
+        if refused:
+            log.info("some recipients of a mail were refused", extra={"count": len(refused)})
+        return ""
+
+    async def _settle(self, turn: Turn, id: str, trouble: str) -> None:
+        draft = await self._interactions.find(turn, id)
+        if draft is None:
+            return
+        if not trouble:
+            await self._interactions.keep(turn, draft, writing.sent(draft, turn.now))
+            return
+        await self._interactions.keep(turn, draft, writing.not_sent(draft))
+        if draft.owner is not None:
+            told = notices.error("Send", FAILED, trouble, id, None)
+            for channel in (INTERACTIONS, TYPED_CHANNELS[draft.channel]):
+                turn.announce(draft.owner.agent, channel, told, of=interaction_key(id))
