@@ -7,11 +7,11 @@ dataclasses, tuples of one type, enums of texts, optional ones of these, and JSO
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from enum import StrEnum
 from functools import cache, partial
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 Value = TypeVar("Value")
 
@@ -24,7 +24,7 @@ def to_document(value: Any) -> dict[str, Any]:
 
 def from_document(kind: type[Value], body: Mapping[str, Any]) -> Value:
     """What ``to_document`` made of a value of this class. Raises KeyError, TypeError, ValueError for anything else."""
-    readers = _readers(kind)
+    readers = _readers(cast(Hashable, kind))
     return kind(**{name: readers[name](content) for name, content in body.items()})
 
 
@@ -43,8 +43,10 @@ def _is_default(field: Field[Any], content: Any) -> bool:
 
 
 @cache
-def _readers(kind: type) -> Mapping[str, Callable[[Any], Any]]:
+def _readers(kind: Hashable) -> Mapping[str, Callable[[Any], Any]]:
     """How each field of a class is read."""
+    assert isinstance(kind, type)
+    assert is_dataclass(kind)
     hints = get_type_hints(kind)
     return {each.name: _reader(hints[each.name]) for each in fields(kind)}
 
@@ -57,7 +59,7 @@ def _reader(hint: Any) -> Callable[[Any], Any]:
     if origin is tuple:
         each = _reader(arguments[0])
         return lambda content: tuple(map(each, content))
-    if is_dataclass(hint):
+    if isinstance(hint, type) and is_dataclass(hint):
         return partial(from_document, hint)
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         return hint

@@ -12,8 +12,8 @@ MAX_READ = 128 * 1024
 """Characters of markup that are looked at: hostile markup costs the square of its length, a second at this one."""
 
 _BLOCKS = frozenset(
-    ["address", "article", "blockquote", "br", "center", "dd", "div", "dl", "dt", "footer", "form", "h1", "h2", "h3"]
-    + ["h4", "h5", "h6", "header", "hr", "li", "ol", "p", "pre", "section", "table", "tr", "ul"]
+    "address article blockquote br center dd div dl dt footer form h1 h2 h3 h4 h5 h6 header hr li ol p pre section "
+    "table tr ul".split()
 )
 _UNSEEN = frozenset({"head", "script", "style", "template", "title"})
 

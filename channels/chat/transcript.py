@@ -1,7 +1,7 @@
 """A chat's events in their order, and its parties.
 
-Owns the numbers (``EventId``), who is present, and what is kept of what happened: typing notices take a number and pass.
-A transcript is a value; each method gives the next one. Times are seconds since 1970.
+Owns the numbers (``EventId``), who is present, and what is kept: typing notices take a number and pass. A transcript
+is a value; each method gives the next one. Times are seconds since 1970.
 
 Source: AG-73, AG-74, AG-90…97, AG-129.
 """
@@ -113,8 +113,8 @@ class Transcript:
         """The kept events from a number on, before them the PARTY_JOINED of parties that occur in them (AG-93)."""
         wanted = [event for event in self.events if event.id >= first]
         used = {event.party for event in wanted}
-        introductions = (e for e in self.events if e.id < first and e.kind is EventKind.PARTY_JOINED and e.party in used)
-        return [*{event.party: event for event in introductions}.values(), *wanted]
+        joined = (event for event in self.events if event.id < first and event.kind is EventKind.PARTY_JOINED)
+        return [*{event.party: event for event in joined if event.party in used}.values(), *wanted]
 
     def for_customer(self, after: int = 0) -> Sequence[Event]:
         """What the customer may see of the events after a number (AG-95, AG-96)."""

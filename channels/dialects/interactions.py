@@ -48,9 +48,7 @@ def snapshot(interaction: Interaction, leg: Leg, rules: Rules = DEFAULT_RULES) -
     return project(interaction, leg, transcript.events if transcript and leg.is_held else (), rules)
 
 
-def project(
-    interaction: Interaction, leg: Leg, events: Sequence[Event] = (), rules: Rules = DEFAULT_RULES
-) -> Json:
+def project(interaction: Interaction, leg: Leg, events: Sequence[Event] = (), rules: Rules = DEFAULT_RULES) -> Json:
     """The object as this agent sees it, with these events."""
     kind, subkind = (interaction.kind, interaction.subkind) if leg.role is Role.OWNER else CONFERENCE_INVITE
     told: Json = {}
@@ -105,5 +103,5 @@ def email_object(interaction: Interaction, leg: Leg) -> Json:
         "toAddress": ", ".join(letter.to) or letter.mailbox,
         "subject": letter.subject,
     }
-    copies = {"ccAddress": letter.cc, "bccAddress": letter.bcc}
-    return shown | {key: ", ".join(addresses) for key, addresses in copies.items() if addresses and interaction.is_draft}
+    copies = {"ccAddress": letter.cc, "bccAddress": letter.bcc} if interaction.is_draft else {}
+    return shown | {key: ", ".join(addresses) for key, addresses in copies.items() if addresses}

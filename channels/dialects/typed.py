@@ -136,9 +136,7 @@ def timestamp(at: float) -> str:
 Speak = Callable[[Interaction | None, Outcome, Leg, str, Rules], Sequence[Json]]
 
 
-def _chat_messages(
-    before: Interaction | None, outcome: Outcome, leg: Leg, base: str, rules: Rules
-) -> Sequence[Json]:
+def _chat_messages(before: Interaction | None, outcome: Outcome, leg: Leg, base: str, rules: Rules) -> Sequence[Json]:
     after, agent = outcome.interaction, leg.agent
     earlier = before.leg(agent) if before else None
     told_of = _participants(before, earlier) if before and earlier else []
@@ -165,9 +163,7 @@ def _chat_messages(
     return messages
 
 
-def _email_messages(
-    before: Interaction | None, outcome: Outcome, leg: Leg, base: str, rules: Rules
-) -> Sequence[Json]:
+def _email_messages(before: Interaction | None, outcome: Outcome, leg: Leg, base: str, rules: Rules) -> Sequence[Json]:
     after = outcome.interaction
     earlier = before.leg(leg.agent) if before else None
 

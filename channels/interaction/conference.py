@@ -117,8 +117,10 @@ def _invite(request: Request, role: Role) -> Outcome:
     if known is not None and known.is_live:
         raise OperationRefused(EXISTS, "That agent is in the chat, or invited, already")
     interaction = request.interaction.with_last_leg(Leg(agent=agent, state=State.INVITED, role=role))
+    if role is Role.PARTICIPANT:
+        interaction = tell_owner(interaction, agent, "was invited", request.now)
     return Outcome(
-        interaction=tell_owner(interaction, agent, "was invited", request.now) if role is Role.PARTICIPANT else interaction,
+        interaction=interaction,
         effects=(AskConference(owner=request.agent, participant=agent),),
     )
 

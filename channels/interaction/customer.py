@@ -95,9 +95,7 @@ def tell(
     transcript = _open(interaction)
     party = next((each for each in transcript.parties if each.kind is PartyKind.SYSTEM), None)
     if party is None or (party.visibility is Visibility.AGENTS and visibility is Visibility.ALL):
-        party = Party(
-            id=party.id if party else new_id(), kind=PartyKind.SYSTEM, nickname=HOUSE, visibility=visibility
-        )
+        party = Party(id=party.id if party else new_id(), kind=PartyKind.SYSTEM, nickname=HOUSE, visibility=visibility)
         transcript = transcript.joined(party, now)  # AG-93: nobody speaks who was not introduced
     return _noticed(interaction, transcript, party, kind, now, text, visibility)
 

@@ -60,14 +60,14 @@ class ShowHistory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendLetter:
-    """Give the letter to the relay, then call ``engine.sent`` or ``engine.not_sent``."""
+    """Give the letter to the relay, then call ``writing.sent`` or ``writing.not_sent``."""
 
     interaction: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndReply:
-    """The reply is open no more: apply ``engine.reply_ended`` to the e-mail it answers, in the same commit if possible."""
+    """The reply is open no more: apply ``writing.reply_ended`` to the e-mail that it answers, in the same commit."""
 
     parent: str
     reply: str

@@ -31,7 +31,7 @@ def end_conference(
     now: float,
     roles: Sequence[Role] = (Role.PARTICIPANT, Role.CONSULTANT),
 ) -> tuple[Interaction, Sequence[Effect]]:
-    """Colleagues in these roles have nothing to do with it any more: who was there is Completed, who was asked Revoked."""
+    """It is over for colleagues in these roles: who was there is Completed, who was only asked is Revoked."""
     effects: list[Effect] = []
     for leg in interaction.legs:
         if leg.role not in roles or not leg.is_live:

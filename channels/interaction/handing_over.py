@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from channels.interaction.effects import AddToWorkbin, AskTransfer, ChangeTask, Effect, Outcome, StartTask
-from channels.interaction.endings import end_conference, end_leg, end_session, release_task
+from channels.interaction.endings import end_conference, end_leg, end_session, leave_chat, release_task
 from channels.interaction.model import STOP, Interaction
 from channels.interaction.reasons import Reason
 from channels.interaction.refusal import MISSING, NOT_FOUND, OUT_OF_RANGE, OperationRefused
@@ -43,10 +43,9 @@ def place_in_workbin(request: Request) -> Outcome:
     if workbin is None:
         raise OperationRefused(NOT_FOUND, "There is no such workbin")
     interaction, colleagues = end_conference(request.interaction, Reason.DONE, request.now)
-    interaction = end_leg(interaction, request.leg, Trigger.PARK, Reason.DONE, request.now)
-    leg = interaction.leg(request.agent)
-    assert leg is not None
-    interaction, released = release_task(interaction.with_leg(replace(leg, workbin=workbin, reason=None)), request.agent)
+    parked = replace(request.leg.moved(Trigger.PARK), workbin=workbin)
+    interaction = leave_chat(interaction.with_leg(parked), request.agent, request.now)
+    interaction, released = release_task(interaction, request.agent)
     return Outcome(
         interaction=interaction,
         effects=(*colleagues, *released, AddToWorkbin(agent=request.agent, workbin=workbin)),

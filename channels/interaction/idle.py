@@ -32,9 +32,7 @@ def due(interaction: Interaction, rules: Rules = DEFAULT_RULES) -> tuple[float, 
     return (spoken.at + rules.idle_alert, NoticeKind.IDLE_ALERT) if rules.idle_alert else None
 
 
-def expire(
-    interaction: Interaction, now: float, new_id: Callable[[], str], rules: Rules = DEFAULT_RULES
-) -> Outcome:
+def expire(interaction: Interaction, now: float, new_id: Callable[[], str], rules: Rules = DEFAULT_RULES) -> Outcome:
     """The deadline has come: what is due happens, and nothing if it is not due any more."""
     awaited = due(interaction, rules)
     if awaited is None or awaited[0] > now:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from channels import answers
 from channels.answers import LetterInvalid, Wording
-from channels.interaction.effects import Effect, EndReply, Outcome, SendLetter
+from channels.interaction.effects import EndReply, Outcome, SendLetter
 from channels.interaction.endings import end_leg, release_task
 from channels.interaction.model import Interaction, Leg, OpenReply
 from channels.interaction.reasons import Reason
@@ -135,5 +135,5 @@ def _letter(interaction: Interaction) -> Letter:
 def _over(interaction: Interaction, leg: Leg, now: float) -> Outcome:
     interaction = end_leg(interaction, leg, Trigger.COMPLETE, Reason.DONE, now)
     interaction, released = release_task(interaction, leg.agent)
-    ended: tuple[Effect, ...] = (EndReply(parent=interaction.parent, reply=interaction.id),) if interaction.parent else ()
+    ended = [EndReply(parent=interaction.parent, reply=interaction.id)] if interaction.parent else []
     return Outcome(interaction=replace(interaction, closed_at=now), effects=(*released, *ended))

@@ -99,7 +99,9 @@ class TestDraft:
         return edited(reply(written()), fields, self.MAILBOXES)
 
     def test_fields_are_replaced_and_others_stay(self) -> None:
-        draft = self.edited(to=["Bob <bob@mail.example>", "eve@mail.example"], cc="carla@mail.example", subject="A\r\nB")
+        draft = self.edited(
+            to=["Bob <bob@mail.example>", "eve@mail.example"], cc="carla@mail.example", subject="A\r\nB"
+        )
         assert draft.to == (BOB, EVE)
         assert draft.cc == (CARLA,)
         assert draft.subject == "A B"
