@@ -6,6 +6,7 @@ Source: OPS-25, OPS-40, OPS-46, OPS-48, AG-14, CM-4.
 from __future__ import annotations
 
 import logging
+import uuid
 from typing import Any
 
 from tornado.httpserver import HTTPServer
@@ -22,7 +23,7 @@ from bayeux.server.server import BayeuxServer
 from bayeux.server.sessions import ServerSession
 from bayeux.transports.mount import Mount
 from gateway.agents.absent import NoContactCenter
-from gateway.agents.operations import AgentService
+from gateway.agents.center import ContactCenter
 from gateway.api.pages import Pages
 from gateway.api.resource import Surroundings
 from gateway.api.signing_in import Reception
@@ -32,7 +33,7 @@ from gateway.auth.policy import GatewayPolicy
 from gateway.auth.shared_sessions import SharedSessions
 from gateway.config.model import Config
 from gateway.config.model import Mount as MountConfig
-from gateway.development import serve_development_channels
+from gateway.development import serve_development_channels, serve_development_customers
 from gateway.failure import ExitCode, Failure
 from gateway.http.routes import internal_application, public_application
 from gateway.observe.health import Health
@@ -89,7 +90,7 @@ class Gateway:
             )
             self.health.ready_also_if("backplane", self._reach.check)
         self.metrics = Metrics(self.server, self.lag, self.backplane)
-        self.service: AgentService = NoContactCenter()
+        self.center = self._contact_center(config)
         self.public_http = _http_server(config, public_application(self.mounts, self._api(), self.health))
 
     async def start(self) -> None:
@@ -99,6 +100,8 @@ class Gateway:
         """
         await self.server.start()
         self.lag.start()
+        if self.center is not None:
+            await self.center.start()
         if self.backplane is None or self._reach is None:
             return
         self._reach.start()
@@ -110,19 +113,23 @@ class Gateway:
 
     async def stop(self) -> None:
         """End all sessions at once."""
+        if self.center is not None:
+            await self.center.stop()
         await self.server.stop()
         self.lag.stop()
         if self._reach is not None:
             self._reach.stop()
 
-    async def deliver_to_user(self, user: str, channel: str, data: Any) -> int | None:
+    async def deliver_to_user(
+        self, user: str, channel: str, data: Any, ext: dict[str, Any] | None = None
+    ) -> int | None:
         """On all nodes; how many sessions took it, None where nobody can know.
 
         Raises Unavailable, ChannelInvalid.
         """
         if self.server.cluster is None:
-            return self.server.deliver_to_user(user, channel, data)
-        await self.server.cluster.deliver_to_user(user, channel, data)
+            return self.server.deliver_to_user(user, channel, data, ext=ext)
+        await self.server.cluster.deliver_to_user(user, channel, data, ext=ext)
         return None
 
     @property
@@ -142,10 +149,18 @@ class Gateway:
             "nodes": [{"id": node.id, "name": node.name, "url": node.url} for node in nodes],
         }
 
+    def _contact_center(self, config: Config) -> ContactCenter | None:
+        if not config.has_contact_center:
+            return None
+        center = ContactCenter(config, self.server, self.deliver_to_user, node=self.node_id or uuid.uuid4().hex)
+        if config.is_development:
+            serve_development_customers(self.server, center.customers)
+        return center
+
     def _api(self) -> Surroundings:
         notifications = self.mounts[-1]
         return Surroundings(
-            service=self.service,
+            service=self.center.service if self.center is not None else NoContactCenter(),
             reception=Reception(self.agents, demands_csrf_token=self.config.csrf.enabled),
             pages=Pages(notifications),
             max_json_depth=notifications.options("long-polling").max_json_depth,

@@ -14,7 +14,7 @@ from gateway.store.store import Outgoing
 GATEWAY_EXT = "gw"
 """Key of the gateway's additions in a message's ``ext``."""
 
-Deliver = Callable[[str, str, Mapping[str, Any], Mapping[str, Any]], Awaitable[object]]
+Deliver = Callable[[str, str, Mapping[str, Any], dict[str, Any]], Awaitable[object]]
 """``(user, channel, data, ext)``; done when every node of his will be given it. Raises Unavailable."""
 
 

@@ -11,7 +11,7 @@ import secrets
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Final
@@ -35,6 +35,8 @@ from gateway.agents.tasks import Tasks
 from gateway.agents.work import Work
 from gateway.agents.workbins import Workbins
 from gateway.config.model import Config
+from gateway.mail.correspondent import Correspondent
+from gateway.mail.listener import MailListener
 from gateway.mail.relay import Relay
 from gateway.routing.bus.bus import CHAT_SERVER, COMMUNICATION_SERVER, GENERAL, ROUTING_ENGINE, Bus
 from gateway.routing.bus.memory import MemoryBus
@@ -45,6 +47,7 @@ from gateway.routing.engine.engine import RoutingEngine
 from gateway.routing.machine import Machine
 from gateway.routing.outbox import Pump, bus_pump
 from gateway.routing.role import Duty, Role
+from gateway.sockets import bound, shared
 from gateway.store.redis import RedisStore
 from gateway.store.sqlite import SqliteStore
 from gateway.store.store import Store
@@ -106,41 +109,59 @@ class ContactCenter:
         self._presence.watch()
         Desktops(server, self.service.snapshot).watch()
         self.roles: Mapping[str, Role] = self._make_roles(config, duty)
-        self._running: list[asyncio.Task[None]] = []
+        self.mail: MailListener | None = None
+        """Where mail is taken, while it is."""
+        self._running = AsyncExitStack()
 
     # Life
 
     async def start(self) -> None:
-        """Begin to work on the running loop. Raises Failure for a store that cannot be used."""
+        """Begin to work on the running loop. Raises Failure for a store or a port that cannot be used."""
         async with AsyncExitStack() as undo:
             await self.store.open()
             undo.push_async_callback(self.store.close)
             await self.bus.open()
-            undo.pop_all()
-        runs: list[Coroutine[Any, Any, None]] = [
-            *(pump.run() for pump in self._side.pumps),
-            *(role.run() for role in self.roles.values()),
-            self._presence.run(),
-            keep_alive(self._nodes, self._presence.report_again),
-        ]
-        self._running = [asyncio.create_task(each) for each in runs]
+            undo.push_async_callback(self.bus.close)
+            undo.push_async_callback(self._say_goodbye)
+            runs: list[Coroutine[Any, Any, None]] = [
+                *(pump.run() for pump in self._side.pumps),
+                *(role.run() for role in self.roles.values()),
+                self._presence.run(),
+                keep_alive(self._nodes, self._presence.report_again),
+            ]
+            undo.push_async_callback(_end, [asyncio.create_task(each) for each in runs])
+            await self._take_mail(undo)
+            self._running = undo.pop_all()
 
     async def stop(self) -> None:
         """Do no more; what was committed is safe, and goes on elsewhere or at the next start."""
-        for task in self._running:
-            task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
-        if self._running:
-            self._running = []
-            try:
-                async with asyncio.timeout(_FAREWELL):
-                    await self._nodes.gone()
-            except (TimeoutError, Unavailable):
-                log.debug("the others find out for themselves that this node is gone")
-            await self.bus.close()
-            await self.store.close()
+        await self._running.aclose()
         if self._temporary is not None:
             self._temporary.cleanup()
+
+    async def _take_mail(self, undo: AsyncExitStack) -> None:
+        mail = self._config.mail
+        if mail.listen is None:
+            return
+        if self._config.processes > 1:
+            door = undo.enter_context(shared(mail.listen, "mail.listen"))
+        else:
+            door = undo.enter_context(bound(mail.listen, "mail.listen"))
+        self.mail = MailListener(
+            [Correspondent.parse(each.address) for each in mail.mailboxes],
+            self.customers.begin_email,
+            protocol=mail.protocol,
+            max_bytes=mail.max_size,
+        )
+        await self.mail.start(door)
+        undo.push_async_callback(self.mail.stop)
+
+    async def _say_goodbye(self) -> None:
+        try:
+            async with asyncio.timeout(_FAREWELL):
+                await self._nodes.gone()
+        except (TimeoutError, Unavailable):
+            log.debug("the others find out for themselves that this node is gone")
 
     # Parts
 
@@ -195,6 +216,12 @@ class ContactCenter:
 
 _FAREWELL: Final = 2.0
 """Seconds for saying that this node leaves; who does not hear it finds out."""
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _relay(config: Config) -> Relay | None:
