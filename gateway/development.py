@@ -57,17 +57,15 @@ def serve_development_customers(server: BayeuxServer, chats: ChatService) -> Non
 
 async def _perform(chats: ChatService, operation: str, data: Any) -> Any:
     match operation, data:
-        case "begin", {"nickname": str(nickname), **more}:
-            return await chats.begin_chat(
-                nickname=nickname, queue=more.get("queue", ""), user_data=more.get("userData", {})
-            )
+        case "begin", {"nickname": str(nickname), "queue": str(queue), "userData": dict(user_data)}:
+            return await chats.begin_chat(nickname=nickname, queue=queue, user_data=user_data)
         case "say", {"chat": str(chat), "text": str(text)}:
             return await chats.say(chat, text)
         case "notice", {"chat": str(chat), "kind": str(kind)}:
             return await chats.notice(chat, kind)
         case "leave", {"chat": str(chat)}:
             return await chats.leave(chat)
-        case "read", {"chat": str(chat), **more}:
-            return list(await chats.transcript(chat, more.get("first", 1)))
+        case "read", {"chat": str(chat)}:
+            return list(await chats.transcript(chat))
         case _:
             raise Refused(OUT_OF_RANGE, "there is no such call, or something is missing")

@@ -9,10 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from gateway.agents.operations import ChannelResult, Done
+from gateway.agents.operations import ChannelResult, Done, Json
 from gateway.agents.refusal import FAILED, MISSING, OUT_OF_RANGE, Refused
-
-Json = Mapping[str, Any]
 
 PARTLY: Final = 7
 """Some of it was done."""

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from gateway.agents.operations import Json
 from gateway.agents.refusal import Refused
 from gateway.api.answers import error, parted
 from gateway.api.declaration import Operation, Order, Reads, Takes
 from gateway.api.parameters import CHANNEL
-from gateway.api.resource import Json, Operable, Readable
+from gateway.api.resource import Operable, Readable
 from gateway.api.states import STATES, configured
 
 

@@ -12,9 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
+from gateway.agents.operations import Json
 from gateway.agents.refusal import MISSING, OUT_OF_RANGE, Refused
-
-Json = Mapping[str, Any]
 
 
 class Kind(Protocol):
@@ -41,7 +40,9 @@ class Text:
 
     def schema(self) -> dict[str, Any]:
         """Bounded, or an enumeration."""
-        return {"type": "string", "enum": list(self.among)} if self.among else {"type": "string", "maxLength": self.most}
+        return (
+            {"type": "string", "enum": list(self.among)} if self.among else {"type": "string", "maxLength": self.most}
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,16 +119,22 @@ class Parameter:
     also: tuple[str, ...] = ()
     """Other spellings; what is passed on has the first."""
 
+    @property
+    def spellings(self) -> tuple[str, ...]:
+        """All of them."""
+        return self.name, *self.also
+
     def schema(self) -> dict[str, Any]:
         """Of one value; null stands for one that need not be there."""
         schema = self.kind.schema()
         if self.is_required:
             return {**schema, **_NOT_EMPTY.get(schema["type"], {}), "description": self.says}
-        return {"anyOf": [schema, {"type": "null"}], "description": self.says}
+        among = {"enum": [*schema["enum"], None]} if "enum" in schema else {}
+        return {**schema, **among, "type": [schema["type"], "null"], "description": self.says}
 
     def value_in(self, body: Json) -> Any:
         """By whichever name; None if it is not there."""
-        return next((body[name] for name in (self.name, *self.also) if body.get(name) is not None), None)
+        return next((body[name] for name in self.spellings if body.get(name) is not None), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,28 +166,28 @@ class Operation:
     also: tuple[str, ...] = ()
     """Other names of the same (AG-69)."""
 
-    def schema(self, name: str) -> dict[str, Any]:
-        """The body of a request that calls it by this name."""
-        all_of = (*self.parameters, *self.one_of)
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All that it may be called."""
+        return self.name, *self.also
+
+    def schema(self) -> dict[str, Any]:
+        """The body of a request for it."""
         schema: dict[str, Any] = {
             "type": "object",
-            "title": name,
+            "title": self.name,
             "description": self.says,
             "required": ["operationName", *(each.name for each in self.parameters if each.is_required)],
             "properties": {
-                "operationName": {"const": name},
-                **{
-                    spelling: each.schema()
-                    for each in all_of
-                    for spelling in (each.name, *each.also)
-                },
+                "operationName": {"enum": list(self.names)},
+                **{spelling: each.schema() for each in (*self.parameters, *self.one_of) for spelling in each.spellings},
             },
         }
         if self.one_of:
             schema["oneOf"] = [
-                {"required": [spelling], "properties": {spelling: {"not": {"type": "null"}}}}
+                {"required": [spelling], "properties": {spelling: {"type": "string"}}}
                 for each in self.one_of
-                for spelling in (each.name, *each.also)
+                for spelling in each.spellings
             ]
         return schema
 
@@ -208,7 +215,7 @@ def take_order(operations: Iterable[Operation], body: Json) -> Order:
     if name is None:
         raise Refused(MISSING, "operationName is missing")
     for operation in operations:
-        if name == operation.name or name in operation.also:
+        if name in operation.names:
             return Order(operation.name, _checked(operation, body))
     raise Refused(OUT_OF_RANGE, "this operationName does not exist here")
 
@@ -228,7 +235,7 @@ def read_query(parameters: Sequence[Parameter], query: Mapping[str, str]) -> Jso
 
 def _checked(operation: Operation, body: Json) -> Json:
     declared = (*operation.parameters, *operation.one_of, REFERENCE)
-    spellings = {spelling for each in declared for spelling in (each.name, *each.also)}
+    spellings = {spelling for each in declared for spelling in each.spellings}
     given = {key: value for key, value in body.items() if key != "operationName" and key not in spellings}
     for each in declared:
         value = each.value_in(body)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import ClassVar, Final
 
-from gateway.agents.operations import Dialect
+from gateway.agents.operations import Dialect, Json
 from gateway.agents.refusal import NOT_PERMITTED, OUT_OF_RANGE, Refused
 from gateway.api.declaration import Operation, Parameter, Reads, Takes, Text
 from gateway.api.held import Held, HeldOne
@@ -18,7 +18,6 @@ from gateway.api.parameters import (
     DELETE_USER_DATA,
     FIELDS,
     FORWARD,
-    LETTER,
     LIMIT,
     OFFSET,
     PAGED,
@@ -37,7 +36,7 @@ from gateway.api.parameters import (
     UPDATE_USER_DATA,
     URIS,
 )
-from gateway.api.resource import Json, Resource
+from gateway.api.resource import Resource
 from gateway.mail.correspondent import AddressInvalid, Correspondent
 from gateway.mail.parse import MailRefused, parse
 

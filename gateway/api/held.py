@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from gateway.agents.operations import Dialect
+from gateway.agents.operations import Dialect, Json
 from gateway.api.answers import DEFAULT_LIMIT, collection, done, paged
 from gateway.api.declaration import Order
-from gateway.api.resource import Json, Operable, Readable
+from gateway.api.resource import Operable, Readable
 
 
 class Held(Readable):
@@ -27,7 +27,7 @@ class Held(Readable):
         origin = f"{self.caller.origin}/api/v2"
         uris = [f"{origin}/{self.dialect}/{each['id']}" for each in page]
         return {
-            **collection(self.dialect, page, uris, query),
+            **collection(self.dialect.value, page, uris, query),
             **paged(f"{origin}{self.path}", query, len(objects)),
         }
 
@@ -39,7 +39,7 @@ class HeldOne(Readable, Operable):
 
     async def read(self, query: Json, *path: str) -> Json:
         """As the notifications show it."""
-        singular = self.dialect.removesuffix("s")
+        singular = self.dialect.value.removesuffix("s")
         return {singular: await self.service.interaction(self.caller, path[0], self.dialect)}
 
     async def operate(self, order: Order, *path: str) -> Json:

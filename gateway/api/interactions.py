@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from gateway.agents.operations import Dialect
+from gateway.agents.operations import Dialect, Json
 from gateway.api.answers import DEFAULT_LIMIT, collection, paged
 from gateway.api.declaration import Flag, Operation, Parameter, Reads, Takes, Text
 from gateway.api.held import Held, HeldOne
@@ -43,7 +43,7 @@ from gateway.api.parameters import (
     URIS,
     USER_DATA,
 )
-from gateway.api.resource import Json, Readable
+from gateway.api.resource import Readable
 
 _SAYING = (replace(TEXT, is_required=False), *MESSAGE)
 
@@ -117,7 +117,9 @@ class MyInteraction(HeldOne):
     path = "/me/interactions/{interaction}"
     dialect = Dialect.INTERACTIONS
     gets = Reads(
-        says="One interaction: the same object as in notifications.", answer={"interaction": INTERACTION}, refuses=(404,)
+        says="One interaction: the same object as in notifications.",
+        answer={"interaction": INTERACTION},
+        refuses=(404,),
     )
     posts = Takes(
         says="Do something with an interaction; what comes of it is told on `/v2/me/interactions`.",

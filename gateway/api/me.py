@@ -9,12 +9,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 from gateway.agents.identity import user_id
-from gateway.agents.operations import Dialect
+from gateway.agents.operations import Dialect, Json
 from gateway.agents.refusal import OUT_OF_RANGE, Refused
 from gateway.api.answers import parted
 from gateway.api.declaration import Operation, Order, Parameter, Reads, Takes, Texts
 from gateway.api.parameters import OBJECTS
-from gateway.api.resource import Json, Operable, Readable
+from gateway.api.resource import Operable, Readable
 from gateway.api.states import STATES, configured
 from gateway.auth.http_sessions import COOKIE
 
@@ -50,7 +50,7 @@ class Me(Readable, Operable):
                     "uri": {"type": "string", "format": "uri"},
                     "roles": {"type": "array", "items": {"type": "string"}},
                     "enabled": {"type": "boolean"},
-                    **{name: OBJECTS for name in _SUBRESOURCES},
+                    **dict.fromkeys(_SUBRESOURCES, OBJECTS),
                 },
             }
         },

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from http.client import responses
-from typing import Any, Final
+from typing import Any
 
 import gateway
-from gateway.api.declaration import JSON_MEDIA, Operation, Parameter, Reads, Takes
-from gateway.api.resource import Json, Resource
+from gateway.agents.operations import Json
+from gateway.api.declaration import JSON_MEDIA, Parameter, Reads, Takes
+from gateway.api.resource import Resource
 from gateway.auth.http_sessions import COOKIE
 from gateway.http.handler import JsonHandler
 
@@ -22,9 +23,14 @@ _OF_AGENTS = (403, 503)
 """HTTP status codes of whatever is for agents: who is not one, and a store that is away."""
 _OF_BODIES = (400, 413, 415)
 _DEFECT = 500
+_REFUSALS = (400, 403, 404, 409, 413, 415, 500, 503)
 
 _SECURITY_SCHEMES: Json = {
-    "password": {"type": "http", "scheme": "basic", "description": "With the first request; then the cookie is enough."},
+    "password": {
+        "type": "http",
+        "scheme": "basic",
+        "description": "With the first request; then the cookie is enough.",
+    },
     "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
     "cookie": {
         "type": "apiKey",
@@ -47,12 +53,13 @@ _REFUSAL: Json = {
 }
 
 
-def document(root: str, resources: Iterable[type[Resource]]) -> dict[str, Any]:
+def document(root: str, resources: Sequence[type[Resource]]) -> dict[str, Any]:
     """The whole document.
 
     Args:
         root: where the resources are, such as ``/api/v2``.
     """
+    bodies = {_body_name(each): _body(each.posts) for each in resources if each.posts is not None}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -63,7 +70,18 @@ def document(root: str, resources: Iterable[type[Resource]]) -> dict[str, Any]:
         },
         "servers": [{"url": root}],
         "paths": {each.path: _path(each) for each in resources},
-        "components": {"securitySchemes": _SECURITY_SCHEMES, "schemas": {"Refusal": _REFUSAL}},
+        "components": {
+            "securitySchemes": _SECURITY_SCHEMES,
+            "responses": {str(status): _refusal(status) for status in _REFUSALS},
+            "schemas": {"Refusal": _REFUSAL, **bodies},
+        },
+    }
+
+
+def _refusal(status: int) -> dict[str, Any]:
+    return {
+        "description": responses[status],
+        "content": {JSON_MEDIA: {"schema": {"$ref": "#/components/schemas/Refusal"}}},
     }
 
 
@@ -78,9 +96,10 @@ def _path(resource: type[Resource]) -> dict[str, Any]:
     if resource.gets is not None:
         item["get"] = _method("read", resource, resource.gets, ())
     if resource.posts is not None:
+        body = {resource.posts.media: {"schema": {"$ref": f"#/components/schemas/{_body_name(resource)}"}}}
         item["post"] = {
             **_method("change", resource, resource.posts, _OF_BODIES),
-            "requestBody": {"required": True, "content": {resource.posts.media: {"schema": _body(resource.posts)}}},
+            "requestBody": {"required": True, "content": body},
         }
     return item
 
@@ -94,13 +113,7 @@ def _method(verb: str, resource: type[Resource], declared: Reads | Takes, also: 
         "security": [] if resource.is_for_everybody else [{name: []} for name in _SECURITY_SCHEMES],
         "responses": {
             "200": {"description": "Done.", "content": {JSON_MEDIA: {"schema": _answer(declared)}}},
-            **{
-                str(status): {
-                    "description": responses[status],
-                    "content": {JSON_MEDIA: {"schema": {"$ref": "#/components/schemas/Refusal"}}},
-                }
-                for status in sorted(refuses)
-            },
+            **{str(status): {"$ref": f"#/components/responses/{status}"} for status in sorted(refuses)},
         },
     }
 
@@ -115,13 +128,15 @@ def _answer(declared: Reads | Takes) -> dict[str, Any]:
 
 
 def _body(declared: Takes) -> dict[str, Any]:
-    if declared.media != JSON_MEDIA:
+    if not declared.operations:
         return {"type": "string"}
-    return {"oneOf": [schema for each in declared.operations for schema in _named(each)]}
+    return {"oneOf": [each.schema() for each in declared.operations]}
 
 
-def _named(operation: Operation) -> list[dict[str, Any]]:
-    return [operation.schema(name) for name in (operation.name, *operation.also)]
+def _body_name(resource: type[Resource]) -> str:
+    """Resources that have their operations of another one have their bodies in common, too."""
+    first = next(each for each in reversed(resource.__mro__) if vars(each).get("posts") is resource.posts)
+    return f"{first.__name__}Body"
 
 
 def _query_parameter(parameter: Parameter) -> dict[str, Any]:

@@ -76,9 +76,7 @@ REPLYING = (
 # Operations that are the same in all dialects
 
 REJECT = Operation("Reject", "Leave an invitation to others; it is not offered to this agent again for a while.")
-PLACE_IN_QUEUE = Operation(
-    "PlaceInQueue", "Give it out of hand: it is routed anew.", one_of=(QUEUE, QUEUE_URI)
-)
+PLACE_IN_QUEUE = Operation("PlaceInQueue", "Give it out of hand: it is routed anew.", one_of=(QUEUE, QUEUE_URI))
 PLACE_IN_WORKBIN = Operation("PlaceInWorkbin", "Put it aside for oneself.", (WORKBIN,))
 REPLY = Operation("Reply", "Begin an answer to the sender.", REPLYING)
 REPLY_ALL = Operation("ReplyAll", "Begin an answer to all.", REPLYING)
@@ -178,7 +176,7 @@ INTERACTION: Schema = {
         },
         "channel": {"enum": ["chat", "email"]},
         "capabilities": {"type": "array", "items": {"type": "string"}},
-        **{name: OBJECT for name in ("userData", "email_object", "inQueues", "outQueues")},
+        **dict.fromkeys(("userData", "email_object", "inQueues", "outQueues"), OBJECT),
         "chat_notifications": OBJECTS,
     },
 }

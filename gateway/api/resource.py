@@ -20,13 +20,12 @@ from tornado.web import stream_request_body
 from bayeux.protocol import json
 from bayeux.protocol.errors import MalformedBody, Unavailable
 from bayeux.transports.proxy import Client
-from gateway.agents.operations import AgentService, Caller
+from gateway.agents.operations import AgentService, Caller, Json
 from gateway.agents.refusal import Refused
 from gateway.api.answers import (
     Away,
     BodyMalformed,
     BodyTooLarge,
-    Json,
     MediaTypeWrong,
     MethodNotAllowed,
     error,

@@ -5,8 +5,9 @@ Source: AG-29.
 
 from __future__ import annotations
 
+from gateway.agents.operations import Json
 from gateway.api.declaration import Reads
-from gateway.api.resource import Json, Readable
+from gateway.api.resource import Readable
 
 _SETTING = {
     "type": "object",

@@ -6,8 +6,9 @@ Source: AG-15.
 from __future__ import annotations
 
 import gateway
+from gateway.agents.operations import Json
 from gateway.api.declaration import Reads
-from gateway.api.resource import Json, Readable
+from gateway.api.resource import Readable
 
 
 class Version(Readable):

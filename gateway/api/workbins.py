@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from gateway.agents.operations import Json
 from gateway.api.answers import collection, done
 from gateway.api.declaration import Operation, Order, Parameter, Reads, Takes
 from gateway.api.parameters import FIELDS, NICKNAME, OBJECTS, SUBRESOURCES, TAKEN, URIS
-from gateway.api.resource import Json, Operable, Readable
+from gateway.api.resource import Operable, Readable
 
 _WORKBIN = {
     "type": "object",

@@ -14,4 +14,4 @@ from gateway.api.routes import reference
 
 def openapi() -> None:
     """Print the OpenAPI document of the agents' interface."""
-    typer.echo(json.dumps(reference(), indent=2))
+    typer.echo(json.dumps(reference(), indent=1))
