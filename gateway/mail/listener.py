@@ -1,7 +1,8 @@
 """The door for mail: SMTP from other servers, or LMTP from one on this machine.
 
-Answers 250 only after the mail was stored; what cannot be stored for the moment is 451, so that its sender keeps it and
-comes again. Decides who is a mailbox here and how much one may send; what a mail says is read by ``gateway.mail.parse``.
+Answers 250 only after the mail was stored; what cannot be stored for the moment is 451, so that its sender keeps
+it and comes again. Decides who is a mailbox here and how much one may send; what a mail says is read by
+``gateway.mail.parse``.
 
 Bounded: connections, size of a mail, time of silence. Meant to stand behind a mail server, hence without TLS and
 without defences against unwanted mail.
@@ -61,7 +62,7 @@ class MailListener:
         self._max_bytes = max_bytes
         self._max_connections = max_connections
         self._hostname = hostname
-        self._live: set[asyncio.BaseProtocol] = set()
+        self._live: set[_Counted] = set()
         self._server: asyncio.Server | None = None
 
     async def start(self, bound: socket.socket) -> None:
@@ -99,7 +100,7 @@ class _Desk:
         self._deliver = deliver
         self._is_away = False
 
-    async def handle_RCPT(
+    async def handle_RCPT(  # noqa: N802
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         if address.lower() not in self._mailboxes:
@@ -109,7 +110,7 @@ class _Desk:
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 OK"
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         content = envelope.original_content or b""
         try:
             for key in dict.fromkeys(address.lower() for address in envelope.rcpt_tos):
@@ -145,7 +146,7 @@ class _Desk:
 class _Counted(SMTP):
     """A conversation that stands among the live ones as long as it lives."""
 
-    def __init__(self, live: set[asyncio.BaseProtocol], desk: _Desk, **options: Any) -> None:
+    def __init__(self, live: set[_Counted], desk: _Desk, **options: Any) -> None:
         super().__init__(desk, **options)
         self._live = live
 

@@ -132,7 +132,9 @@ class Center:
     async def interaction(self, caller: Caller, interaction: str, dialect: Dialect) -> Json:
         raise NotImplementedError
 
-    async def all_interactions(self, caller: Caller, *, offset: int = 0, limit: int = 100) -> tuple[Sequence[Json], int]:
+    async def all_interactions(
+        self, caller: Caller, *, offset: int = 0, limit: int = 100
+    ) -> tuple[Sequence[Json], int]:
         raise NotImplementedError
 
     async def perform(

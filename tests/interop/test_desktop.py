@@ -74,7 +74,9 @@ async def test_an_agent_is_ready_on_one_channel_and_not_on_the_other(desktop: Ta
     assert await desktop.texts("#channel-email .channel-state") == ["Not Ready"]
     assert center.wanted["Agent1"]["chat"].is_ready
     assert not center.wanted["Agent1"]["email"].is_ready
-    pressed = "() => [...document.querySelectorAll('#channel-chat [aria-pressed=true]')].map((each) => each.textContent)"
+    pressed = (
+        "() => [...document.querySelectorAll('#channel-chat [aria-pressed=true]')].map((each) => each.textContent)"
+    )
     assert await desktop.evaluate(pressed) == ["Ready"]
 
 
@@ -107,7 +109,7 @@ async def test_an_invitation_counts_down_and_goes_away_when_nobody_answers(deskt
 
 async def test_a_rejected_invitation_is_gone(desktop: Tab, center: Center) -> None:
     center.chat("Agent1")
-    await desktop.see(".invitation", "Carla")
+    await desktop.see(".invitation", "SimpleChatInQueue")
     await desktop.click("button", "Reject")
     await desktop.see("#ended", "Order 7: rejected")
     assert await desktop.texts(".invitation") == []

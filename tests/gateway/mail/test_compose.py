@@ -104,5 +104,3 @@ def test_a_text_arrives_as_it_was_written(text: str) -> None:
     back = parse(sent(Letter(from_address=SUPPORT.address, to=(CARLA,), text=text)).content, SUPPORT).letter
     lines = text.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n").split("\n")
     assert back.text == "\r\n".join(lines).rstrip("\r\n")
-
-

@@ -60,7 +60,8 @@ def test_a_customer_is_one_contact_however_his_address_is_written() -> None:
 
 def test_names_and_subjects_are_decoded() -> None:
     incoming = read(
-        "Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?= an\n =?iso-8859-1?q?alle?=", sender="=?utf-8?b?w4Vzbw==?= <aso@mail.example>"
+        "Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?= an\n =?iso-8859-1?q?alle?=",
+        sender="=?utf-8?b?w4Vzbw==?= <aso@mail.example>",
     )
     assert incoming.subject == "Grüße an alle"
     assert (incoming.from_address, incoming.from_personal) == ("aso@mail.example", "Åso")
@@ -153,11 +154,15 @@ def test_too_many_attachments_are_refused() -> None:
 
 
 LINES = st.sampled_from(
-    ["From: a@b", "Content-Type: multipart/mixed; boundary=b", "Content-Type: message/rfc822", "--b", "--b--", "", "x"]
-    + ["Content-Transfer-Encoding: base64", "Content-Transfer-Encoding: x-uuencode", "begin 644 a", "=", "%%%", "\x00"]
-    + ["Content-Type: text/plain; charset*0*=''utf-8; charset*1*=%", "Content-Type: text/html; charset=utf-7", "<!--"]
-    + ["Content-Disposition: attachment; filename*=utf-9''%00; filename=\"\\", "Subject: =?utf-8?b?=?=", "To: ((((", "é"]
-    + ["Content-Type: text/plain; charset=idna", "Content-Type: message/delivery-status", "Content-Type: ;;;", " folded"]
+    [
+        *("From: a@b", "To: ((((", "Subject: =?utf-8?b?=?=", " folded", "", "x", "=", "%%%", "\x00", "é", "<!--"),
+        *("Content-Type: multipart/mixed; boundary=b", "--b", "--b--"),
+        *("Content-Type: message/rfc822", "Content-Type: message/delivery-status", "Content-Type: ;;;"),
+        *("Content-Type: text/plain; charset=idna", "Content-Type: text/html; charset=utf-7"),
+        "Content-Type: text/plain; charset*0*=''utf-8; charset*1*=%",
+        "Content-Disposition: attachment; filename*=utf-9''%00; filename=\"\\",
+        *("Content-Transfer-Encoding: base64", "Content-Transfer-Encoding: x-uuencode", "begin 644 a"),
+    ]
 )
 
 

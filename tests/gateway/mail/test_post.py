@@ -6,7 +6,7 @@ import asyncio
 import smtplib
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -152,11 +152,9 @@ class TestComingIn:
         mailroom = Mailroom()
         content = CONTENT + b"x" * 70 + b"\r\n" * 5000
         async with listening(mailroom, max_bytes=5000) as port, _client(port) as client:
-            await client.ehlo("localhost")
+            await (client.ehlo() if announced else client.helo())
             with pytest.raises(aiosmtplib.SMTPResponseException) as error:
-                await client.mail(SENDER, options=[f"size={len(content)}"] if announced else [])
-                await client.rcpt("support@shop.example")
-                await client.data(content)
+                await client.sendmail(SENDER, ["support@shop.example"], content)
         assert error.value.code == 552
         assert mailroom.mails == []
 
@@ -178,8 +176,8 @@ class TestComingIn:
         mailroom = Mailroom()
         async with listening(mailroom) as port:
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            for line in (b"EHLO x", b"MAIL FROM:<a@b.example>", b"RCPT TO:<support@shop.example>", b"DATA", CONTENT):
-                writer.write(line + b"\r\n")
+            for line in ("EHLO x", "MAIL FROM:<a@b.example>", "RCPT TO:<support@shop.example>", "DATA", "Subject: x"):
+                writer.write(line.encode() + b"\r\n")
             while b"354" not in await reader.readline():
                 pass
             writer.close()
@@ -188,15 +186,13 @@ class TestComingIn:
         assert [each.letter.mailbox for each in mailroom.mails] == [SALES.address]
 
     async def test_stopping_ends_conversations(self) -> None:
+        async with listening(Mailroom()) as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            await reader.readline()
         async with asyncio.timeout(PATIENCE):
-            async with listening(Mailroom()) as port:
-                reader, writer = await asyncio.open_connection("127.0.0.1", port)
-                await reader.readline()
-            with pytest.raises(ConnectionError):
-                while await reader.read():
-                    pass
-                raise ConnectionError("ended in order")
-            writer.close()
+            with suppress(ConnectionError):
+                assert await reader.read() == b""
+        writer.close()
 
     @pytest.mark.spec("AG-80")
     async def test_a_bounce_without_a_sender_is_taken(self) -> None:
@@ -228,7 +224,7 @@ class TestByLmtp:
     async def test_it_does_not_speak_smtp(self) -> None:
         async with listening(Mailroom(), protocol="lmtp") as port, _client(port) as client:
             with pytest.raises(aiosmtplib.SMTPHeloError):
-                await client.ehlo("localhost")
+                await client.ehlo()
 
 
 @asynccontextmanager
@@ -249,13 +245,13 @@ class Elsewhere:
         self.data = data
         self.received: list[tuple[str, list[str], bytes]] = []
 
-    async def handle_RCPT(self, server: SMTP, session: Any, envelope: Any, address: str, options: Any) -> str:
+    async def handle_RCPT(self, server: SMTP, session: Any, envelope: Any, address: str, options: Any) -> str:  # noqa: N802
         answer = self.recipients.get(address, "250 OK")
         if answer.startswith("250"):
             envelope.rcpt_tos.append(address)
         return answer
 
-    async def handle_DATA(self, server: SMTP, session: Any, envelope: Any) -> str:
+    async def handle_DATA(self, server: SMTP, session: Any, envelope: Any) -> str:  # noqa: N802
         self.received.append((envelope.mail_from, envelope.rcpt_tos, envelope.original_content))
         return self.data
 
@@ -341,5 +337,9 @@ async def test_an_answer_is_found_in_its_thread_when_the_customer_answers() -> N
         await Relay("127.0.0.1", port, timeout=PATIENCE).send(to_sales)
     [mail] = mailroom.mails
     letter = mail.letter
-    assert (letter.mailbox, letter.from_address, letter.message_id) == (SALES.address, SUPPORT.address, "<2@shop.example>")
+    assert (letter.mailbox, letter.from_address, letter.message_id) == (
+        SALES.address,
+        SUPPORT.address,
+        "<2@shop.example>",
+    )
     assert reply(letter).references == ("<1@mail.example>", "<2@shop.example>")
