@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.store.redis_layout import RoomKeys, beginning_of, between, place_of, read_place
@@ -13,6 +13,7 @@ places = st.floats(allow_nan=False)
 
 
 @given(names, st.lists(st.tuples(places, names), min_size=2))
+@example("all", [(0.0, "a"), (-0.0, "b")])
 def test_members_of_an_index_sort_by_place_then_key(index: str, entries: list[tuple[float, str]]) -> None:
     by_bytes = sorted(place_of(index, place, key) for place, key in entries)
     assert [read_place(member) for member in by_bytes] == [(key, place) for place, key in sorted(entries)]
