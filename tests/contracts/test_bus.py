@@ -11,7 +11,7 @@ import pytest
 
 from bayeux.protocol.errors import Unavailable
 from gateway.routing.bus.bus import COMMUNICATION_SERVER, GENERAL, ROUTING_ENGINE, BusMessage
-from tests.support.buses import AnyBus, Buses, ids, nothing_more, received
+from tests.support.buses import AnyBus, Buses, handled, ids, nothing_more, received
 from tests.support.nodes_on_redis import Store
 
 STORES = ("memory", "redis", "secure", "sentinel", "cluster", "activemq")
@@ -84,9 +84,7 @@ async def test_messages_come_in_the_order_in_which_they_were_sent(buses: Buses, 
     consumer = await here.consumer(GENERAL, GROUP, "one")
     for first in range(0, 300, 3):
         await buses.send(here, GENERAL, *(message(number) for number in range(first, first + 3)))
-    deliveries = await received(consumer, 300)
-    assert ids(deliveries) == [f"id-{number}" for number in range(300)]
-    await consumer.acknowledge(*deliveries)
+    assert ids(await handled(consumer, 300)) == [f"id-{number}" for number in range(300)]
     await consumer.close()
 
 

@@ -17,7 +17,7 @@ from gateway.routing.bus.memory import MemoryBus
 from gateway.routing.role import LEASE, Role
 from gateway.store.sqlite import SqliteStore
 from gateway.store.store import Changes, Room, Write
-from tests.support.buses import eventually, received
+from tests.support.buses import eventually, handled, received
 from tests.support.ledger import TTL, Ledger, entry, ledger_role
 from tests.support.stores import sqlite_store as sqlite_store  # a fixture
 
@@ -45,7 +45,7 @@ async def running(role: Role) -> AsyncIterator[None]:
         await asyncio.wait([task])
 
 
-async def handled(bus: MemoryBus, *messages: BusMessage) -> None:
+async def done(bus: MemoryBus, *messages: BusMessage) -> None:
     """Send them; in memory that takes until they were handled."""
     async with asyncio.timeout(15):
         await bus.send(GENERAL, *messages)
@@ -54,8 +54,7 @@ async def handled(bus: MemoryBus, *messages: BusMessage) -> None:
 async def receipts(bus: MemoryBus, number: int) -> list[str]:
     """What the next so many receipts are for."""
     consumer = await bus.consumer(CHAT_SERVER, "receipts", "one")
-    deliveries = await received(consumer, number)
-    await consumer.acknowledge(*deliveries)
+    deliveries = await handled(consumer, number)
     await consumer.close()
     return [json.loads(each.message.body)["entry"] for each in deliveries]
 
@@ -64,7 +63,7 @@ async def receipts(bus: MemoryBus, number: int) -> list[str]:
 async def test_what_follows_from_a_message_is_stored_known_and_sent(room: Room, bus: MemoryBus) -> None:
     ledger = Ledger()
     async with running(ledger_role(ledger, room, bus)):
-        await handled(bus, *(entry(number) for number in range(250)))
+        await done(bus, *(entry(number) for number in range(250)))
         assert ledger.accounts == {"a": [str(number) for number in range(250)]}
         assert await receipts(bus, 250) == [str(number) for number in range(250)]
         (document,) = await room.read("a")
@@ -75,8 +74,8 @@ async def test_what_follows_from_a_message_is_stored_known_and_sent(room: Room, 
 async def test_a_message_that_comes_again_changes_nothing(room: Room, bus: MemoryBus) -> None:
     ledger = Ledger()
     async with running(ledger_role(ledger, room, bus)):
-        await handled(bus, entry(1), entry(2))
-        await handled(bus, entry(1), entry(3))
+        await done(bus, entry(1), entry(2))
+        await done(bus, entry(1), entry(3))
         assert ledger.accounts == {"a": ["1", "2", "3"]}
         assert await receipts(bus, 3) == ["1", "2", "3"]
 
@@ -86,7 +85,7 @@ async def test_also_a_message_without_effect_is_handled_once(room: Room, bus: Me
     """Otherwise one that had none would have one when it comes again, after others."""
     ledger = Ledger()
     async with running(ledger_role(ledger, room, bus)):
-        await handled(bus, entry(1, "Never"), entry(1, "Later", after=60.0), entry(1, "Never"))
+        await done(bus, entry(1, "Never"), entry(1, "Later", after=60.0), entry(1, "Never"))
         assert await room.next_deadline() is not None
 
 
@@ -96,7 +95,7 @@ async def test_what_fails_five_times_is_buried_and_the_others_go_on(room: Room, 
     ledger = Ledger()
     role = ledger_role(ledger, room, bus)
     async with running(role):
-        await handled(bus, entry(1), entry(2, "Defect"), entry(3))
+        await done(bus, entry(1), entry(2, "Defect"), entry(3))
         assert ledger.accounts == {"a": ["1", "3"]}
     (letter,) = await bus.dead_letters(GENERAL)
     assert letter.message.id == "Defect-2"
@@ -108,7 +107,7 @@ async def test_what_fails_five_times_is_buried_and_the_others_go_on(room: Room, 
 @pytest.mark.expected_logs("could not be handled")
 async def test_what_the_machine_wants_buried_is(room: Room, bus: MemoryBus) -> None:
     async with running(ledger_role(Ledger(), room, bus)):
-        await handled(bus, entry(1, "Garbage"))
+        await done(bus, entry(1, "Garbage"))
     (letter,) = await bus.dead_letters(GENERAL)
     assert letter.reason == "MALFORMED_BODY"
 
@@ -134,9 +133,9 @@ async def test_a_deadline_comes_once_and_not_if_it_was_ended(room: Room, bus: Me
     ledger = Ledger()
     async with running(ledger_role(ledger, room, bus)):
         later = [entry(number, "Later", after=0.3) for number in (1, 2)]
-        await handled(bus, *later, entry(2, "Never"))
+        await done(bus, *later, entry(2, "Never"))
         assert await receipts(bus, 1) == ["1"]
-        await handled(bus, entry(3))
+        await done(bus, entry(3))
         assert ledger.accounts == {"a": ["1", "3"]}
 
 
@@ -145,7 +144,7 @@ async def test_a_successor_knows_what_was_stored_and_keeps_its_deadlines(room: R
     many = [Write(f"account-{number}", {"entries": ["0"]}, 0, {"all": 0.0}) for number in range(1100)]
     await room.commit(Changes(writes=many))
     async with running(ledger_role(Ledger(), room, bus)):
-        await handled(bus, entry(1), entry(2, "Later", after=0.1))
+        await done(bus, entry(1), entry(2, "Later", after=0.1))
     await asyncio.sleep(0.1)
     ledger = Ledger()
     async with running(ledger_role(ledger, room, bus, "two")):
@@ -158,7 +157,7 @@ async def test_a_deadline_that_fails_does_not_stop_the_others(room: Room, bus: M
     ledger = Ledger()
     ledger.failing_deadlines = {"a/1"}
     async with running(ledger_role(ledger, room, bus)):
-        await handled(bus, entry(1, "Later", after=0.0), entry(2, "Later", after=0.01))
+        await done(bus, entry(1, "Later", after=0.0), entry(2, "Later", after=0.01))
         assert await receipts(bus, 1) == ["2"]
         put_off = await room.next_deadline()
         assert put_off is not None and put_off > time.time() + 10
@@ -170,9 +169,9 @@ async def test_one_node_reigns_and_another_takes_over_when_it_leaves(room: Room,
     role, other = ledger_role(first, room, bus), ledger_role(second, room, bus, "two")
     async with running(other):
         async with running(role):
-            await handled(bus, *(entry(number) for number in range(20)))
+            await done(bus, *(entry(number) for number in range(20)))
             assert role.is_reigning != other.is_reigning
-        await handled(bus, *(entry(number) for number in range(20, 40)))
+        await done(bus, *(entry(number) for number in range(20, 40)))
         await eventually(lambda: other.is_reigning)
         assert first.accounts == {}, "it has forgotten what it knew"
         assert second.accounts == {"a": [str(number) for number in range(40)]}
@@ -188,7 +187,7 @@ async def test_who_lost_its_lease_without_knowing_changes_nothing(tmp_path: Path
     ledger = Ledger()
     role = ledger_role(ledger, room, bus, lease_ttl=600.0)
     async with running(role):
-        await handled(bus, entry(1))
+        await done(bus, entry(1))
         ahead = 601.0
         assert await room.claim(LEASE, "another", 600.0) is not None
         sending = asyncio.create_task(bus.send(GENERAL, entry(2)))
@@ -226,7 +225,7 @@ async def test_a_commit_of_unknown_outcome_is_found_out(room: Room, bus: MemoryB
     ledger = Ledger()
     blinking: Room = Blinking(room, lambda changes: changes.taken.endswith("Enter-2"))  # type: ignore[assignment]
     async with running(ledger_role(ledger, blinking, bus)):
-        await handled(bus, entry(1), entry(2), entry(3))
+        await done(bus, entry(1), entry(2), entry(3))
         assert ledger.accounts == {"a": ["1", "2", "3"]}
         assert await receipts(bus, 3) == ["1", "2", "3"]
 
@@ -236,9 +235,9 @@ async def test_a_commit_of_unknown_outcome_is_found_out(room: Room, bus: MemoryB
 async def test_what_another_has_written_is_read_not_overwritten(room: Room, bus: MemoryBus) -> None:
     ledger = Ledger()
     async with running(ledger_role(ledger, room, bus)):
-        await handled(bus, entry(1))
+        await done(bus, entry(1))
         await room.commit(Changes(writes=[Write("a", {"entries": ["1", "theirs"]}, 1, {"all": 0.0})]))
-        await handled(bus, entry(2))
+        await done(bus, entry(2))
         assert ledger.accounts == {"a": ["1", "theirs", "2"]}
 
 
@@ -246,7 +245,7 @@ async def test_what_another_has_written_is_read_not_overwritten(room: Room, bus:
 async def test_a_lease_is_renewed_for_as_long_as_it_is_wanted(room: Room, bus: MemoryBus) -> None:
     role = ledger_role(Ledger(), room, bus)
     async with running(role):
-        await handled(bus, entry(1))
+        await done(bus, entry(1))
         await asyncio.sleep(2 * TTL)
-        await handled(bus, entry(2))
+        await done(bus, entry(2))
         assert role.tally.reigns == 1
