@@ -73,8 +73,7 @@ def history(
 ) -> Sequence[Announcement]:
     """The answer to RequestChatHistory, for the one session that asked."""
     leg = interaction.leg(shown.agent)
-    if leg is None:
-        return []
+    assert leg is not None, "who asked has it"
     return _announced(
         interaction,
         leg,

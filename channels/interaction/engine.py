@@ -3,7 +3,7 @@
 The engine is right. What it says of an interaction that is past it changes nothing here, and is answered so that it
 learns of it. Each may come twice.
 
-Source: AG-53, AG-65, AG-76, AG-86, AG-126…128, MRE-72, MRE-82, MRE-86, MRE-87.
+Source: AG-53, AG-65, AG-76, AG-86, AG-128, MRE-72, MRE-82, MRE-86, MRE-87.
 """
 
 from __future__ import annotations

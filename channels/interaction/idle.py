@@ -24,9 +24,8 @@ def due(interaction: Interaction, rules: Rules = DEFAULT_RULES) -> tuple[float, 
     if transcript is None or not transcript.is_open or owner is None or not owner.is_held:
         return None
     spoken = transcript.last_said
+    assert spoken is not None, "the owner has joined"
     warning = transcript.last_notice(NoticeKind.IDLE_ALERT)
-    if spoken is None:
-        return None
     if warning is not None and warning.id > spoken.id:
         return (warning.at + rules.idle_close, NoticeKind.IDLE_CLOSE) if rules.idle_close else None
     return (spoken.at + rules.idle_alert, NoticeKind.IDLE_ALERT) if rules.idle_alert else None

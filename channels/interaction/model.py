@@ -130,11 +130,6 @@ class Interaction:
         return next((leg for leg in self.legs if leg.role is Role.OWNER and leg.is_live), None)
 
     @property
-    def agents(self) -> tuple[str, ...]:
-        """All whose part is not over."""
-        return tuple(leg.agent for leg in self.legs if leg.is_live)
-
-    @property
     def is_closed(self) -> bool:
         """Nothing happens with it any more."""
         return self.closed_at is not None
@@ -152,13 +147,11 @@ class Interaction:
     # As it changes
 
     def with_leg(self, leg: Leg) -> Interaction:
-        """The same with this leg instead of the agent's earlier one, or as the last."""
-        if self.leg(leg.agent) is None:
-            return replace(self, legs=(*self.legs, leg))
+        """The same with this leg in the place of the agent's earlier one."""
         return replace(self, legs=tuple(leg if each.agent == leg.agent else each for each in self.legs))
 
     def with_last_leg(self, leg: Leg) -> Interaction:
-        """The same with this leg as the last."""
+        """The same with this leg as the last, instead of the agent's earlier one, if any."""
         return replace(self, legs=(*(each for each in self.legs if each.agent != leg.agent), leg))
 
     # As the store keeps it

@@ -59,13 +59,6 @@ class Request:
             raise OperationRefused(OUT_OF_RANGE, f"{name} must be an object")
         return value
 
-    def truth(self, name: str) -> bool:
-        """A parameter that is true or false; false if it is not given. Refused: 10."""
-        value = self.parameters.get(name, False)
-        if not isinstance(value, bool):
-            raise OperationRefused(OUT_OF_RANGE, f"{name} must be true or false")
-        return value
-
     def colleague(self) -> str:
         """The other agent who is meant. Refused: 1 nobody named, 6 unknown, 10 the asker himself."""
         return self.known_colleague(last_segment(self.required_text(*AGENT_PARAMETERS)))

@@ -10,7 +10,7 @@ from dataclasses import replace
 from channels.chat.notices import NoticeKind, Visibility
 from channels.chat.transcript import Party, Transcript, TranscriptFull
 from channels.interaction.effects import Outcome, ShowHistory
-from channels.interaction.refusal import MISSING, NOT_NOW, OUT_OF_RANGE, OperationRefused
+from channels.interaction.refusal import MISSING, OUT_OF_RANGE, OperationRefused
 from channels.interaction.request import Request
 
 NOTIFICATIONS = {
@@ -61,11 +61,11 @@ def request_history(request: Request) -> Outcome:
 
 
 def place_in_chat(request: Request) -> tuple[Transcript, Party]:
-    """The transcript, and the agent's party in it. Refused: 2 where he is not in the chat."""
+    """The transcript, and the agent's party in it."""
     transcript = request.interaction.transcript
     party = transcript.party_of_agent(request.agent) if transcript else None
-    if transcript is None or party is None or not party.present:
-        raise OperationRefused(NOT_NOW, "You are not in the chat")
+    assert transcript is not None
+    assert party is not None, "who may talk has joined"
     return transcript, party
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from channels.chat import transcript
 from channels.interaction.effects import AskConference, AskTransfer, ChangeTask
 from channels.interaction.model import Role
 from channels.interaction.refusal import EXISTS, MISSING, NOT_FOUND, NOT_PERMITTED, OUT_OF_RANGE
@@ -185,6 +186,26 @@ def test_what_the_owner_puts_away_nobody_else_keeps(operation: str) -> None:
     assert story.state("bob") == "Completed"
     assert story.effects[0] == ChangeTask(agent="bob", state="CLOSED", code="DONE")
     assert story.interaction.has_customer
+
+
+def test_participant_whom_it_is_transferred_to_is_seen_already() -> None:
+    story = together("bob").transfers("ann", "bob")
+    assert (story.state("bob"), story.leg("bob").role) == ("Accepted", Role.OWNER)
+    assert story.customer_sees()[-2:] == ["PARTY_JOINED", "PARTY_LEFT"]
+
+
+def test_who_declines_when_the_owner_is_gone_tells_nobody() -> None:
+    story = Story.chat().has("ann").asks("ann", "InviteUser", agentId="bob").transfers("ann", "eve").forgets()
+    story.asks("bob", "Reject")
+    assert [each.user for each in story.told] == ["bob", "bob"]
+
+
+def test_full_chat_still_lets_colleagues_decline(monkeypatch: pytest.MonkeyPatch) -> None:
+    story = Story.chat().has("ann").asks("ann", "InviteUser", agentId="bob").forgets()
+    monkeypatch.setattr(transcript, "MAX_EVENTS", 3)
+    story.asks("bob", "Reject")
+    assert story.heard("ann") == []
+    assert story.is_refused("ann", "SendMessage", text="Hello") == OUT_OF_RANGE
 
 
 @pytest.mark.spec("AG-93")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from channels.chat import transcript
 from channels.chat.notices import NoticeKind, Visibility
 from channels.interaction import customer, idle
 from channels.interaction.customer import ChatClosed
@@ -31,6 +32,19 @@ def test_message_that_is_none_is_refused(text: str, status_code: int) -> None:
     with pytest.raises(OperationRefused) as refusal:
         Story.chat(rules(max_message=5)).says(text)
     assert refusal.value.status_code == status_code
+
+
+def test_full_chat_takes_nothing_more_of_the_customer(monkeypatch: pytest.MonkeyPatch) -> None:
+    story = Story.chat().has("ann")
+    monkeypatch.setattr(transcript, "MAX_EVENTS", 2)
+    for attempt in (
+        lambda: story.says("Hello"),
+        lambda: customer.notice(story.interaction, NoticeKind.CUSTOM, story.now, "x"),
+    ):
+        with pytest.raises(OperationRefused) as refusal:
+            attempt()
+        assert refusal.value.status_code == OUT_OF_RANGE
+    assert story.types().leaves().customer_sees()[-1] == "PARTY_LEFT"
 
 
 @pytest.mark.spec("AG-128")
@@ -78,16 +92,16 @@ def test_who_has_not_come_says_nothing() -> None:
 def test_house_tells_agents_what_the_customer_does_not_see() -> None:
     story = Story.chat().has("ann")
     outcome = customer.tell(story.interaction, NoticeKind.CUSTOM, '{"x":1}', story.now, story.new_id, Visibility.AGENTS)
-    transcript = outcome.interaction.transcript
-    assert transcript is not None
-    assert [(event.kind, event.notice_text) for event in transcript.events[-2:]] == [
+    kept = outcome.interaction.transcript
+    assert kept is not None
+    assert [(event.kind, event.notice_text) for event in kept.events[-2:]] == [
         ("PARTY_JOINED", None),
         ("NOTICE", '{"x":1}'),
     ]
-    assert [event.kind for event in transcript.for_customer()] == ["PARTY_JOINED", "PARTY_JOINED"]
+    assert [event.kind for event in kept.for_customer()] == ["PARTY_JOINED", "PARTY_JOINED"]
     again = customer.tell(outcome.interaction, NoticeKind.CUSTOM, "2", story.now, story.new_id, Visibility.AGENTS)
     assert again.interaction.transcript is not None
-    assert again.interaction.transcript.last_id == transcript.last_id + 1
+    assert again.interaction.transcript.last_id == kept.last_id + 1
     to_all = customer.tell(again.interaction, NoticeKind.PUSH_URL, "http://x", story.now, story.new_id)
     assert to_all.interaction.transcript is not None
     assert [event.kind for event in to_all.interaction.transcript.for_customer()][-2:] == ["PARTY_JOINED", "NOTICE"]

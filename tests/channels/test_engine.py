@@ -95,6 +95,11 @@ def test_closed_by_force_it_is_over_for_all() -> None:
     assert story.forgets().ends().told == []
 
 
+def test_closed_by_force_it_lies_in_no_workbin() -> None:
+    story = Story.email().has("ann").asks("ann", "PlaceInWorkbin", workbin="Drafts").ends()
+    assert story.effects == (RemoveFromWorkbin(agent="ann", workbin="Drafts"),)
+
+
 def test_draft_closed_by_force_is_an_open_reply_no_more() -> None:
     inbound = Story.email().has("ann").asks("ann", "Reply")
     draft = inbound.continues_with(inbound.created[0]).ends()

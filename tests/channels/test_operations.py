@@ -312,6 +312,11 @@ def test_reply_is_an_interaction_of_its_own() -> None:
     assert outbound.interaction.owner is not None
 
 
+def test_reply_goes_out_through_the_queue_that_is_named() -> None:
+    story = Story.email(out_queues=("Out", "Slow")).has("ann").asks("ann", "Reply", queueName="Slow")
+    assert story.last("ann")["currentQueue"] == "Slow"
+
+
 @pytest.mark.spec("AG-79")
 def test_agent_has_one_open_reply() -> None:
     inbound, outbound = replying()

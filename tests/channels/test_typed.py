@@ -91,6 +91,12 @@ def test_attached_data_is_told_as_properties(
     assert (told["notificationType"], told["chat"]["userData"]) == ("PropertiesUpdated", after)
 
 
+def test_attached_data_of_an_email_is_told_as_properties_too() -> None:
+    story = Story.email().has("ann").forgets().asks_typed("ann", "AddComment", comment="fine")
+    (told,) = story.heard("ann", EMAILS)
+    assert (told["notificationType"], told["email"]["userData"]) == ("PropertiesUpdated", {"Comment": "fine"})
+
+
 def test_in_focus_is_nobody_elses_business() -> None:
     story = Story.chat().has("ann").forgets().asks_typed("ann", "SetInFocus")
     assert story.told == []
