@@ -46,6 +46,27 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """``*`` for all of these, or some of them with commas between."""
+
+    among: tuple[str, ...]
+
+    def admits(self, value: Any) -> bool:
+        """Blanks around the commas do not matter."""
+        return isinstance(value, str) and (value == "*" or {each.strip() for each in value.split(",")} <= {*self.among})
+
+    def chosen(self, value: str) -> Sequence[str]:
+        """Those that an admitted value names, in our order."""
+        named = {each.strip() for each in value.split(",")}
+        return [each for each in self.among if value == "*" or each in named]
+
+    def schema(self) -> dict[str, Any]:
+        """A pattern."""
+        one = f"({'|'.join(self.among)})"
+        return {"type": "string", "pattern": rf"^(\*|{one}(,{one})*)$"}
+
+
+@dataclass(frozen=True, slots=True)
 class Number:
     """A whole number between two bounds, both included."""
 
@@ -81,6 +102,8 @@ class Texts:
     """A list of texts."""
 
     most: int = 100
+    known: tuple[str, ...] = ()
+    """The only ones that lead to anything; what becomes of others the operation says, for each by itself."""
 
     def admits(self, value: Any) -> bool:
         """Texts alone."""
@@ -88,7 +111,8 @@ class Texts:
 
     def schema(self) -> dict[str, Any]:
         """Bounded."""
-        return {"type": "array", "items": {"type": "string"}, "maxItems": self.most}
+        items = {"enum": list(self.known)} if self.known else {"type": "string"}
+        return {"type": "array", "items": items, "maxItems": self.most}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,8 @@ from typing import Any, Final
 
 from gateway.agents.identity import user_id
 from gateway.agents.operations import Dialect, Json
-from gateway.agents.refusal import OUT_OF_RANGE, Refused
 from gateway.api.answers import parted
-from gateway.api.declaration import Operation, Order, Parameter, Reads, Takes, Texts
+from gateway.api.declaration import Choice, Operation, Order, Parameter, Reads, Takes, Texts
 from gateway.api.parameters import OBJECTS
 from gateway.api.resource import Operable, Readable
 from gateway.api.states import STATES, configured
@@ -22,7 +21,7 @@ START: Final = Operation(
     "StartContactCenterSession",
     "Open the session on media channels; each is NotReady then.",
     (
-        Parameter("channels", "Media channels: voice, chat, email.", Texts(16), is_required=True),
+        Parameter("channels", "Media channels.", Texts(16, known=("voice", "chat", "email")), is_required=True),
         Parameter("place", "Where one sits."),
         Parameter("loginCode", "For voice."),
         Parameter("queue", "For voice."),
@@ -30,7 +29,7 @@ START: Final = Operation(
 )
 END: Final = Operation("EndContactCenterSession", "Sign out; what one has goes to others or is closed.")
 
-_SUBRESOURCES = ("devices", "channels", "calls", "interactions", "chats", "emails", "features")
+_SUBRESOURCES = Choice(("devices", "channels", "calls", "interactions", "chats", "emails", "features"))
 
 
 class Me(Readable, Operable):
@@ -39,7 +38,7 @@ class Me(Readable, Operable):
     path = "/me"
     gets = Reads(
         says="The agent himself.",
-        query=(Parameter("subresources", f"`*`, or some of {', '.join(_SUBRESOURCES)}, with commas between."),),
+        query=(Parameter("subresources", "What is his, too: `*`, or some of it.", _SUBRESOURCES),),
         answer={
             "user": {
                 "type": "object",
@@ -50,7 +49,7 @@ class Me(Readable, Operable):
                     "uri": {"type": "string", "format": "uri"},
                     "roles": {"type": "array", "items": {"type": "string"}},
                     "enabled": {"type": "boolean"},
-                    **dict.fromkeys(_SUBRESOURCES, OBJECTS),
+                    **dict.fromkeys(_SUBRESOURCES.among, OBJECTS),
                 },
             }
         },
@@ -65,7 +64,7 @@ class Me(Readable, Operable):
 
     async def read(self, query: Json, *path: str) -> Json:
         """With those of his things that are asked for."""
-        asked = _subresources(query.get("subresources", ""))
+        asked = _SUBRESOURCES.chosen(query.get("subresources", ""))
         read = self._readers()
         return {"user": {**self._describe(), **{name: list(await read[name]()) for name in asked}}}
 
@@ -132,13 +131,3 @@ class Me(Readable, Operable):
 async def _none() -> Sequence[Json]:
     """There are no telephones here."""
     return ()
-
-
-def _subresources(asked: str) -> Sequence[str]:
-    """Raises Refused for a name that nobody has."""
-    if asked == "*":
-        return _SUBRESOURCES
-    names = [name.strip() for name in asked.split(",") if name.strip()]
-    if not set(names) <= set(_SUBRESOURCES):
-        raise Refused(OUT_OF_RANGE, f"subresources are {', '.join(_SUBRESOURCES)}")
-    return [name for name in _SUBRESOURCES if name in names]

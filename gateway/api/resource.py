@@ -8,6 +8,7 @@ Source: AG-10…15, AG-140…142, CORS-3, CORS-4, OPS-72, SEC-17, SEC-18, SEC-30
 
 from __future__ import annotations
 
+import http.client
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
@@ -140,10 +141,19 @@ class Resource(JsonHandler):
         else:
             self.finish()
 
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Also for methods that Tornado does not know."""
+        if status_code == http.client.METHOD_NOT_ALLOWED:
+            self._tell_methods()
+        super().write_error(status_code, **kwargs)
+
     async def _refuse_method(self) -> Json:
+        self._tell_methods()
+        raise MethodNotAllowed
+
+    def _tell_methods(self) -> None:
         known = {"GET": self.gets, "POST": self.posts}
         self.set_header("Allow", ", ".join([*(method for method, declared in known.items() if declared), "OPTIONS"]))
-        raise MethodNotAllowed
 
     # Its steps
 

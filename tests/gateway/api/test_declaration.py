@@ -9,6 +9,7 @@ import pytest
 from gateway.agents.refusal import MISSING, OUT_OF_RANGE, Refused
 from gateway.api.chats import OPERATIONS as CHAT_OPERATIONS
 from gateway.api.declaration import (
+    Choice,
     Fields,
     Flag,
     Kind,
@@ -121,6 +122,7 @@ def test_what_nobody_declared_is_passed_on_and_the_reference_id_is_a_number() ->
         (Text(3), ["", "abc"], ["abcd", 1, ["a"]]),
         (Text(among=("a", "b")), ["a"], ["", "c"]),
         (Number(1, 3), [1, 3, 2.0], [0, 4, 1.5, True, "1"]),
+        (Choice(("a", "b")), ["*", "a", "b, a"], ["", "c", "a,c", "a,*", 1]),
         (Flag(), [True, False], [0, "true"]),
         (Texts(2), [[], ["a", "b"]], [["a", "b", "c"], [1], "a"]),
         (Properties(), [{}, {"any": None}], [[], "a"]),

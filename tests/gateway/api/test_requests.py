@@ -81,6 +81,7 @@ async def test_a_body_of_a_mebibyte(api: Api) -> None:
         ("GET", "/emails", "POST, OPTIONS"),
         ("PATCH", "/diagnostics/version", "GET, OPTIONS"),
         ("HEAD", "/me", "GET, POST, OPTIONS"),
+        ("TRACE", "/me/chats", "GET, OPTIONS"),
     ],
 )
 async def test_a_method_that_is_not_known(api: Api, method: str, path: str, allowed: str) -> None:
