@@ -48,7 +48,7 @@ class Duty(Protocol):
         """The reign begins; nothing may be committed but under this fence."""
 
     async def receive(self, queue: str, message: BusMessage) -> str:
-        """Handle it, or refuse it if it is past ``expires``; what follows is stored when this returns, with its id as taken.
+        """Handle it, or refuse it if it is past ``expires``; when this returns, what follows is stored with its id.
 
         Returns why it goes to the dead letters as well, or an empty text.
         """

@@ -19,7 +19,6 @@ from gateway.store.sqlite import SqliteStore
 from gateway.store.store import Changes, Room, Write
 from tests.support.buses import eventually, handled, received
 from tests.support.ledger import TTL, Ledger, entry, ledger_role
-from tests.support.stores import sqlite_store as sqlite_store  # a fixture
 
 
 @pytest.fixture

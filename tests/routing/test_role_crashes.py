@@ -23,7 +23,6 @@ from gateway.store.sqlite import SqliteStore
 from gateway.store.store import Changes, Room
 from tests.support.buses import PATIENCE
 from tests.support.ledger import Ledger, entry, ledger_role
-from tests.support.stores import sqlite_store as sqlite_store  # a fixture
 
 MESSAGES = 12
 
@@ -130,7 +129,7 @@ async def live(store: SqliteStore, fuse: Fuse, heard: list[tuple[str, str]]) -> 
     ]
     try:
         async with asyncio.timeout(PATIENCE):
-            while not fuse.has_blown.is_set() and not await is_idle():
+            while not fuse.has_blown.is_set() and not await is_idle():  # noqa: ASYNC110 - the store tells nobody
                 await asyncio.sleep(0.02)
     finally:
         for task in tasks:

@@ -5,7 +5,6 @@ It keeps what it has in a folder that goes with the block that started it.
 
 from __future__ import annotations
 
-import re
 import shutil
 import signal
 import socket

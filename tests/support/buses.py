@@ -121,5 +121,5 @@ def ids(deliveries: Sequence[Delivery]) -> list[str]:
 async def eventually(holds: Callable[[], bool]) -> None:
     """Look until it holds."""
     async with asyncio.timeout(PATIENCE):
-        while not holds():
+        while not holds():  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.02)

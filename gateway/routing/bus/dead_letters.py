@@ -14,7 +14,7 @@ from bayeux.protocol.errors import MalformedBody
 from gateway.routing.bus.bus import BusMessage
 
 MASK: Final = "***"
-_SECRET: Final = "password"
+_SECRET: Final = "password"  # noqa: S105 - the name of a key
 _LEFT_OUT: Final = b'"left out: it is no JSON, and names a password"'
 
 

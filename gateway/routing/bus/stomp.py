@@ -174,7 +174,7 @@ class StompConsumer:
     async def acknowledge(self, *deliveries: Delivery) -> None:
         """They were handled, and what they changed is stored. Raises Unavailable."""
         if deliveries:
-            await self._connection.confirm(*(frame(stompman.AckFrame, id=each.handle) for each in deliveries))
+            await self._connection.confirm(*(frame(stompman.AckFrame, {"id": each.handle}) for each in deliveries))
             for each in deliveries:
                 self._came_at.pop(each.handle, None)
 
@@ -186,10 +186,10 @@ class StompConsumer:
         headers = headers_of_dead(letter, self._destinations) | {"transaction": transaction}
         body = letter.message.body.replace(b"\0", b"")
         await self._connection.confirm(
-            frame(stompman.BeginFrame, transaction=transaction),
+            frame(stompman.BeginFrame, {"transaction": transaction}),
             send_frame(self._destinations.dead(self._queue), headers, body),
-            frame(stompman.AckFrame, id=delivery.handle, transaction=transaction),
-            frame(stompman.CommitFrame, transaction=transaction),
+            frame(stompman.AckFrame, {"id": delivery.handle, "transaction": transaction}),
+            frame(stompman.CommitFrame, {"transaction": transaction}),
         )
         self._came_at.pop(delivery.handle, None)
 
@@ -250,7 +250,6 @@ def send_frame(destination: str, headers: Headers, body: bytes) -> stompman.AnyC
     """Without a content-length: its end is a NUL. Raises ValueError for a body that has one."""
     if b"\0" in body:
         raise ValueError("a body with a NUL cannot be a text of STOMP")
-    sent: stompman.AnyClientFrame = frame(
-        stompman.SendFrame, body, destination=destination, **{"content-type": CONTENT_TYPE}, **headers
-    )
+    all_headers = {"destination": destination, "content-type": CONTENT_TYPE, **headers}
+    sent: stompman.AnyClientFrame = frame(stompman.SendFrame, all_headers, body=body)
     return sent

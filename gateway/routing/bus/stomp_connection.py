@@ -57,7 +57,7 @@ class Broker:
 
     @classmethod
     def parse(cls, url: str) -> Self:
-        """``stomp://[user:password@]host[:61613]``, or ``stomps://…[?ssl_ca_certs=FILE]`` for TLS. Raises ValueError."""
+        """``stomp://[user:password@]host[:61613]``; for TLS ``stomps://…[?ssl_ca_certs=FILE]``. Raises ValueError."""
         split = urlsplit(url)
         options = dict(parse_qsl(split.query))
         ca = options.pop("ssl_ca_certs", None)
@@ -126,8 +126,10 @@ class StompConnection:
                     frames = await self._read()
                 for frame in frames:
                     self._take(frame)
-        except (OSError, EOFError, TimeoutError) as error:
-            self._lose(f"{self._broker} is lost: {error or 'it has fallen silent'}")
+        except TimeoutError:
+            self._lose(f"{self._broker} is lost: it has fallen silent")
+        except (OSError, EOFError) as error:
+            self._lose(f"{self._broker} is lost: {error}")
         finally:
             beating.cancel()
             self._lose(f"{self._broker} was left")
@@ -157,7 +159,7 @@ class StompConnection:
         id = f"s{next(self._numbers)}"
         self._subscribers[id] = subscriber
         try:
-            await self.confirm(frame(stompman.SubscribeFrame, id=id, destination=destination, **headers))
+            await self.confirm(frame(stompman.SubscribeFrame, {"id": id, "destination": destination, **headers}))
         except BrokerAway:
             self._subscribers.pop(id, None)
             raise
@@ -166,14 +168,14 @@ class StompConnection:
     async def unsubscribe(self, id: str) -> None:
         """Be given no more; what was not acknowledged goes back. Raises BrokerAway."""
         self._subscribers.pop(id, None)
-        await self.confirm(frame(stompman.UnsubscribeFrame, id=id))
+        await self.confirm(frame(stompman.UnsubscribeFrame, {"id": id}))
 
     async def _log_in(self) -> None:
         beat = int(HEART_BEAT * 1000)
         headers = {"accept-version": "1.2", "host": self._broker.host, "heart-beat": f"{beat},{beat}"}
         if self._broker.login:
             headers |= {"login": self._broker.login, "passcode": self._broker.passcode}
-        self._writer.write(stompman.dump_frame(frame(stompman.ConnectFrame, **headers)))
+        self._writer.write(stompman.dump_frame(frame(stompman.ConnectFrame, headers)))
         while True:
             for each in await self._read():
                 if isinstance(each, stompman.ConnectedFrame):
@@ -222,6 +224,10 @@ class StompConnection:
         self._writer.transport.abort()
 
 
-def frame(kind: type[Any], body: bytes | None = None, **headers: str) -> Any:
-    """A frame with any headers: stompman's types know the common ones only."""
-    return kind(headers=dict(headers)) if body is None else kind(headers=dict(headers), body=body)
+def frame(kind: type[Any], headers: Headers, **body: bytes) -> Any:
+    """A frame with any headers: stompman's types know the common ones only.
+
+    Args:
+        body: ``body``, of a frame that has one.
+    """
+    return kind(headers=dict(headers), **body)
