@@ -27,6 +27,9 @@ MOST_WAITING: Final = 10_000
 MOST_TOGETHER: Final = 256
 """Requests that share a transaction, so that the first of them does not wait long for the last."""
 
+_OF_THE_DATABASE: Final = (sqlite3.OperationalError, sqlite3.DatabaseError, sqlite3.InternalError)
+"""Not what is derived from them, such as IntegrityError: that is the fault of one request."""
+
 
 class DatabaseUnavailable(errors.Unavailable):
     """The file cannot be read or written at present.
@@ -117,7 +120,8 @@ class DatabaseThread:
         is_last = False
         while not is_last:
             group, is_last = self._next_group()
-            self._perform(group)
+            if group:
+                self._perform(group)
             try:
                 self._loop.call_soon_threadsafe(_finish, group)
             except RuntimeError:
@@ -125,7 +129,7 @@ class DatabaseThread:
         self._connection.close()
 
     def _next_group(self) -> tuple[list[_Request], bool]:
-        """What waits, at least one; and whether nothing follows, which ends the thread."""
+        """What waits; and whether nothing follows, which ends the thread."""
         group: list[_Request] = []
         request = self._requests.get()
         while request is not None:
@@ -159,15 +163,15 @@ class DatabaseThread:
             self.trouble = ""
 
     def _attempt(self, request: _Request) -> None:
-        """One of a group. Raises sqlite3.Error for what befalls the database, hence all of them."""
+        """One of a group. Raises what befalls the database, hence all of them."""
         database = self._connection
         database.execute("SAVEPOINT request")
         try:
             request.outcome = request.work(database)
-        except sqlite3.OperationalError:
-            raise
-        except Exception as error:  # noqa: BLE001 - raised where it was asked for
-            request.error = error
+        except Exception as error:
+            if type(error) in _OF_THE_DATABASE:
+                raise
+            request.error = error  # raised where it was asked for
             database.execute("ROLLBACK TO request")
         database.execute("RELEASE request")
 

@@ -109,7 +109,7 @@ async def test_a_full_disk_refuses_commits_until_there_is_space(sqlite_store: Sq
         assert "free some space" in str(raised.value)
         assert str(sqlite_store._path) in str(raised.value)
         assert raised.value.wire == "503::unavailable"
-    assert sqlite_store.trouble == str(raised.value)
+        assert sqlite_store.trouble == str(raised.value)
     assert await room.read("one", "large") == [Document("one", 1, {}), None]
     assert await room.outbox("bus") == []
     await limit_pages(sqlite_store, 1_000_000)
@@ -182,6 +182,31 @@ async def test_a_file_that_is_something_else_is_told_at_the_start(tmp_path: Path
     with pytest.raises(Failure, match=r"store\.db cannot be used.*not a database"):
         await SqliteStore(path).open()
     assert path.read_text().startswith("Dear diary")
+
+
+@pytest.mark.expected_logs("ERROR gateway.store.database_thread: .*is damaged")
+async def test_a_file_that_is_damaged_is_told_when_it_is_found_out(tmp_path: Path) -> None:
+    """Whoever asks is refused, in words for the operator; no error of SQLite's goes further."""
+    path = tmp_path / "store.db"
+    store = SqliteStore(path)
+    await store.open()
+    writes = [Write(f"{n}", {"text": "x" * 5000}, 0) for n in range(100)]
+    await store.room("contact").commit(Changes(writes=writes))
+    await store.close()
+    page = 4096
+    with path.open("r+b") as file:
+        file.seek(2 * page)  # the schema stays
+        file.write(b"\xff" * 200 * page)
+
+    store = SqliteStore(path)
+    await store.open()
+    room = store.room("contact")
+    with pytest.raises(Unavailable, match="is damaged"):
+        await room.read(*(f"{n}" for n in range(100)))
+    with pytest.raises(Unavailable, match="is damaged"):
+        await room.commit(Changes(writes=[Write("50", {}, 1)]))
+    assert "docs/reference/store.md" in store.trouble
+    await store.close()
 
 
 @pytest.mark.spec("OPS-64")
