@@ -23,6 +23,18 @@ class State(StrEnum):
     PLACED = "Placed"
 
 
+MEANINGS: Mapping[State, str] = {
+    State.INVITED: "was offered to the agent",
+    State.ACCEPTED: "the agent works on it",
+    State.COMPOSING: "the agent writes it: an outbound e-mail",
+    State.IN_WORKBIN: "parked for the agent",
+    State.REJECTED: "the agent did not want it",
+    State.REVOKED: "was taken away: not answered in time, the customer gone, the agent signed out or lost",
+    State.COMPLETED: "done with, for this agent",
+    State.TRANSFERRED: "given to somebody else",
+    State.PLACED: "put in a queue",
+}
+
 HELD = frozenset({State.ACCEPTED, State.COMPOSING})
 """The agent works on it."""
 LISTED = HELD | {State.INVITED}

@@ -11,7 +11,7 @@ from channels.interaction.capabilities import CAPABILITIES, Standing, capabiliti
 from channels.interaction.model import Channel, Role
 from channels.interaction.operations import OPERATIONS, perform
 from channels.interaction.refusal import NOT_FOUND, NOT_NOW, NOT_PERMITTED, OperationRefused
-from channels.interaction.states import LIVE, TRANSITIONS, State
+from channels.interaction.states import LIVE, MEANINGS, TRANSITIONS, State
 from channels.interaction.vocabulary import ALIASES, CHAT_ALIASES, IMPLIED, Dialect, Operation, operation_named
 from tests.channels.story import Story, rules
 
@@ -227,4 +227,4 @@ def test_names_are_case_sensitive_and_depend_on_the_medium() -> None:
 def test_states_and_triggers_fit_together() -> None:
     """Final states have no way out, all others have one that ends them."""
     assert {state for state, _ in TRANSITIONS} == LIVE
-    assert set(TRANSITIONS.values()) | {State.INVITED} == set(State)
+    assert set(TRANSITIONS.values()) | {State.INVITED} == set(State) == set(MEANINGS)
