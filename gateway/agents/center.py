@@ -107,7 +107,7 @@ class ContactCenter:
 
         self._presence = Presence(server, report)
         self._presence.watch()
-        Desktops(server, self.service.snapshot).watch()
+        Desktops(server, self.service.snapshot, clock).watch()
         self.roles: Mapping[str, Role] = self._make_roles(config, duty)
         self.mail: MailListener | None = None
         """Where mail is taken, while it is."""

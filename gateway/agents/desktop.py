@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Final
 from bayeux.protocol.channel import ChannelName
 from bayeux.protocol.hooks import STOP
 from bayeux.protocol.message import Message
-from bayeux.server.channels import ServerChannel
 from bayeux.server.extension import Extension
 from bayeux.server.server import BayeuxServer
 from bayeux.server.sessions import ServerSession
@@ -53,27 +52,34 @@ class Desktops:
 
     Args:
         snapshot: what such a session may begin with (AG-121).
+        clock: seconds since 1970.
     """
 
-    def __init__(self, server: BayeuxServer, snapshot: Snapshot) -> None:
+    def __init__(self, server: BayeuxServer, snapshot: Snapshot, clock: Callable[[], float]) -> None:
         self._server = server
         self._snapshot = snapshot
+        self._clock = clock
 
     def watch(self) -> None:
         """From here on."""
         self._server.listeners.session_added.append(_remember_wishes)
-        self._server.listeners.subscribed.append(self._subscribed)
+        self._server.listeners.subscribed.append(lambda session, channel, _: self._adopt(session, channel.name))
+        self._server.listeners.privately_subscribed.append(self._subscribed)
 
-    async def _subscribed(self, session: ServerSession, channel: ServerChannel, message: Message | None) -> None:
-        if session.user is None or not _shows_agents_things(channel.name):
+    async def _subscribed(self, session: ServerSession, channel: ChannelName, message: Message | None) -> None:
+        self._adopt(session, channel)
+        if session.user is None or message is None or message.ext.get("snapshot") is not True:
+            return
+        for each in await self._snapshot(session.user, channel.text):
+            gw = {"of": each.of, "seq": each.seq, "at": self._clock(), "snapshot": True}
+            session.deliver(channel.text, each.data, ext={GATEWAY_EXT: gw})
+
+    def _adopt(self, session: ServerSession, channel: ChannelName) -> None:
+        """Have it hear what it shows in its own form."""
+        if session.user is None or not _shows_agents_things(channel):
             return
         if not any(isinstance(each, Desktop) for each in session.extensions):
             session.extensions.append(Desktop(session))
-        if message is None or message.ext.get("snapshot") is not True:
-            return
-        for each in await self._snapshot(session.user, channel.name.text):
-            gw = {"of": each.of, "seq": each.seq, "at": self._server.clock(), "snapshot": True}
-            session.deliver(channel.name.text, each.data, ext={GATEWAY_EXT: gw})
 
 
 class Desktop(Extension):
@@ -89,12 +95,14 @@ class Desktop(Extension):
         if gw is None:
             return None
         own = self._session.attributes.get(_HTTP_SESSION, "")
+        if own and gw.get("only", own) != own:
+            return STOP
         if "end" in gw:
             if not own or own != gw["end"]:
                 # Not from within: this event is on its way.
                 asyncio.get_running_loop().call_soon(self._session.disconnect)
             return STOP
-        if self._is_late(gw["of"], gw["seq"]) or (own and own == gw.get("but")):
+        if self._is_late(gw["of"], gw["seq"]) or own == gw.get("but"):
             return STOP
         if self._session.attributes.get(_WANTS_EXT):
             event["ext"] = {GATEWAY_EXT: _shown(gw)}
@@ -129,5 +137,5 @@ def _shows_agents_things(channel: ChannelName) -> bool:
 
 def _shown(gw: Mapping[str, Any]) -> dict[str, Any]:
     """What a client may know of it (AG-109)."""
-    kept = {key: gw[key] for key in ("reason", "snapshot") if key in gw}
+    kept = {key: gw[key] for key in ("reason", "snapshot", "acceptWithin") if key in gw}
     return {"seq": gw["seq"], "ts": moment.written(gw["at"]), **kept}

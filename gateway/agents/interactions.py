@@ -116,10 +116,17 @@ class Interactions:
         key = interaction_key(after.id)
         turn.write(key, after.to_document(), indexes=_indexes(after), ttl=KEPT if after.is_closed else None)
         for each in announcements(before, change, asked=asked, rules=self._settings.rules):
-            _announce(turn, each, key)
+            _announce(turn, each, key, self._time_left(before, after, each.user))
         awaited = idle.due(after, self._settings.rules)
         if after.transcript is not None:
             turn.deadlines[f"{IDLE}:{after.id}"] = awaited[0] if awaited is not None else None
+
+    def _time_left(self, before: Interaction | None, after: Interaction, user: str) -> Mapping[str, Any]:
+        """How long an invitation stands, for a countdown: with the message that begins it (AG-109, AG-126)."""
+        earlier, leg = before.leg(user) if before is not None else None, after.leg(user)
+        if leg is None or leg.state is not State.INVITED or (earlier is not None and earlier.state is State.INVITED):
+            return {}
+        return {"acceptWithin": self._settings.accept_timeout(after.channel.value, after.queue)}
 
     async def _perform(
         self,

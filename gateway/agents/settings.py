@@ -41,6 +41,8 @@ class Settings:
     default_queues: Mapping[str, str]
     """MRD to the queue of what names none."""
     workbins: Mapping[str, Workbin]
+    accept_timeouts: Mapping[str, float] = field(default_factory=dict)
+    """How long an invitation stands, by MRD (AG-126); a queue may know better."""
     mailboxes: Mapping[str, tuple[Correspondent, str]] = field(default_factory=dict)
     """By ``Correspondent.key``, each with its queue."""
     names: Mapping[str, tuple[str, str]] = field(default_factory=dict)
@@ -80,6 +82,7 @@ class Settings:
             ),
             queues=queues,
             default_queues={each.id: each.default_queue for each in config.mre.mrds},
+            accept_timeouts={each.id: each.accept_timeout for each in config.mre.mrds},
             workbins={each.id: each for each in workbins},
             mailboxes={mailbox.key: (mailbox, queue) for mailbox, queue in mailboxes},
             names=names,
@@ -98,6 +101,12 @@ class Settings:
                 id=config.chat.server_id,
             ),
         )
+
+    def accept_timeout(self, mrd: str, queue: str) -> float:
+        """Seconds that an invitation from this queue stands; the Communication Server watches over them."""
+        known = self.queues.get(queue)
+        own = known.accept_timeout if known is not None else None
+        return own if own is not None else self.accept_timeouts.get(mrd, 30.0)
 
 
 def routing_plan(config: Config) -> plan.Plan:
