@@ -21,7 +21,7 @@ START: Final = Operation(
     "StartContactCenterSession",
     "Open the session on media channels; each is NotReady then.",
     (
-        Parameter("channels", "Media channels.", Texts(16, known=("voice", "chat", "email")), is_required=True),
+        Parameter("channels", "Media channels.", Texts(16, known=("chat", "email")), is_required=True),
         Parameter("place", "Where one sits."),
         Parameter("loginCode", "For voice."),
         Parameter("queue", "For voice."),

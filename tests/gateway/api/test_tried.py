@@ -29,7 +29,7 @@ def test_every_answer_is_as_the_document_says(start: Start, tmp_path: Path) -> N
         [
             *(sys.executable, "-c", "from schemathesis.cli import schemathesis; schemathesis()"),
             *("run", f"{origin}/api/v2/openapi.json"),
-            *("--auth", "Agent1:Agent1", "--phases", "coverage,fuzzing", "--max-examples", "10", "--seed", "1"),
+            *("--auth", "Agent1:Agent1", "--phases", "coverage,fuzzing", "--max-examples", "5", "--seed", "1"),
             *("--exclude-path", "/emails", "--no-color"),  # it makes no mails
         ],
         cwd=tmp_path,
