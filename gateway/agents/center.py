@@ -94,7 +94,8 @@ class ContactCenter:
         interactions = Interactions(self._side, settings)
         sessions = Sessions(self._side, settings, Work(settings, interactions))
         self._nodes = Nodes(self._side, sessions)
-        self._letters = Letters(self._side, interactions, _relay(config))
+        mailboxes = {key: mailbox for key, (mailbox, _) in settings.mailboxes.items()}
+        self._letters = Letters(self._side, interactions, _relay(config), mailboxes)
         self.customers = Customers(self._side, settings, interactions, _new_hex)
         workbins = Workbins(self._side, settings, interactions, _new_hex)
         self.service = Service(self._side, settings, interactions, sessions, self.customers, workbins, _new_hex)

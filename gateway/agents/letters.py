@@ -8,7 +8,7 @@ Source: AG-80, AG-144.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from channels.answers import LetterInvalid
@@ -24,6 +24,7 @@ from gateway.agents.refusal import FAILED
 from gateway.agents.side import ChatSide
 from gateway.agents.turn import MAIL_LANE, Turn
 from gateway.mail.compose import message_id, post
+from gateway.mail.correspondent import Correspondent
 from gateway.mail.relay import Relay, RelayAway, RelayRefused
 from gateway.routing.outbox import Pump
 from gateway.store.store import Outgoing
@@ -36,13 +37,17 @@ class Letters:
 
     Args:
         relay: what takes them; None: nothing does.
+        mailboxes: ours, by ``Correspondent.key``: whose names they leave in.
     """
 
-    def __init__(self, side: ChatSide, interactions: Interactions, relay: Relay | None) -> None:
+    def __init__(
+        self, side: ChatSide, interactions: Interactions, relay: Relay | None, mailboxes: Mapping[str, Correspondent]
+    ) -> None:
         self._side = side
         self._interactions = interactions
         self._attachments = Attachments(side.room)
         self._relay = relay
+        self._mailboxes = mailboxes
         self.pump = Pump(side.room, MAIL_LANE, self.leave)
         """To be run on one node."""
 
@@ -62,7 +67,10 @@ class Letters:
         if self._relay is None:
             return "no mail leaves from here: mail.relay is not configured"
         contents = await self._attachments.of(letter)
-        whole = replace(letter, attachments=tuple(each for each in letter.attachments if each.key in contents))
+        mailbox = self._mailboxes.get(letter.from_address.lower())
+        name = mailbox.name if mailbox is not None else ""
+        kept = tuple(each for each in letter.attachments if each.key in contents)
+        whole = replace(letter, from_personal=name, attachments=kept)
         # The same for each attempt: who gets it twice, because the answer of the relay was lost, sees that it is one.
         id = message_id(draft.id, letter.from_address)
         try:
