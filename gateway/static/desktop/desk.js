@@ -4,7 +4,7 @@
 // together here by their EventId, so that a snapshot and what is notified meanwhile may come in any order (AG-57).
 
 const OVER = new Set(["Rejected", "Revoked", "Completed", "Transferred", "Placed", "InWorkbin"]);
-const SECONDS_TO_ACCEPT = 30; // where the server does not tell
+const SECONDS_TO_ACCEPT = 30; // of what a snapshot shows: only notifications tell
 const TYPING = {TYPING_STARTED: true, TYPING_STOPPED: false};
 
 /**
@@ -28,7 +28,7 @@ export class Desk {
 
   /**
    * Takes one `InteractionStateMessage`.
-   * @param {object} gw the gateway's additions, with which it tells reason and end of an invitation
+   * @param {object} gw the gateway's additions, with which it tells reasons, and how long an invitation stands
    * @param {number} now milliseconds
    * @returns {Item|null} the item if this was its end
    */
@@ -100,7 +100,7 @@ export class Desk {
   #put(data, gw, now) {
     const known = this.items.get(data.id);
     const isNewlyInvited = data.state === "Invited" && known?.state !== "Invited";
-    const seconds = gw.until && gw.at ? gw.until - gw.at : SECONDS_TO_ACCEPT;
+    const seconds = gw.acceptWithin ?? SECONDS_TO_ACCEPT;
     const item = {
       ...data,
       events: known?.events ?? new Map(),
@@ -134,7 +134,7 @@ export class Desk {
 /** Who a customer is, in a word. */
 export function customerOf({userData, parties, email_object: email}) {
   const client = [...parties.values()].find(({UserType}) => UserType === "Client");
-  return client?.NickName || userData.FromPersonal || email?.fromAddress || userData.EmailAddress || "Customer";
+  return client?.NickName || userData.FromPersonal || userData.FromAddress || email?.fromAddress || userData.EmailAddress || "Customer";
 }
 
 /** What it is about. */
