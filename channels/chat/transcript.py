@@ -67,11 +67,6 @@ class Event:
     message_id: str = ""
     """The sender's own ``clientMessageId``."""
 
-    @property
-    def passes(self) -> bool:
-        """It is told to who is there, and not kept (AG-94)."""
-        return self.notice in TYPING
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transcript:

@@ -7,7 +7,7 @@ Source: AG-2, AG-68, AG-70, AG-98.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -131,9 +131,6 @@ def timestamp(at: float) -> str:
     """``2014-01-09 11:58:12.035+0200``, in UTC."""
     moment = datetime.fromtimestamp(round(at, 3), UTC)
     return f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03d}{moment:%z}"
-
-
-Speak = Callable[[Interaction | None, Outcome, Leg, str, Rules], Sequence[Json]]
 
 
 def _chat_messages(before: Interaction | None, outcome: Outcome, leg: Leg, base: str, rules: Rules) -> Sequence[Json]:

@@ -130,6 +130,11 @@ class Interaction:
         return next((leg for leg in self.legs if leg.role is Role.OWNER and leg.is_live), None)
 
     @property
+    def agents(self) -> tuple[str, ...]:
+        """All whose part is not over."""
+        return tuple(leg.agent for leg in self.legs if leg.is_live)
+
+    @property
     def is_closed(self) -> bool:
         """Nothing happens with it any more."""
         return self.closed_at is not None

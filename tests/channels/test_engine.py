@@ -12,6 +12,11 @@ from channels.interaction.states import State
 from tests.channels.story import Story
 
 
+def test_agents_are_those_whose_part_is_not_over() -> None:
+    story = Story.chat().has("ann").asks("ann", "InviteUser", agentId="bob").asks("ann", "InviteUser", agentId="eve")
+    assert story.asks("bob", "Reject").interaction.agents == ("ann", "eve")
+
+
 def test_invited_twice_is_invited_once() -> None:
     story = Story.chat().invites("ann").forgets().invites("ann")
     assert (story.told, story.effects) == ([], ())
