@@ -13,7 +13,7 @@ from gateway.routing.communication import tasks
 from gateway.routing.communication.draft import Draft
 from gateway.routing.communication.records import Request, TaskRecord
 from gateway.routing.refusal import Refused
-from gateway.routing.task_state import Disposition
+from gateway.routing.task_state import Disposition, TaskState
 
 
 def refused_by_engine(draft: Draft, body: Mapping[str, Any]) -> None:
@@ -36,8 +36,9 @@ def undo(draft: Draft, task: TaskRecord, message_type: str, agent_id: str, refus
     for leg in task.legs:
         if leg.agent != agent_id:
             draft.tell_engine(task, leg.agent, leg.state)
-    leg = task.leg(agent_id)
-    draft.tell_engine(task, agent_id, leg.state if leg else tasks.CLOSED)
+    own = task.leg(agent_id)
+    gone = TaskState.QUEUED if task.state is TaskState.QUEUED else TaskState.CLOSED
+    draft.tell_engine(task, agent_id, own.state if own else gone)
     for request in task.requests.values():
         if (request.type, request.agent) == (message_type, agent_id):
             tell(draft, task, request, refused.code, refused.reason)

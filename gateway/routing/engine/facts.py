@@ -48,13 +48,14 @@ def task_state(draft: Draft, body: Mapping[str, Any]) -> None:
     if task is None:
         return
     leg = task.leg(agent_id)
+    if agent_id and leg is None and state in (TaskState.QUEUED, TaskState.CLOSED):
+        return  # it was taken from him already, and may be another's by now
     if state is TaskState.QUEUED:
         _requeue(draft, task, leg)
-    elif state is TaskState.CLOSED and not agent_id:
+    elif state is TaskState.CLOSED and leg is None:
         _drop(draft, task)
-    elif state is TaskState.CLOSED:
-        if leg is not None:
-            end_leg(draft, task, leg)
+    elif state is TaskState.CLOSED and leg is not None:
+        end_leg(draft, task, leg)
     else:
         _put_leg(draft, task, agent_id, state)
 

@@ -150,9 +150,9 @@ def _waiting_for(draft: Draft, agent_id: str, mrd: str) -> Iterator[TaskRecord]:
     queues = [queue for queue in draft.plan.priorities if queue.mrd == mrd and queue.name in his]
     for _, equal in groupby(queues, key=lambda queue: queue.priority):
         for *_, task_id in heapq.merge(*(draft.waiting(queue.name) for queue in equal)):
-            task = draft.task(task_id)
-            assert task is not None
-            yield task
+            waiting = draft.task(task_id)
+            assert waiting is not None
+            yield waiting
 
 
 def _could_ever_be_taken(draft: Draft, task: TaskRecord) -> bool:
