@@ -50,10 +50,10 @@ class Presence:
         """From here on look at whoever comes and goes."""
         listeners = self._server.listeners
         listeners.session_removed.append(self._session_changed)
-        for changed in (listeners.subscribed, listeners.unsubscribed):
-            changed.append(self._session_changed)
-        for changed in (listeners.privately_subscribed, listeners.privately_unsubscribed):
-            changed.append(self._session_changed)
+        for of_channels in (listeners.subscribed, listeners.unsubscribed):
+            of_channels.append(self._session_changed)
+        for of_names in (listeners.privately_subscribed, listeners.privately_unsubscribed):
+            of_names.append(self._session_changed)
 
     def report_again(self) -> None:
         """What was reported was taken back."""

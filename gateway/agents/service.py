@@ -94,7 +94,9 @@ class Service:
         found = await self._side.decide(lambda turn: self._interactions.find(turn, interaction))
         if found is None or not is_of(found, dialect):
             raise Refused(NOT_FOUND, "there is no such interaction")
-        if found.is_closed or (caller.user not in found.agents and not caller.roles & {ADMIN, SUPERVISOR}):
+        leg = found.leg(caller.user)
+        is_his = leg is not None and leg.is_live
+        if found.is_closed or not (is_his or caller.roles & {ADMIN, SUPERVISOR}):
             raise Refused(NOT_FOUND, "there is no such interaction")  # no probing of ids
         return self._shown(found, caller, dialect)
 

@@ -82,7 +82,7 @@ class Settings:
             ),
             queues=queues,
             default_queues={each.id: each.default_queue for each in config.mre.mrds},
-            accept_timeouts={each.id: each.accept_timeout for each in config.mre.mrds},
+            accept_timeouts={each.id: float(each.accept_timeout) for each in config.mre.mrds},
             workbins={each.id: each for each in workbins},
             mailboxes={mailbox.key: (mailbox, queue) for mailbox, queue in mailboxes},
             names=names,
@@ -106,7 +106,7 @@ class Settings:
         """Seconds that an invitation from this queue stands; the Communication Server watches over them."""
         known = self.queues.get(queue)
         own = known.accept_timeout if known is not None else None
-        return own if own is not None else self.accept_timeouts.get(mrd, 30.0)
+        return float(own) if own is not None else self.accept_timeouts.get(mrd, 30.0)
 
 
 def routing_plan(config: Config) -> plan.Plan:
