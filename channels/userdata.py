@@ -73,7 +73,6 @@ def merged(user_data: UserData, given: UserData, deleted: Iterable[str] = ()) ->
 
 def routed(user_data: UserData, routing: Routing) -> UserData:
     """With what routing adds before an agent is invited."""
-    times = user_data.get(f"PegAG{routing.target}", 0)
     return {
         **user_data,
         **dict.fromkeys(EMPTY_ROUTING_KEYS, ""),
@@ -90,7 +89,7 @@ def routed(user_data: UserData, routing: Routing) -> UserData:
         "CustomerSegment": routing.customer_segment,
         "ServiceType": routing.service_type,
         "ServiceObjective": routing.service_objective,
-        f"PegAG{routing.target}": (times if isinstance(times, int) else 0) + 1,
+        f"PegAG{routing.target}": 1,  # of this pass through the queue, as the seed's walk has it after a revoke
     }
 
 
