@@ -1,15 +1,26 @@
-"""The agent desktop at ``/desktop`` in headless Chromium: two agents, and customers whom the test plays."""
+"""The agent desktop at ``/desktop`` in headless Chromium: two agents, and customers whom the test plays.
+
+Most tests play the routing, too; the last ones show the whole gateway with its own.
+"""
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator
+from pathlib import Path
 
+import aiosmtplib
 import pytest
 
+from bayeux.client import BayeuxClient
 from channels.letter import Letter
+from gateway.mail.parse import parse
+from tests.gateway.mail.elsewhere import Elsewhere
+from tests.gateway.mail.samples import SUPPORT
 from tests.interop.aiocometd_client import MARKS
 from tests.interop.browser import Browser, Tab, browser
 from tests.interop.contact_center import Center, ContactCenter
+from tests.interop.gateway_process import gateway
 from tests.interop.hostile import TEXTS
 
 LETTER = Letter(
@@ -309,3 +320,67 @@ async def test_comes_with_the_security_headers_of_the_page(chrome: Browser, desk
 async def test_says_what_to_do_when_its_module_is_missing(chrome: Browser, desks: ContactCenter) -> None:
     tab = await chrome.open(desks.url, without="**/static/vendor/**")
     await tab.see("#notice", "run `make vendor`")
+
+
+@pytest.mark.spec("AG-36", "AG-75", "AG-91", "AG-102")
+async def test_a_customer_is_served_by_two_agents_of_a_whole_gateway(
+    chrome: Browser, chromium_endpoint: str, tmp_path: Path
+) -> None:
+    with gateway(tmp_path) as service:
+        async with browser(chromium_endpoint) as profile, BayeuxClient(service.url("/cometd")) as customer:
+            first, second = await chrome.open(service.url("/desktop")), await profile.open(service.url("/desktop"))
+            for tab, user in ((first, "Agent1"), (second, "Agent2")):
+                await sign_in(tab, user)
+            await first.click("button", "Ready, chat")
+            await first.see("#channel-chat .channel-state", "Ready")
+            form = {"nickname": "Carla", "queue": "SimpleChatInQueue", "userData": {"Subject": "Order 7"}}
+            chat = await customer.call("dev/chat/begin", form)
+            await customer.call("dev/chat/say", {"chat": chat, "text": "Hello?"})
+            await accept(first)
+            await first.see(".line.client .said", "Hello?")
+            await second.click("button", "Ready, chat")
+            await second.see("#channel-chat .channel-state", "Ready")
+            await first.fill("Transfer to agent", "Agent2")
+            await first.click("button", "Transfer")
+            await first.see("#ended", "Order 7: handed over")
+            await accept(second)
+            await second.fill("Your message", "It is on its way.")
+            await second.press("Enter")
+            await second.see(".line.agent .said", "It is on its way.")
+            transcript = await customer.call("dev/chat/read", {"chat": chat})
+            said = [each["MessageText"] for each in transcript if each["MessageType"] == "NEW_MESSAGE"]
+            assert said == ["Hello?", "It is on its way."]
+            assert await first.texts("#work li") == []
+            for tab in (first, second):
+                assert_unharmed(tab)
+
+
+@pytest.mark.spec("AG-35", "AG-79", "AG-80")
+async def test_a_mail_is_answered_by_a_whole_gateway(chrome: Browser, tmp_path: Path) -> None:
+    """From one mail server to another, over an agent's desktop."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        door = free.getsockname()[1]
+    elsewhere = Elsewhere()
+    async with elsewhere.open() as relay:
+        settings = (f"mail.listen=127.0.0.1:{door}", f"mail.relay.address=127.0.0.1:{relay}")
+        with gateway(tmp_path, *settings) as service:
+            tab = await chrome.open(service.url("/desktop"))
+            await sign_in(tab, "Agent1")
+            await tab.click("button", "Ready, email")
+            mail = b"From: carla@mail.example\r\nTo: support@localhost\r\nSubject: Order 7\r\n"
+            mail += b"Message-ID: <1@mail.example>\r\n\r\nWhere is it?\r\n"
+            await aiosmtplib.send(
+                mail, sender="carla@mail.example", recipients=["support@localhost"], hostname="127.0.0.1", port=door
+            )
+            await accept(tab)
+            await tab.see(".letter", "Where is it?")
+            await tab.click("button", "Reply")
+            await tab.see("#pane h2", "Re: Order 7")
+            await tab.fill("Text", "On its way.")
+            await tab.click("button", "Send")
+            await tab.see("#ended", "Re: Order 7: done")
+            assert_unharmed(tab)
+    [(sender, recipients, content)] = elsewhere.received
+    assert (sender, recipients) == ("support@localhost", ["carla@mail.example"])
+    answer = parse(content, SUPPORT).letter
+    assert (answer.text, answer.in_reply_to) == ("On its way.", "<1@mail.example>")

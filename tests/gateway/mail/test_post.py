@@ -12,7 +12,6 @@ from typing import Any
 
 import aiosmtplib
 import pytest
-from aiosmtpd.smtp import SMTP
 
 from bayeux.protocol.errors import Unavailable
 from channels.answers import Wording, reply
@@ -20,6 +19,7 @@ from gateway.mail.compose import Posted, post
 from gateway.mail.incoming import IncomingMail
 from gateway.mail.listener import MailListener
 from gateway.mail.relay import Relay, RelayAway, RelayRefused
+from tests.gateway.mail.elsewhere import Elsewhere
 from tests.gateway.mail.samples import CARLA, SALES, SUPPORT, written
 
 PATIENCE = 10.0
@@ -237,53 +237,21 @@ async def _client(port: int) -> AsyncIterator[aiosmtplib.SMTP]:
         client.close()
 
 
-class Elsewhere:
-    """A mail server of somebody else; what it answers to RCPT and DATA is given."""
-
-    def __init__(self, *, recipients: dict[str, str] | None = None, data: str = "250 queued as 7") -> None:
-        self.recipients = recipients or {}
-        self.data = data
-        self.received: list[tuple[str, list[str], bytes]] = []
-
-    async def handle_RCPT(self, server: SMTP, session: Any, envelope: Any, address: str, options: Any) -> str:  # noqa: N802
-        answer = self.recipients.get(address, "250 OK")
-        if answer.startswith("250"):
-            envelope.rcpt_tos.append(address)
-        return answer
-
-    async def handle_DATA(self, server: SMTP, session: Any, envelope: Any) -> str:  # noqa: N802
-        self.received.append((envelope.mail_from, envelope.rcpt_tos, envelope.original_content))
-        return self.data
-
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[Relay]:
-        """The way to it."""
-        live: list[SMTP] = []
-        loop = asyncio.get_running_loop()
-
-        def receive() -> SMTP:
-            live.append(SMTP(self, hostname="elsewhere", loop=loop))
-            return live[-1]
-
-        server = await loop.create_server(receive, "127.0.0.1", 0)
-        async with server:
-            yield Relay("127.0.0.1", server.sockets[0].getsockname()[1], timeout=PATIENCE)
-            for each in live:
-                if isinstance(each.transport, asyncio.WriteTransport):
-                    each.transport.abort()
-
-
 def answer(*cc: str) -> Posted:
     draft = replace(reply(written(), Wording(text=".\r\nOn its way.")), cc=cc)
     return post(draft, now=NOW, message_id="<2@shop.example>")
+
+
+def relay(port: int) -> Relay:
+    return Relay("127.0.0.1", port, timeout=PATIENCE)
 
 
 class TestGoingOut:
     @pytest.mark.spec("AG-80")
     async def test_an_answer_leaves_by_the_relay(self) -> None:
         elsewhere = Elsewhere()
-        async with elsewhere.open() as relay:
-            assert await relay.send(answer()) == {}
+        async with elsewhere.open() as port:
+            assert await relay(port).send(answer()) == {}
         [(sender, recipients, content)] = elsewhere.received
         assert (sender, recipients) == (SUPPORT.address, [CARLA])
         assert content == answer().content
@@ -293,23 +261,23 @@ class TestGoingOut:
         ("data", "error"), [("451 come again", RelayAway), ("554 spam", RelayRefused), ("421 closing", RelayAway)]
     )
     async def test_whether_to_try_again_is_told(self, data: str, error: type[Exception]) -> None:
-        async with Elsewhere(data=data).open() as relay:
+        async with Elsewhere(data=data).open() as port:
             with pytest.raises(error, match=data):
-                await relay.send(answer())
+                await relay(port).send(answer())
 
     @pytest.mark.spec("AG-80")
     async def test_who_was_refused_is_told_and_the_others_get_it(self) -> None:
         elsewhere = Elsewhere(recipients={"sales@shop.example": "550 gone"})
-        async with elsewhere.open() as relay:
-            assert await relay.send(answer(SALES.address)) == {"sales@shop.example": "550 gone"}
+        async with elsewhere.open() as port:
+            assert await relay(port).send(answer(SALES.address)) == {"sales@shop.example": "550 gone"}
         assert len(elsewhere.received) == 1
 
     @pytest.mark.parametrize(("words", "error"), [("450 busy", RelayAway), ("550 gone", RelayRefused)])
     async def test_when_all_are_refused_nothing_left(self, words: str, error: type[Exception]) -> None:
         elsewhere = Elsewhere(recipients={CARLA: words})
-        async with elsewhere.open() as relay:
+        async with elsewhere.open() as port:
             with pytest.raises(error, match=words[:3]):
-                await relay.send(answer())
+                await relay(port).send(answer())
         assert elsewhere.received == []
 
     @pytest.mark.spec("AG-80")
@@ -317,12 +285,12 @@ class TestGoingOut:
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         with pytest.raises(RelayAway):
-            await Relay("127.0.0.1", port, timeout=PATIENCE).send(answer())
+            await relay(port).send(answer())
 
     async def test_a_relay_that_cannot_encrypt_gets_nothing(self) -> None:
         elsewhere = Elsewhere()
-        async with elsewhere.open() as relay:
-            insisting = Relay("127.0.0.1", relay._port, tls="starttls", timeout=PATIENCE)
+        async with elsewhere.open() as port:
+            insisting = Relay("127.0.0.1", port, tls="starttls", timeout=PATIENCE)
             with pytest.raises((RelayAway, RelayRefused)):
                 await insisting.send(answer())
         assert elsewhere.received == []
@@ -334,7 +302,7 @@ async def test_an_answer_is_found_in_its_thread_when_the_customer_answers() -> N
     mailroom = Mailroom()
     async with listening(mailroom) as port:
         to_sales = post(reply(written(from_address=SALES.address)), now=NOW, message_id="<2@shop.example>")
-        await Relay("127.0.0.1", port, timeout=PATIENCE).send(to_sales)
+        await relay(port).send(to_sales)
     [mail] = mailroom.mails
     letter = mail.letter
     assert (letter.mailbox, letter.from_address, letter.message_id) == (
