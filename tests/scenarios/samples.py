@@ -29,13 +29,15 @@ def sample(name: str) -> Any:
 
 
 def masked(value: Any) -> Any:
-    """With ids, dates and the like taken out; ``PegAG<target>`` counts by the house's target."""
+    """With ids, dates and the like taken out; ``PegAG<target>`` counts how often the house's target was chosen."""
     if isinstance(value, dict):
-        return {_key(key): "…" if key in MASKED else masked(each) for key, each in value.items()}
+        return dict(_masked_item(key, each) for key, each in value.items())
     if isinstance(value, list):
         return [masked(each) for each in value]
     return value
 
 
-def _key(key: str) -> str:
-    return "PegAG…" if key.startswith("PegAG") else key
+def _masked_item(key: str, value: Any) -> tuple[str, Any]:
+    if key.startswith("PegAG"):
+        return "PegAG…", type(value).__name__
+    return key, "…" if key in MASKED else masked(value)
