@@ -16,7 +16,6 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Final
 
-from bayeux.backplane.redis.topology import Topology
 from bayeux.protocol.errors import Unavailable
 from bayeux.server.server import BayeuxServer
 from gateway.agents.announcer import Announcer, Deliver
@@ -32,6 +31,7 @@ from gateway.agents.sessions import Sessions
 from gateway.agents.settings import Settings, routing_plan
 from gateway.agents.side import ROOM, ChatSide
 from gateway.agents.tasks import Tasks
+from gateway.agents.transport import make_bus
 from gateway.agents.work import Work
 from gateway.agents.workbins import Workbins
 from gateway.config.model import Config
@@ -39,8 +39,6 @@ from gateway.mail.correspondent import Correspondent
 from gateway.mail.listener import MailListener
 from gateway.mail.relay import Relay
 from gateway.routing.bus.bus import CHAT_SERVER, COMMUNICATION_SERVER, GENERAL, ROUTING_ENGINE, Bus
-from gateway.routing.bus.memory import MemoryBus
-from gateway.routing.bus.redis_streams import RedisBus
 from gateway.routing.communication.server import CommunicationServer
 from gateway.routing.duty import MachineDuty
 from gateway.routing.engine.engine import RoutingEngine
@@ -87,7 +85,7 @@ class ContactCenter:
         self._node = node
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self.store: Store = self._make_store()
-        self.bus: Bus = self._make_bus()
+        self.bus: Bus = make_bus(config, node=node, clock=clock)
         settings = Settings.of(config)
         room = self.store.room(ROOM)
         self._side = ChatSide(room, self.bus, Announcer(deliver), node=node, clock=clock, new_id=_new_id)
@@ -176,17 +174,6 @@ class ContactCenter:
             self._temporary = tempfile.TemporaryDirectory(prefix="bayeux-gateway-")
             directory = self._temporary.name
         return SqliteStore(Path(directory) / FILE, self._clock)
-
-    def _make_bus(self) -> Bus:
-        redis = self._config.redis
-        if redis is None:
-            return MemoryBus(clock=self._clock)
-        return RedisBus(
-            Topology.parse(redis.get_secret_value()),
-            node=self._node,
-            prefix=f"{self._config.backplane.prefix}:",
-            clock=self._clock,
-        )
 
     def _make_roles(self, config: Config, duty: ChatDuty) -> Mapping[str, Role]:
         plan = routing_plan(config)

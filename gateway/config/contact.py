@@ -18,6 +18,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from gateway.config.section import Section
 from gateway.config.units import Address, Duration, Size
 from gateway.mail.correspondent import AddressInvalid, Correspondent
+from gateway.routing.bus.broker import Broker
 from gateway.routing.expression import Expression, ExpressionWrong
 from gateway.routing.plan import MOST_STEPS, MOST_TASKS
 
@@ -123,6 +124,13 @@ class Stomp(Section):
     login: str = Field(default="", description="The account there.")
     passcode: SecretStr | None = Field(default=None, description="Its password.")
     prefix: str = Field(default="/queue/", description="What the names of queues begin with (MRE-130).")
+
+    @field_validator("brokers")
+    @classmethod
+    def _name_brokers(cls, values: list[str]) -> list[str]:
+        for value in values:
+            Broker.parse(value)
+        return values
 
 
 class Mre(Section):

@@ -337,6 +337,8 @@ class Config(Section):
             raise ValueError("mre.transport: redis needs the option redis to be set")
         if self.mre.transport == "memory" and self.redis is not None:
             raise ValueError("mre.transport: memory is for one process alone; leave it out where redis is set")
+        if len(set(self.mre.roles)) < 3 and self.mre.transport != "stomp" and self.redis is None:
+            raise ValueError("mre.roles: another program can play a role by redis or stomp only, not in memory")
         queues = {each.name: each.mrd for each in self.mre.queues}
         for mailbox in self.mail.mailboxes:
             if queues.get(mailbox.queue) != "email":

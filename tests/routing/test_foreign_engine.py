@@ -30,7 +30,7 @@ def redis() -> Iterator[RedisServer]:
 
 @pytest.fixture
 async def bus(redis: RedisServer) -> AsyncIterator[RedisBus]:
-    bus = RedisBus(Topology.parse(redis.url), node="one", timing=TIMING)
+    bus = RedisBus(Topology.parse(redis.url), node="one", prefix="bayeux:", timing=TIMING)
     await bus.open()
     yield bus
     await bus.close()

@@ -12,9 +12,10 @@ import pytest
 import stompman
 
 from bayeux.protocol.errors import Unavailable
+from gateway.routing.bus.broker import Broker
 from gateway.routing.bus.bus import GENERAL, BusMessage
 from gateway.routing.bus.stomp import StompBus
-from gateway.routing.bus.stomp_connection import Broker, BrokerAway, StompConnection
+from gateway.routing.bus.stomp_connection import BrokerAway, StompConnection
 from tests.support.activemq import PASSWORD, USER, ActiveMq, activemq, has_activemq
 from tests.support.buses import eventually, ids, received
 from tests.support.redis_server import HOST, free_ports
@@ -38,13 +39,13 @@ def prefix() -> str:
 
 @pytest.fixture
 async def bus(broker: ActiveMq, prefix: str) -> AsyncIterator[StompBus]:
-    async with opened(Broker.parse(broker.url), prefix=prefix) as bus:
+    async with opened(broker.address, prefix=prefix) as bus:
         yield bus
 
 
 @asynccontextmanager
-async def opened(*brokers: Broker, prefix: str = "") -> AsyncIterator[StompBus]:
-    bus = StompBus(brokers, node="one", prefix=prefix)
+async def opened(*brokers: Broker, prefix: str) -> AsyncIterator[StompBus]:
+    bus = StompBus(brokers, node="one", prefix=f"/queue/{prefix}")
     await bus.open()
     try:
         yield bus
@@ -183,7 +184,7 @@ async def test_a_nul_in_a_body_is_refused(bus: StompBus) -> None:
 @pytest.mark.expected_logs("is lost", "cannot be reached")
 async def test_a_broker_that_died_has_all_it_gave_a_receipt_for(prefix: str) -> None:
     with activemq() as broker:
-        async with opened(Broker.parse(broker.url), prefix=prefix) as bus:
+        async with opened(broker.address, prefix=prefix) as bus:
             consumer = await bus.consumer(GENERAL, "comm-server", "one")
             await bus.send(GENERAL, message(1), message(2), message(3))
             first, *_ = await received(consumer, 3)
@@ -215,7 +216,7 @@ async def until_there(bus: StompBus) -> object:
 @pytest.mark.expected_logs("cannot be reached")
 async def test_the_next_broker_is_used_where_one_is_away(broker: ActiveMq, prefix: str) -> None:
     away = Broker(HOST, free_ports(1)[0])
-    async with opened(away, Broker.parse(broker.url), prefix=prefix) as bus:
+    async with opened(away, broker.address, prefix=prefix) as bus:
         await bus.send(GENERAL, message(1))
 
 
@@ -226,15 +227,3 @@ async def test_a_refused_log_in_is_told_without_the_password(broker: ActiveMq) -
         await StompConnection.open(wrong)
     assert "s3cret" not in str(refused.value)
     assert "s3cret" not in repr(wrong)
-
-
-def test_a_url_names_a_broker() -> None:
-    assert Broker.parse("stomp://user:p%40ss@host") == Broker("host", 61613, "user", "p@ss")
-    assert Broker.parse("stomps://[::1]:1?ssl_ca_certs=/ca.pem") == Broker("::1", 1, tls=True, ca="/ca.pem")
-    assert str(Broker.parse("stomp://user:pass@host:7")) == "stomp://host:7"
-
-
-@pytest.mark.parametrize("url", ["redis://host", "stomp://", "stomp://host/path", "stomp://host?x=1", "stomp://host:x"])
-def test_what_is_no_such_url_is_refused(url: str) -> None:
-    with pytest.raises(ValueError):
-        Broker.parse(url)

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from gateway.routing.bus.broker import Broker
 from tests.support.redis_server import HOST, free_ports, wait_until
 
 HOME = Path("/usr/share/activemq")
@@ -57,8 +58,13 @@ class ActiveMq:
 
     @property
     def url(self) -> str:
-        """With user and password."""
-        return f"stomp://{USER}:not-to%3Abe%2Fshown@{HOST}:{self.port}"
+        """Where it speaks STOMP."""
+        return f"stomp://{HOST}:{self.port}"
+
+    @property
+    def address(self) -> Broker:
+        """The same, with its account."""
+        return Broker(HOST, self.port, USER, PASSWORD)
 
     def start(self) -> None:
         """Returns when it takes connections."""

@@ -12,11 +12,13 @@ import pytest
 
 from bayeux.backplane.redis.topology import Topology
 from bayeux.testing.fault_proxy import FaultProxy
+from gateway.routing.bus.broker import Broker
 from gateway.routing.bus.bus import Bus, BusMessage, Consumer, Delivery
 from gateway.routing.bus.dead_letters import DeadLetters
 from gateway.routing.bus.memory import MemoryBus
 from gateway.routing.bus.redis_streams import RedisBus
-from gateway.routing.bus.stomp import Broker, StompBus
+from gateway.routing.bus.stomp import StompBus
+from tests.support.activemq import PASSWORD, USER
 from tests.support.nodes_on_redis import TIMING, Store
 from tests.support.redis_server import HOST
 
@@ -78,7 +80,8 @@ class Buses:
     async def _opened(self, url: str, name: str) -> AnyBus:
         bus: AnyBus
         if url.startswith("stomp"):
-            bus = StompBus([Broker.parse(url)], node=name, prefix=self._prefix)
+            broker = Broker.parse(url.removeprefix("stomp://"), USER, PASSWORD)
+            bus = StompBus([broker], node=name, prefix=f"/queue/{self._prefix}")
         else:
             bus = RedisBus(Topology.parse(url), node=name, prefix=self._prefix, timing=TIMING)
         self._stack.push_async_callback(bus.close)

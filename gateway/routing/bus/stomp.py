@@ -18,12 +18,14 @@ from typing import Final
 
 import stompman
 
+from gateway.routing.bus.broker import Broker
 from gateway.routing.bus.bus import BusMessage, Delivery
 from gateway.routing.bus.dead_letters import DeadLetter, masked
 from gateway.routing.bus.pauses import Pauses
-from gateway.routing.bus.stomp_connection import PATIENCE, Broker, BrokerAway, Headers, StompConnection, frame
+from gateway.routing.bus.stomp_connection import PATIENCE, BrokerAway, Headers, StompConnection, frame
 from gateway.routing.bus.stomp_headers import (
     CONTENT_TYPE,
+    QUEUES,
     Destinations,
     dead_letter_of,
     headers_of,
@@ -43,14 +45,14 @@ class StompBus:
     Args:
         brokers: the first that can be reached is used, the next one when it is lost.
         node: this node's id.
-        prefix: before the queues' names at the broker, which all others who use them have to agree on.
+        prefix: what the queues' destinations begin with, for all who use them.
         clock: seconds since 1970, for dead letters.
 
     Raises ValueError: there is no broker.
     """
 
     def __init__(
-        self, brokers: Sequence[Broker], *, node: str, prefix: str = "", clock: Callable[[], float] = time.time
+        self, brokers: Sequence[Broker], *, node: str, prefix: str = QUEUES, clock: Callable[[], float] = time.time
     ) -> None:
         if not brokers:
             raise ValueError("no broker is named")

@@ -11,14 +11,13 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Final, Protocol, Self, TypeAlias, cast
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 import stompman
 
 from bayeux.protocol.errors import Unavailable
+from gateway.routing.bus.broker import Broker
 
 HEART_BEAT: Final = 10.0
 """Seconds after which each side says something, if only a heart-beat."""
@@ -41,39 +40,6 @@ class BrokerAway(Unavailable):
 
     def __str__(self) -> str:
         return self.why
-
-
-@dataclass(frozen=True, slots=True)
-class Broker:
-    """Where one is; ``str`` of it has no password."""
-
-    host: str
-    port: int = 61613
-    login: str = ""
-    passcode: str = field(default="", repr=False)
-    tls: bool = False
-    ca: str | None = None
-    """File of the certificates that are trusted; None: the system's."""
-
-    @classmethod
-    def parse(cls, url: str) -> Self:
-        """``stomp://[user:password@]host[:61613]``; for TLS ``stomps://…[?ssl_ca_certs=FILE]``. Raises ValueError."""
-        split = urlsplit(url)
-        options = dict(parse_qsl(split.query))
-        ca = options.pop("ssl_ca_certs", None)
-        if split.scheme not in ("stomp", "stomps") or not split.hostname or split.path.strip("/") or options:
-            raise ValueError("a broker's URL looks like stomp://user:password@host:61613, or stomps://… for TLS")
-        return cls(
-            split.hostname,
-            split.port or 61613,
-            unquote(split.username or ""),
-            unquote(split.password or ""),
-            split.scheme == "stomps",
-            ca,
-        )
-
-    def __str__(self) -> str:
-        return f"{'stomps' if self.tls else 'stomp'}://{self.host}:{self.port}"
 
 
 class Subscriber(Protocol):
@@ -104,7 +70,7 @@ class StompConnection:
         """Connect and log in. Raises BrokerAway."""
         try:
             async with asyncio.timeout(PATIENCE):
-                tls = ssl.create_default_context(cafile=broker.ca) if broker.tls else None
+                tls = ssl.create_default_context() if broker.tls else None
                 reader, writer = await asyncio.open_connection(broker.host, broker.port, ssl=tls)
                 connection = cls(broker, reader, writer)
                 try:
@@ -114,7 +80,9 @@ class StompConnection:
                     raise
         except (OSError, EOFError, TimeoutError) as error:
             cause = "it does not answer in time" if isinstance(error, TimeoutError) else error
-            raise BrokerAway(f"{broker} cannot be reached ({cause}): is it running, and is the URL right?") from error
+            raise BrokerAway(
+                f"{broker} cannot be reached ({cause}): is it running, and is the address right?"
+            ) from error
         return connection
 
     async def run(self) -> str:
@@ -182,7 +150,7 @@ class StompConnection:
                     return
                 if isinstance(each, stompman.ErrorFrame):
                     # Whatever the broker says here may repeat what we have sent.
-                    raise BrokerAway(f"{self._broker} refuses the log-in: check user and password of the URL")
+                    raise BrokerAway(f"{self._broker} refuses the log-in: check login and passcode")
 
     async def _read(self) -> list[Any]:
         chunk = await self._reader.read(CHUNK)

@@ -13,6 +13,8 @@ from typing import Final
 from gateway.routing.bus.bus import BusMessage
 from gateway.routing.bus.dead_letters import DeadLetter
 
+QUEUES: Final = "/queue/"
+"""What the destinations of JMS queues begin with."""
 VERSION: Final = "1"
 CONTENT_TYPE: Final = "application/json;charset=utf-8"
 
@@ -25,19 +27,19 @@ class Destinations:
     """
 
     def __init__(self, prefix: str) -> None:
-        self._start = f"/queue/{prefix}"
+        self._prefix = prefix
 
     def queue(self, name: str) -> str:
         """Of a queue."""
-        return f"{self._start}{name}"
+        return f"{self._prefix}{name}"
 
     def dead(self, queue: str) -> str:
         """Of its dead letters."""
-        return f"{self._start}DLQ.{queue}"
+        return f"{self._prefix}DLQ.{queue}"
 
     def name(self, destination: str) -> str:
         """Of whose queue it is; another one's destination is its own name."""
-        return destination.removeprefix(self._start)
+        return destination.removeprefix(self._prefix)
 
 
 def headers_of(message: BusMessage, destinations: Destinations) -> dict[str, str]:
