@@ -173,7 +173,7 @@ class ContactCenter:
         if not directory:
             self._temporary = tempfile.TemporaryDirectory(prefix="bayeux-gateway-")
             directory = self._temporary.name
-        return SqliteStore(Path(directory) / FILE, self._clock)
+        return SqliteStore(Path(directory) / FILE)
 
     def _make_roles(self, config: Config, duty: ChatDuty) -> Mapping[str, Role]:
         plan = routing_plan(config)
