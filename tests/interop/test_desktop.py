@@ -239,6 +239,28 @@ async def test_what_is_being_written_stays_when_messages_come(desktop: Tab, cent
     assert await desktop.evaluate("() => document.querySelector('#pane textarea').value") == "half a sent"
 
 
+@pytest.mark.spec("AG-106")
+async def test_a_second_screen_shows_the_same_and_keeps_what_is_open_there(
+    desktop: Tab, center: Center, chrome: Browser, desks: ContactCenter
+) -> None:
+    first = center.chat("Agent1", subject="Order 7")
+    await accept(desktop)
+    screen = await chrome.open(desks.url)
+    await sign_in(screen, "Agent1")
+    await screen.click("button", "chat Order 7")
+    await screen.fill("Your message", "half a sent")
+    center.chat("Agent1", subject="Order 8")
+    await desktop.see(".invitation", "Order 8")
+    await desktop.click("button", "Accept")
+    await desktop.see("#pane h2", "Order 8")
+    await screen.see("#work", "Order 8")
+    assert await screen.texts("#pane h2") == ["Order 7"]
+    assert await screen.evaluate("() => document.querySelector('#pane textarea').value") == "half a sent"
+    center.say(first, "Hello?")
+    await screen.see(".said", "Hello?")
+    await desktop.see("#work", "1 new")
+
+
 async def test_is_used_by_keyboard_alone(desktop: Tab, center: Center) -> None:
     """From an invitation to the customer's screen, by Tab, Enter and letters."""
     chat = center.chat("Agent1")
@@ -355,7 +377,7 @@ async def test_a_customer_is_served_by_two_agents_of_a_whole_gateway(
                 assert_unharmed(tab)
 
 
-@pytest.mark.spec("AG-35", "AG-79", "AG-80")
+@pytest.mark.spec("AG-35", "AG-79", "AG-80", "AG-109")
 async def test_a_mail_is_answered_by_a_whole_gateway(chrome: Browser, tmp_path: Path) -> None:
     """From one mail server to another, over an agent's desktop."""
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -372,6 +394,9 @@ async def test_a_mail_is_answered_by_a_whole_gateway(chrome: Browser, tmp_path: 
             await aiosmtplib.send(
                 mail, sender="carla@mail.example", recipients=["support@localhost"], hostname="127.0.0.1", port=door
             )
+            await tab.see(".invitation .left", " s")
+            [left] = await tab.texts(".invitation .left")
+            assert 30 < int(left.split()[0]) <= 60  # as the development profile has it for e-mail
             await accept(tab)
             await tab.see(".letter", "Where is it?")
             await tab.click("button", "Reply")

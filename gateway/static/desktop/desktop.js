@@ -12,6 +12,7 @@ import {kindOf, paneFor} from "./panes.js";
 const ENDPOINT = "/api/v2/notifications";
 const INTERACTIONS = "/v2/me/interactions";
 const MEDIA = ["chat", "email"];
+const OPENING = new Set(["Accept", "Reply", "ReplyAll", "Forward"]); // operations after which something opens
 const TICK_MS = 250;
 
 const OUTCOMES = {
@@ -38,11 +39,12 @@ const api = new Api();
 let desk = new Desk();
 let connection = null;
 let pane = null;
+const opening = new Set(); // ids of what they were done on
 
 const channels = new Channels(element("channels"), (channel, operation) => {
   attempt(() => api.post(`/me/channels/${channel}`, operation));
 });
-const invitations = new Invitations(element("invitations"), element("no-invitations"), answerInvitation);
+const invitations = new Invitations(element("invitations"), element("no-invitations"), perform);
 const work = new Work(element("work"), element("no-work"), choose);
 
 // Signing in and out
@@ -82,6 +84,7 @@ function leave(reason = "") {
   connection?.close();
   connection = null;
   desk = new Desk();
+  opening.clear();
   channels.clear();
   render();
   element("who").textContent = "";
@@ -145,15 +148,23 @@ function takeInteraction(data, gw) {
   if (ended !== null) {
     const why = REASONS[gw.reason];
     element("ended").textContent = `${customerOf(ended)}, ${subjectOf(ended)}: ${OUTCOMES[ended.state]}${why ? `, ${why}` : ""}.`;
-  } else if (before?.state === "Invited" && data.state === "Accepted" || data.state === "Composing" && !before) {
+  } else if (data.state !== before?.state && opening.delete(data.state === "Composing" ? data.parentId : data.id)) {
     choose(data.id);
   }
 }
 
 // What the agent does
 
-async function answerInvitation(id, operation) {
-  await attempt(() => api.post(`/me/interactions/${id}`, operation));
+/** Opens what comes of it, here and not on the agent's other screens. */
+async function perform(id, operation, parameters) {
+  if (OPENING.has(operation)) {
+    opening.add(id);
+  }
+  const isTaken = await attempt(() => api.post(`/me/interactions/${id}`, operation, parameters));
+  if (!isTaken) {
+    opening.delete(id);
+  }
+  return isTaken;
 }
 
 function choose(id) {
@@ -195,10 +206,9 @@ function render() {
   } else if (pane?.kind === kindOf(item)) {
     pane.update(item);
   } else {
-    const post = (operation, parameters) => api.post(`/me/interactions/${item.id}`, operation, parameters);
     pane = paneFor(item, {
-      perform: (...order) => attempt(() => post(...order)),
-      hint: (...order) => post(...order).catch(() => {}),
+      perform: (...order) => perform(item.id, ...order),
+      hint: (...order) => api.post(`/me/interactions/${item.id}`, ...order).catch(() => {}),
     });
     element("pane").replaceChildren(pane.element);
   }
