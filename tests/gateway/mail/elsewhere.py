@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -29,16 +30,18 @@ class Elsewhere:
         return self.data
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator[int]:
+    async def open(
+        self, *, starttls: ssl.SSLContext | None = None, implicit: ssl.SSLContext | None = None
+    ) -> AsyncIterator[int]:
         """Its port, while it serves."""
         live: list[SMTP] = []
         loop = asyncio.get_running_loop()
 
         def receive() -> SMTP:
-            live.append(SMTP(self, hostname="elsewhere", loop=loop))
+            live.append(SMTP(self, hostname="elsewhere", tls_context=starttls, loop=loop))
             return live[-1]
 
-        server = await loop.create_server(receive, "127.0.0.1", 0)
+        server = await loop.create_server(receive, "127.0.0.1", 0, ssl=implicit)
         async with server:
             yield server.sockets[0].getsockname()[1]
             for each in live:

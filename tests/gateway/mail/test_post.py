@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import smtplib
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import aiosmtplib
 import pytest
@@ -21,6 +23,7 @@ from gateway.mail.listener import MailListener
 from gateway.mail.relay import Relay, RelayAway, RelayRefused
 from tests.gateway.mail.elsewhere import Elsewhere
 from tests.gateway.mail.samples import CARLA, SALES, SUPPORT, written
+from tests.support.redis_server import certificate
 
 PATIENCE = 10.0
 NOW = 1_795_255_200.0
@@ -286,6 +289,23 @@ class TestGoingOut:
             port = free.getsockname()[1]
         with pytest.raises(RelayAway):
             await relay(port).send(answer())
+
+    @pytest.mark.parametrize("tls", ["starttls", "implicit"])
+    async def test_what_is_encrypted_leaves_for_a_server_that_is_trusted_and_no_other(
+        self, tls: Literal["starttls", "implicit"], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        certificate(tmp_path)
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+        elsewhere = Elsewhere()
+        async with elsewhere.open(**{tls: context}) as port:
+            encrypting = Relay("127.0.0.1", port, tls=tls, timeout=PATIENCE)
+            with pytest.raises(RelayAway):
+                await encrypting.send(answer())
+            assert elsewhere.received == []
+            monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
+            await encrypting.send(answer())
+        assert len(elsewhere.received) == 1
 
     async def test_a_relay_that_cannot_encrypt_gets_nothing(self) -> None:
         elsewhere = Elsewhere()
