@@ -50,6 +50,7 @@ class Plan:
         accept = {"chat": 30.0, "email": 60.0, **(self.accept or {})}
         lines = [
             store,
+            "[bayeux]\nsession_message_rate = 0.0",  # a scenario has few customers, who talk fast
             '[agent]\nreasons = ["OutToLunch"]',
             _mrd("chat", self.most_chats, accept["chat"], "SimpleChatInQueue"),
             _mrd("email", 5, accept["email"], "SimpleEmailInQueue"),
@@ -170,6 +171,14 @@ class House:
         assert (status, said.get("statusCode")) == (200, 0), said
         id: str = said["id"]
         return id
+
+    async def token(self, user: str) -> str:
+        """A bearer token, as an operator makes it."""
+        command = [sys.executable, "-m", "gateway", "token", "make", "--dev", user]
+        made = await asyncio.to_thread(
+            subprocess.run, command, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, check=True
+        )
+        return made.stdout.decode().strip()
 
     def _post_mail(self, mail: bytes, mailbox: str, node: Node) -> tuple[int, Any]:
         connection = http.client.HTTPConnection(urlsplit(node.origin).netloc, timeout=PATIENCE)

@@ -124,10 +124,6 @@ class Agent:
         """The next notification of an interaction in this state."""
         return await self.until(lambda told: told["state"] == state and id in (None, told["id"]))
 
-    async def ended_invitation(self, id: str) -> Any:
-        """The next notification of an interaction that is not Invited any more."""
-        return await self.until(lambda told: told["id"] == id and told["state"] != "Invited")
-
     async def invited(self, id: str | None = None) -> Any:
         return await self.state("Invited", id)
 
