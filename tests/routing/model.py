@@ -99,8 +99,8 @@ class Model:
             self._free(job, list(job.legs), now)
             job.owner = ""
         elif state == "CLOSED":
-            self._free(job, [agent], now)
-            if not job.legs and (agent == job.owner or not agent):
+            self._free(job, [agent] if agent else list(job.legs), now)
+            if not job.legs:
                 del self.jobs[job.id]
             elif agent == job.owner:
                 accepted = [(since, name) for name, (leg, since) in job.legs.items() if leg in ACCEPTED]

@@ -59,7 +59,7 @@ def transfer(draft: Draft, body: Mapping[str, Any]) -> None:
     draft.touch(owner_id, task.mrd)
     draft.touch(recipient_id, task.mrd)
     draft.send("TaskAgentTransferred", done)
-    serve(draft, owner_id, task.mrd)
+    serve(draft, task.mrd, owner_id)
 
 
 def conference(draft: Draft, body: Mapping[str, Any]) -> None:

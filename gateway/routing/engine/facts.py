@@ -39,7 +39,7 @@ def agent_state(draft: Draft, body: Mapping[str, Any]) -> None:
     if before.state in WORTH_WAITING_FOR and state not in WORTH_WAITING_FOR:
         _route_all(draft, [task.id for task in draft.waiting_for(agent_id)])
     _look_at_steps(draft, agent_id)
-    serve(draft, agent_id, mrd)
+    serve(draft, mrd, agent_id)
 
 
 def task_state(draft: Draft, body: Mapping[str, Any]) -> None:
@@ -71,7 +71,7 @@ def end_leg(draft: Draft, task: TaskRecord, leg: Leg) -> None:
         rest = replaced(rest, replace(heir, role=LegRole.OWNER))
     draft.put_task(replace(task, legs=rest))
     _free(draft, task, leg)
-    serve(draft, leg.agent, task.mrd)
+    serve(draft, task.mrd, leg.agent)
 
 
 def _put_leg(draft: Draft, task: TaskRecord, agent_id: str, state: TaskState) -> None:
@@ -83,7 +83,7 @@ def _put_leg(draft: Draft, task: TaskRecord, agent_id: str, state: TaskState) ->
         draft.touch(agent_id, task.mrd)
     legs = (*without(task.legs, agent_id), replace(leg, state=state))
     draft.put_task(replace(task, legs=legs, served=task.served or state in ACCEPTED))
-    serve(draft, agent_id, task.mrd)  # an offer that was accepted makes room for another
+    serve(draft, task.mrd, agent_id)  # an offer that was accepted makes room for another
 
 
 def _requeue(draft: Draft, task: TaskRecord, leg: Leg | None) -> None:
@@ -103,9 +103,8 @@ def _requeue(draft: Draft, task: TaskRecord, leg: Leg | None) -> None:
     draft.put_task(waiting)
     for each in task.legs:
         _free(draft, task, each)
-    route(draft, waiting)
-    for each in task.legs:
-        serve(draft, each.agent, task.mrd)
+    serve(draft, task.mrd, *(each.agent for each in task.legs))
+    _route_all(draft, [task.id])
 
 
 def _drop(draft: Draft, task: TaskRecord) -> None:
@@ -113,8 +112,7 @@ def _drop(draft: Draft, task: TaskRecord) -> None:
     draft.deadlines[DEADLINE + task.id] = None
     for leg in task.legs:
         _free(draft, task, leg)
-    for leg in task.legs:
-        serve(draft, leg.agent, task.mrd)
+    serve(draft, task.mrd, *(leg.agent for leg in task.legs))
 
 
 def _free(draft: Draft, task: TaskRecord, leg: Leg) -> None:

@@ -17,6 +17,7 @@ from itertools import groupby
 from gateway.routing.agent_state import AgentState
 from gateway.routing.engine.draft import Draft
 from gateway.routing.engine.records import TaskRecord
+from gateway.routing.engine.state import task_place
 from gateway.routing.engine.steps import openings
 from gateway.routing.expression import Expression
 from gateway.routing.leg import Leg
@@ -46,14 +47,16 @@ def route(draft: Draft, task: TaskRecord) -> None:
         draft.deadlines[DEADLINE + task.id] = _next_look(draft, task)
 
 
-def serve(draft: Draft, agent_id: str, mrd: str) -> None:
-    """Give an agent what he may have of the waiting tasks."""
-    while may_be_offered(draft.candidate(agent_id, mrd), draft.plan.offers_most):
-        tasks = _waiting_for(draft, agent_id, mrd)
-        task = next((task for task in tasks if _may_take(draft, task, agent_id)), None)
-        if task is None:
-            return
-        assign(draft, task, agent_id, TaskState.RESERVED)
+def serve(draft: Draft, mrd: str, *agents: str) -> None:
+    """Give what waits to agents who have become free: task by task in their order, each to who goes first for it.
+
+    That may be somebody else, for a task that has come to wait by the same message.
+    """
+    while tasks := [task for agent_id in agents if (task := _first_task(draft, agent_id, mrd)) is not None]:
+        task = min(tasks, key=lambda each: (-queue_of(draft, each).priority, task_place(each)))
+        chosen = _best_agent(draft, task)
+        assert chosen is not None
+        assign(draft, task, chosen, TaskState.RESERVED)
 
 
 def assign(draft: Draft, task: TaskRecord, agent_id: str, state: TaskState) -> None:
@@ -94,8 +97,15 @@ def _best_agent(draft: Draft, task: TaskRecord) -> str | None:
     return best[1] if best else None
 
 
+def _first_task(draft: Draft, agent_id: str, mrd: str) -> TaskRecord | None:
+    """The waiting task that he gets next, if he may have one more."""
+    if not may_be_offered(draft.candidate(agent_id, mrd), draft.plan.offers_most):
+        return None
+    tasks = _waiting_for(draft, agent_id, mrd)
+    return next((task for task in tasks if _may_take(draft, task, agent_id)), None)
+
+
 def _may_take(draft: Draft, task: TaskRecord, agent_id: str) -> bool:
-    """Whether a waiting task, which no other agent may have, may be this one's."""
     return _step_for(draft, task, agent_id) is not None and not _is_barred(draft, task, agent_id)
 
 
