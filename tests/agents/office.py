@@ -11,9 +11,14 @@ from typing import Any, Self
 from bayeux.protocol.options import Options
 from bayeux.server.server import BayeuxServer
 from bayeux.testing import Conversation, ManualClock
+from channels.interaction.model import Interaction
 from channels.private import AGENT, AGENT_CHANNELS, CHANNELS, INTERACTIONS, PRIVATE_PREFIXES
+from gateway.agents.agent import Agent as Kept
 from gateway.agents.center import ContactCenter
+from gateway.agents.interactions import interaction_key
 from gateway.agents.operations import Caller, Dialect, Json
+from gateway.agents.side import ROOM
+from gateway.agents.turn import agent_key
 from gateway.config.loading import Sources, load
 
 NOON = 1_768_468_800.0
@@ -39,7 +44,9 @@ class Office:
         await self.center.start()
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
         await self.center.stop()
         await self.server.stop()
 
@@ -92,6 +99,23 @@ class Office:
                     return found[0]
                 await self._news.wait()
 
+    async def knows(self, user: str, wanted: Callable[[Kept], bool]) -> None:
+        """Wait until it is so of an agent: what desktops report comes a little later, and nobody is told."""
+        await self._until_kept(agent_key(user), lambda body: wanted(Kept.from_body(body)))
+
+    async def knows_interaction(self, id: str, wanted: Callable[[Interaction], bool]) -> None:
+        """The same of an interaction that is nobody's."""
+        await self._until_kept(interaction_key(id), lambda body: wanted(Interaction.from_document(body)))
+
+    async def _until_kept(self, key: str, wanted: Callable[[Mapping[str, Any]], bool]) -> None:
+        room = self.center.store.room(ROOM)
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                (document,) = await room.read(key)
+                if document is not None and wanted(document.body):
+                    return
+                await asyncio.sleep(0.005)
+
     async def pass_time(self, seconds: float) -> None:
         """Let what is due by then come due."""
         self.clock.advance(seconds)
@@ -140,7 +164,9 @@ class Agent:
 
     async def has(self) -> list[tuple[str, str]]:
         """Ids and states of what he has."""
-        return [(each["id"], each["state"]) for each in await self.service.interactions(self.caller, Dialect.INTERACTIONS)]
+        return [
+            (each["id"], each["state"]) for each in await self.service.interactions(self.caller, Dialect.INTERACTIONS)
+        ]
 
     async def told(self, state: str, id: str | None = None) -> Json:
         """The next notification of an interaction in this state, behind those read before."""

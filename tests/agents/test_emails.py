@@ -1,0 +1,70 @@
+"""E-mails: routed once however often they come, answered, and sent or not."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.agents.refusal import Refused
+from gateway.mail.correspondent import Correspondent
+from gateway.mail.parse import parse
+from tests.agents.conftest import OpenOffice
+from tests.agents.office import Agent, Office
+
+MAIL = (
+    b"From: carla@mail.example\r\nTo: support@localhost\r\nSubject: Order 7\r\n"
+    b"Message-ID: <1@mail.example>\r\n\r\nWhere is it?\r\n"
+)
+
+
+async def accepted(office: Office) -> tuple[Agent, str]:
+    """An agent with an e-mail in hand."""
+    agent = await office.ready("Agent1", "email")
+    mail = await office.center.service.begin_email(parse(MAIL, Correspondent("support@localhost")))
+    await agent.told("Invited", mail)
+    await agent.perform(mail, "Accept")
+    await agent.told("Accepted", mail)
+    return agent, mail
+
+
+@pytest.mark.spec("AG-80")
+async def test_mail_that_comes_twice_is_one_interaction(open_office: OpenOffice) -> None:
+    office = await open_office()
+    agent, mail = await accepted(office)
+    assert await office.center.service.begin_email(parse(MAIL, Correspondent("support@localhost"))) == mail
+    assert await agent.has() == [(mail, "Accepted")]
+
+
+async def test_mail_for_a_mailbox_that_is_not_ours_is_refused(open_office: OpenOffice) -> None:
+    office = await open_office()
+    with pytest.raises(Refused) as refused:
+        await office.center.service.begin_email(parse(MAIL, Correspondent("sales@localhost")))
+    assert refused.value.status_code == 6
+
+
+@pytest.mark.spec("AG-79", "AG-80", "AG-144")
+async def test_answer_that_no_relay_takes_stays_with_its_agent(open_office: OpenOffice) -> None:
+    office = await open_office()
+    agent, mail = await accepted(office)
+    await agent.perform(mail, "Reply", bodyAsPlainText="It is on its way.")
+    draft = await agent.told("Composing")
+    assert (draft["parentId"], draft["interactionSubType"]) == (mail, "OutboundReply")
+    await agent.perform(draft["id"], "Send")
+
+    error = await agent.error()
+    assert (error["operationName"], error["statusCode"], error["id"]) == ("Send", 4, draft["id"])
+    assert sorted(await agent.has()) == sorted([(mail, "Accepted"), (draft["id"], "Composing")])
+    await agent.perform(draft["id"], "CancelReply")
+    await agent.told("Completed", draft["id"])
+
+
+@pytest.mark.spec("MRE-98")
+async def test_mail_that_nobody_takes_is_asked_for_again(open_office: OpenOffice) -> None:
+    """A queue gives up after its time; who wrote is not there to be told."""
+    office = await open_office()
+    mail = await office.center.service.begin_email(parse(MAIL, Correspondent("support@localhost")))
+    for _ in range(2):
+        await office.knows_interaction(mail, lambda interaction: bool(interaction.task))
+        await office.pass_time(301)
+        await office.knows_interaction(mail, lambda interaction: not interaction.task)
+    agent = await office.ready("Agent1", "email")
+    await agent.told("Invited", mail)
