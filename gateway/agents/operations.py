@@ -4,7 +4,7 @@ Every method names who asks, and changes only what is his. What an operation rea
 ``/v2/me`` (AG-4); a method that returns has stored it. Whoever asked wrongly gets Refused, and nothing was changed;
 Unavailable (``bayeux.protocol.errors``) means that the store is away, and the same may be asked again.
 
-Source: AG-20…40, AG-55, AG-56, AG-69…86, AG-140, AG-150.
+Source: AG-20…40, AG-55, AG-56, AG-69…80, AG-85, AG-86, AG-140, AG-150.
 """
 
 from __future__ import annotations
@@ -153,8 +153,12 @@ class ChatService(Protocol):
     All but ``begin_chat`` raise Refused: 6 for a chat that does not exist, 2 for one that is over.
     """
 
-    async def begin_chat(self, *, nickname: str, queue: str = "", user_data: Json | None = None) -> str:
+    async def begin_chat(
+        self, *, nickname: str, queue: str = "", user_data: Json | None = None, key: str = ""
+    ) -> str:
         """A customer is there and wants an agent; the id of the interaction. An empty queue is the default one (AG-54).
+
+        Where there is a ``key``, the same one again begins nothing, and gives the same id.
 
         Raises Refused: 6 unknown queue.
         """

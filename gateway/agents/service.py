@@ -1,6 +1,6 @@
 """Everything agents ask for, joined: ``AgentService`` as this gateway keeps it.
 
-Source: AG-20…40, AG-55, AG-56, AG-69…86, AG-150.
+Source: AG-20…40, AG-55, AG-56, AG-69…80, AG-85, AG-86, AG-150.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from gateway.agents.operations import Caller, Dialect, Json
 from gateway.agents.side import ROOM
 from gateway.agents.turn import agent_key
 from gateway.config.loading import Sources, load
+from gateway.store.store import Changes, Write
 
 NOON = 1_768_468_800.0
 PATIENCE = 20.0
@@ -58,6 +59,22 @@ class Office:
         self.center = self._make("node2")
         await self.server.start()
         await self.center.start()
+
+    async def node_dies(self, node: str, user: str) -> None:
+        """Another node had a desktop of this agent, and is silent from here on."""
+        room = self.center.store.room(ROOM)
+        (document,) = await room.read(agent_key(user))
+        assert document is not None
+        agent = Kept.from_body(document.body).seen(node, frozenset({"chat"}), self.clock())
+        indexes = {f"desk:{each}": 0.0 for each in agent.desks}
+        await room.commit(
+            Changes(
+                writes=[
+                    Write(document.key, agent.as_body(), document.version, indexes),
+                    Write(f"node:{node}", {"node": node}, 0, {"nodes": self.clock()}),
+                ]
+            )
+        )
 
     # People
 

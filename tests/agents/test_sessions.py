@@ -191,6 +191,18 @@ async def test_session_may_begin_with_what_there_is(open_office: OpenOffice) -> 
     assert (event["data"]["id"], event["ext"]["gw"]["snapshot"]) == (chat, True)
 
 
+@pytest.mark.spec("AG-123", "AG-125")
+async def test_desktops_of_a_node_that_died_count_no_more(open_office: OpenOffice) -> None:
+    """It could not say goodbye; the others notice that it is silent."""
+    office = await open_office()
+    agent = await office.ready()
+    await office.node_dies("another node", "Agent1")
+    agent.get_up()
+    await office.knows("Agent1", lambda known: set(known.desks) == {"another node"})
+    await office.pass_time(30)
+    await office.knows("Agent1", lambda known: not known.desks)
+
+
 def _shown(channel: Json) -> tuple[str, str]:
     state = channel["userState"]
     return channel["channel"], state.get("reason", state["state"])
