@@ -15,7 +15,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from bayeux.protocol.errors import Unavailable
 from gateway.routing.bus.bus import Bus, BusMessage, Consumer, Delivery
@@ -33,6 +33,8 @@ LOOK: Final = 0.5
 """Seconds between two looks at a lease that another one holds, or at deadlines: they may be set on other nodes."""
 MAX_TRIES: Final = 5
 """Then a message is buried (MRE-125)."""
+MOST_TOGETHER: Final = 16
+"""Messages whose effects share a commit; the event loop waits for all of them to be decided, about 3 ms."""
 PUT_OFF: Final = 30.0
 """Seconds until a deadline comes again whose handling failed."""
 
@@ -58,6 +60,18 @@ class Duty(Protocol):
 
     def end(self) -> None:
         """The reign is over: forget what was known."""
+
+
+class OneByOne(Exception):
+    """Nothing of what came together was stored; each has to be handled by itself."""
+
+
+@runtime_checkable
+class Together(Protocol):
+    """A duty that can store in one commit what follows from several messages."""
+
+    async def receive_together(self, queue: str, messages: Sequence[BusMessage]) -> Sequence[str]:
+        """As ``receive`` of one after the other. Raises OneByOne: one was taken before, or is a defect's."""
 
 
 class ReignBroken(Exception):
@@ -227,9 +241,15 @@ class Role:
 
     async def _settle(self, consumer: Consumer, deliveries: Sequence[Delivery]) -> None:
         """Handle them, in order, then let the bus forget them. Raises Unavailable of the bus."""
+        for first in range(0, len(deliveries), MOST_TOGETHER):
+            group = deliveries[first : first + MOST_TOGETHER]
+            reasons = await self._handle_together(group) or [await self._handle(each) for each in group]
+            await self._forget(consumer, group, reasons)
+
+    async def _forget(self, consumer: Consumer, deliveries: Sequence[Delivery], reasons: Sequence[str]) -> None:
+        """Acknowledge what was handled, bury what has a reason."""
         done = []
-        for delivery in deliveries:
-            reason = await self._handle(delivery)
+        for delivery, reason in zip(deliveries, reasons, strict=True):
             if reason:
                 self.tally.buried += 1
                 log.warning(
@@ -243,6 +263,20 @@ class Role:
             else:
                 done.append(delivery)
         await consumer.acknowledge(*done)
+
+    async def _handle_together(self, deliveries: Sequence[Delivery]) -> Sequence[str]:
+        """As ``_handle`` of each; empty where that has to be done."""
+        if not isinstance(self._duty, Together) or len(deliveries) < 2 or any(each.tries > 1 for each in deliveries):
+            return ()
+        try:
+            async with self._turn:
+                reasons = await self._duty.receive_together(deliveries[0].queue, [each.message for each in deliveries])
+        except OneByOne:
+            return ()
+        except (Conflict, Unavailable) as error:
+            raise ReignBroken(str(error)) from error
+        self.tally.handled += len(deliveries)
+        return reasons
 
     async def _handle(self, delivery: Delivery) -> str:
         """Once and in its turn; why it is to be buried, or an empty text."""

@@ -7,12 +7,13 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bayeux.protocol.errors import Unavailable
-from gateway.routing.bus.bus import CHAT_SERVER, GENERAL, BusMessage
+from gateway.routing.bus.bus import CHAT_SERVER, GENERAL, BusMessage, Delivery
 from gateway.routing.bus.memory import MemoryBus
 from gateway.routing.role import LEASE, Role
 from gateway.store.sqlite import SqliteStore
@@ -67,6 +68,43 @@ async def test_what_follows_from_a_message_is_stored_known_and_sent(room: Room, 
         assert await receipts(bus, 250) == [str(number) for number in range(250)]
         (document,) = await room.read("a")
         assert document is not None and document.body == {"entries": ledger.accounts["a"]}
+
+
+class Counting:
+    """A room that counts its commits."""
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+        self.commits = 0
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._room, name)
+
+    async def commit(self, changes: Changes) -> None:
+        self.commits += bool(changes.writes)
+        await self._room.commit(changes)
+
+
+async def test_messages_that_wait_together_share_commits(room: Room, bus: MemoryBus) -> None:
+    ledger = Ledger()
+    counting = Counting(room)
+    async with running(ledger_role(ledger, counting, bus)):  # type: ignore[arg-type]
+        await done(bus, *(entry(number) for number in range(96)))
+        assert await receipts(bus, 96) == [str(number) for number in range(96)]
+    assert counting.commits <= 96 / 2
+
+
+async def test_a_message_that_is_sent_twice_at_once_is_handled_once(room: Room, bus: MemoryBus) -> None:
+    ledger = Ledger()
+    twice = replace(entry(1), key="another")
+    taken = [Delivery(each, GENERAL, 1, str(number)) for number, each in enumerate((entry(1), twice, entry(2)))]
+    role = ledger_role(ledger, room, bus)
+    async with running(role):
+        await eventually(lambda: role.is_reigning)
+        assert await role._handle_together(taken) == ()
+        assert ledger.accounts == {}, "what could not be stored has not happened"
+        assert [await role._handle(each) for each in taken] == ["", "", ""]
+        assert ledger.accounts == {"a": ["1", "2"]}
 
 
 @pytest.mark.spec("MRE-120", "MRE-124")
@@ -222,7 +260,7 @@ class Blinking:
 @pytest.mark.expected_logs("begins anew")
 async def test_a_commit_of_unknown_outcome_is_found_out(room: Room, bus: MemoryBus) -> None:
     ledger = Ledger()
-    blinking: Room = Blinking(room, lambda changes: changes.taken.endswith("Enter-2"))  # type: ignore[assignment]
+    blinking: Room = Blinking(room, lambda changes: any(write.key.endswith("/Enter-2") for write in changes.writes))  # type: ignore[assignment]
     async with running(ledger_role(ledger, blinking, bus)):
         await done(bus, entry(1), entry(2), entry(3))
         assert ledger.accounts == {"a": ["1", "2", "3"]}
