@@ -60,7 +60,7 @@ def parse(content: bytes, mailbox: Correspondent, bounds: Bounds = DEFAULT_BOUND
     try:
         return _read(content, mailbox, bounds)
     except RecursionError:
-        raise MailRefused("554 5.6.0 its parts are nested too deeply") from None
+        raise MailRefused("554 5.6.0 something in it is nested too deeply") from None
 
 
 def _check(content: bytes, bounds: Bounds) -> None:
