@@ -129,15 +129,19 @@ class Role:
 
     async def run(self) -> None:
         """Stand by, reign, stand by, …; until cancelled."""
+        is_away = False
         while True:
             try:
                 fence = await self._room.claim(LEASE, self._holder, self._ttl)
+                is_away = False
                 if fence is not None:
                     await self._reign(fence)
             except* LeaseLost:
-                log.warning("%s: another node has taken over", self._name, extra={"event": "role_lost"})
+                log.warning("%s: this node holds its lease no more", self._name, extra={"event": "role_lost"})
             except* (ReignBroken, Unavailable) as group:
-                log.warning("%s begins anew: %s", self._name, group.exceptions[0], extra={"event": "role_broken"})
+                level = logging.DEBUG if is_away else logging.WARNING  # told once while a store is away
+                log.log(level, "%s begins anew: %s", self._name, group.exceptions[0], extra={"event": "role_broken"})
+                is_away = True
             except* Exception:
                 log.exception("defect in the role %s; it begins anew", self._name)
             await asyncio.sleep(LOOK)

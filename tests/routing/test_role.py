@@ -215,7 +215,7 @@ async def test_one_node_reigns_and_another_takes_over_when_it_leaves(room: Room,
 
 
 @pytest.mark.spec("MRE-123")
-@pytest.mark.expected_logs("another node has taken over")
+@pytest.mark.expected_logs("holds its lease no more")
 async def test_who_lost_its_lease_without_knowing_changes_nothing(tmp_path: Path, bus: MemoryBus) -> None:
     ahead = 0.0
     store = SqliteStore(tmp_path / "store.db", lambda: time.time() + ahead)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from itertools import count
+from pathlib import Path
 
 import pytest
 import stompman
@@ -18,7 +21,7 @@ from gateway.routing.bus.stomp import StompBus
 from gateway.routing.bus.stomp_connection import BrokerAway, StompConnection
 from tests.support.activemq import PASSWORD, USER, ActiveMq, activemq, has_activemq
 from tests.support.buses import eventually, ids, received
-from tests.support.redis_server import HOST, free_ports
+from tests.support.redis_server import HOST, certificate, free_ports
 
 pytestmark = pytest.mark.skipif(not has_activemq(), reason="there is no ActiveMQ here")
 
@@ -227,3 +230,41 @@ async def test_a_refused_log_in_is_told_without_the_password(broker: ActiveMq) -
         await StompConnection.open(wrong)
     assert "s3cret" not in str(refused.value)
     assert "s3cret" not in repr(wrong)
+
+
+@asynccontextmanager
+async def behind_tls(folder: Path, port: int) -> AsyncIterator[int]:
+    """A port that speaks TLS, with the certificate in the folder, before one that does not."""
+
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while chunk := await reader.read(65536):
+                writer.write(chunk)
+        except OSError:
+            pass  # the other side has gone
+        writer.transport.abort()
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        inner_reader, inner_writer = await asyncio.open_connection(HOST, port)
+        await asyncio.gather(carry(reader, inner_writer), carry(inner_reader, writer))
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+    server = await asyncio.start_server(accept, HOST, 0, ssl=context)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+@pytest.mark.spec("MRE-137")
+@pytest.mark.expected_logs("cannot be reached")
+async def test_a_broker_behind_tls_must_show_a_certificate_that_is_trusted(
+    broker: ActiveMq, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate(tmp_path)
+    async with behind_tls(tmp_path, broker.port) as port:
+        secure = replace(broker.address, port=port, tls=True)
+        with pytest.raises(BrokerAway, match="certificate"):
+            await StompConnection.open(secure)
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
+        async with opened(secure, prefix=prefix) as bus:
+            await bus.send(GENERAL, message(1))

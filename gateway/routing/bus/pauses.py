@@ -16,9 +16,8 @@ MOST: Final = 30.0
 class Pauses:
     """One who tries: his pauses grow, by chance, so that many do not come back at once."""
 
-    def __init__(self, chance: random.Random | None = None, *, least: float = LEAST, most: float = MOST) -> None:
+    def __init__(self, chance: random.Random | None = None) -> None:
         self._chance = chance or random.Random()  # noqa: S311 - no secret
-        self._least, self._most = least, most
         self._last = 0.0
 
     @property
@@ -28,7 +27,7 @@ class Pauses:
 
     def next(self) -> float:
         """After an attempt that failed: the seconds to wait."""
-        self._last = min(self._chance.uniform(self._least, max(self._least, self._last) * 3), self._most)
+        self._last = min(self._chance.uniform(LEAST, max(LEAST, self._last) * 3), MOST)
         return self._last
 
     def end(self) -> None:
