@@ -10,7 +10,8 @@ from dataclasses import replace
 
 from channels import answers
 from channels.answers import LetterInvalid, Wording
-from channels.interaction.effects import EndReply, Outcome, SendLetter
+from channels.interaction import engine
+from channels.interaction.effects import ChangeTask, EndReply, Outcome, SendLetter
 from channels.interaction.endings import end_leg, release_task
 from channels.interaction.model import Interaction, Leg, OpenReply
 from channels.interaction.reasons import Reason
@@ -62,11 +63,16 @@ def cancel(request: Request) -> Outcome:
 
 
 def sent(interaction: Interaction, now: float) -> Outcome:
-    """The relay took it. Nothing happens if that is known."""
-    owner = interaction.owner
-    if not interaction.sending or owner is None:
+    """The relay took it: nothing is left to do, for nobody. Nothing happens if that is known."""
+    if not interaction.sending:
         return Outcome(interaction=interaction)
-    return _over(replace(interaction, sending=False), owner, now)
+    interaction, owner = replace(interaction, sending=False), interaction.owner
+    if owner is not None and owner.state is State.COMPOSING:
+        return _over(interaction, owner, now)
+    # Its agent has gone meanwhile: it waits for another one, or was offered to him.
+    task = [ChangeTask(agent=owner.agent if owner else "", state="CLOSED", code="CANCELLED")]
+    over = engine.ended(interaction, Reason.DONE, now)
+    return replace(over, effects=(*over.effects, *(task if interaction.is_routed else ())))
 
 
 def not_sent(interaction: Interaction) -> Outcome:

@@ -112,6 +112,9 @@ class Story:
     def revokes(self, agent: str, reason: Reason = Reason.RONA) -> Story:
         return self._goes_on(engine.revoked(self.interaction, agent, reason, self.now))
 
+    def requeues(self) -> Story:
+        return self._goes_on(engine.requeued(self.interaction, "Support"))
+
     def ends(self) -> Story:
         return self._goes_on(engine.ended(self.interaction, Reason.SUPERVISOR, self.now))
 

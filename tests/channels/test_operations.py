@@ -15,6 +15,7 @@ from channels.interaction.effects import (
     ShowHistory,
     StartTask,
 )
+from channels.interaction.reasons import Reason
 from channels.interaction.refusal import FORBIDDEN, MISSING, NOT_FOUND, NOT_NOW, OUT_OF_RANGE
 from channels.interaction.writing import reply_ended
 from tests.channels.story import Story, rules
@@ -358,6 +359,21 @@ def test_sent_draft_is_completed_when_the_relay_has_it() -> None:
     assert outbound.effects == (EndReply(parent=inbound.interaction.id, reply=outbound.interaction.id),)
     told = len(outbound.told)
     assert len(outbound.relay_takes_it().told) == told
+
+
+@pytest.mark.spec("AG-26", "AG-80")
+@pytest.mark.parametrize("is_offered", [False, True])
+def test_draft_whose_agent_left_while_it_was_sent_is_over_for_all(*, is_offered: bool) -> None:
+    inbound, outbound = replying()
+    outbound.asks("ann", "Send").revokes("ann", Reason.LOGOUT).requeues()
+    if is_offered:
+        outbound.invites("bob")
+    outbound.relay_takes_it()
+    assert (outbound.interaction.is_closed, outbound.interaction.agents) == (True, ())
+    assert outbound.effects == (
+        EndReply(parent=inbound.interaction.id, reply=outbound.interaction.id),
+        ChangeTask(agent="bob" if is_offered else "", state="CLOSED", code="CANCELLED"),
+    )
 
 
 @pytest.mark.spec("AG-80")
