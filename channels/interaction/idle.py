@@ -15,6 +15,7 @@ from channels.interaction.effects import Outcome
 from channels.interaction.endings import end_session
 from channels.interaction.model import Interaction
 from channels.interaction.reasons import Reason
+from channels.interaction.refusal import OperationRefused
 from channels.interaction.rules import DEFAULT_RULES, Rules
 
 
@@ -37,7 +38,10 @@ def expire(interaction: Interaction, now: float, new_id: Callable[[], str], rule
     if awaited is None or awaited[0] > now:
         return Outcome(interaction=interaction)
     _, kind = awaited
-    told = tell(interaction, kind, None, now, new_id)
+    try:
+        told = tell(interaction, kind, None, now, new_id)
+    except OperationRefused:  # it is full: nobody can be warned, nor say anything
+        told, kind = Outcome(interaction=interaction), NoticeKind.IDLE_CLOSE
     if kind is NoticeKind.IDLE_ALERT:
         return told
     over, effects = end_session(told.interaction, Reason.DONE, now)

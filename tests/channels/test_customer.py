@@ -123,6 +123,15 @@ def test_silent_chat_is_warned_of_then_ended() -> None:
 
 
 @pytest.mark.spec("AG-129")
+def test_silent_chat_that_is_full_ends_unwarned(monkeypatch: pytest.MonkeyPatch) -> None:
+    story = Story.chat().has("ann").says("That was all.")
+    monkeypatch.setattr(transcript, "MAX_EVENTS", 3)
+    story.falls_silent()
+    assert story.interaction.transcript is not None
+    assert (story.interaction.transcript.is_open, story.state("ann")) == (False, "Accepted")
+
+
+@pytest.mark.spec("AG-129")
 def test_whoever_speaks_begins_the_silence_anew() -> None:
     story = Story.chat().has("ann").falls_silent().says("Still here")
     spoken = story.now - 10.0
