@@ -78,6 +78,9 @@ class Letters:
         except (LetterInvalid, RelayAway, RelayRefused) as error:
             log.info("a mail did not leave: %s", error)
             return str(error)
+        except Exception:  # all others behind it shall leave
+            log.exception("defect in sending a mail", extra={"interaction": draft.id})
+            return "it cannot be sent"
         if refused:
             log.info("some recipients of a mail were refused", extra={"count": len(refused)})
         return ""

@@ -73,6 +73,10 @@ class Pump:
                     log.warning("%s waits in the outbox: %s", self._lane, error, extra={"event": "outbox_waits"})
                 await asyncio.sleep(pauses.next())
                 continue
+            except Exception:
+                log.exception("defect in emptying the outbox of %s", self._lane)
+                await asyncio.sleep(pauses.next())
+                continue
             if not pauses.are_over:
                 log.info("%s leaves the outbox again", self._lane, extra={"event": "outbox_leaves"})
                 pauses.end()

@@ -57,6 +57,24 @@ async def test_answer_that_no_relay_takes_stays_with_its_agent(open_office: Open
     await agent.told("Completed", draft["id"])
 
 
+@pytest.mark.spec("AG-80", "AG-144")
+@pytest.mark.expected_logs("defect in sending a mail")
+async def test_mail_that_trips_a_defect_does_not_keep_others_from_leaving(
+    open_office: OpenOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr("gateway.agents.letters.post", broken)
+    office = await open_office("mail.relay.address=127.0.0.1:1")
+    agent, mail = await accepted(office)
+    await agent.perform(mail, "Reply", bodyAsPlainText="It is on its way.")
+    draft = await agent.told("Composing")
+    await agent.perform(draft["id"], "Send")
+    assert (await agent.error())["id"] == draft["id"]
+    assert (draft["id"], "Composing") in await agent.has()
+
+
 @pytest.mark.spec("MRE-98")
 async def test_mail_that_nobody_takes_is_asked_for_again(open_office: OpenOffice) -> None:
     """A queue gives up after its time; who wrote is not there to be told."""
