@@ -73,7 +73,9 @@ class Agent:
     def started(self, channels: Sequence[str], *, place: str, holder: str) -> Self:
         """With these channels open, too; those that are open stay as they are (AG-24)."""
         opened = {name: self.channels.get(name, MediaChannel()) for name in (*self.channels, *channels)}
-        return replace(self, channels=opened, place=place or self.place, holder=holder)
+        # What his desktops did before is nobody's business; no deadline waits for those that have gone (AG-125).
+        begun = self if self.is_started else replace(self, reached=self.shown, away_since=None)
+        return replace(begun, channels=opened, place=place or self.place, holder=holder)
 
     def ended(self) -> Self:
         """Without a contact-center session."""

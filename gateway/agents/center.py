@@ -1,6 +1,6 @@
-"""The contact center of one node: its parts, what they keep and how they talk, and what runs as long as it serves.
+"""The contact center of one node: its parts joined, and what runs as long as it serves.
 
-Source: MRE-1, MRE-2, MRE-4, MRE-123, MRE-141; AG-123.
+Source: MRE-1, AG-80, AG-123.
 """
 
 from __future__ import annotations
@@ -8,12 +8,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import Any, Final
 
 from bayeux.protocol.errors import Unavailable
@@ -26,10 +24,12 @@ from gateway.agents.interactions import Interactions
 from gateway.agents.letters import Letters
 from gateway.agents.nodes import Nodes, keep_alive
 from gateway.agents.presence import Presence
+from gateway.agents.roles import Roles
 from gateway.agents.service import Service
 from gateway.agents.sessions import Sessions
-from gateway.agents.settings import Settings, routing_plan
+from gateway.agents.settings import Settings
 from gateway.agents.side import ROOM, ChatSide
+from gateway.agents.storage import make_store
 from gateway.agents.tasks import Tasks
 from gateway.agents.transport import make_bus
 from gateway.agents.work import Work
@@ -38,27 +38,15 @@ from gateway.config.model import Config
 from gateway.mail.correspondent import Correspondent
 from gateway.mail.listener import MailListener
 from gateway.mail.relay import Relay
-from gateway.routing.bus.bus import CHAT_SERVER, COMMUNICATION_SERVER, GENERAL, ROUTING_ENGINE, Bus
-from gateway.routing.communication.server import CommunicationServer
-from gateway.routing.duty import MachineDuty
-from gateway.routing.engine.engine import RoutingEngine
-from gateway.routing.machine import Machine
-from gateway.routing.outbox import Pump, bus_pump
-from gateway.routing.role import Duty, Role
+from gateway.routing.bus.bus import Bus
+from gateway.routing.role import Role
 from gateway.sockets import bound, shared
-from gateway.store.redis import RedisStore
-from gateway.store.sqlite import SqliteStore
 from gateway.store.store import Store
 
 log = logging.getLogger(__name__)
 
-FILE: Final = "contact-center.sqlite"
-_GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
-    "chat": {CHAT_SERVER: f"chat-server:{CHAT_SERVER}"},
-    "communication": {GENERAL: "comm-server", COMMUNICATION_SERVER: "comm-server"},
-    "engine": {ROUTING_ENGINE: "mre"},
-}
-"""What each role takes from, and as whom (MRE-141)."""
+_FAREWELL: Final = 2.0
+"""Seconds for saying that this node leaves; who does not hear it finds out."""
 
 
 class ContactCenter:
@@ -81,10 +69,7 @@ class ContactCenter:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._config = config
-        self._clock = clock
-        self._node = node
-        self._temporary: tempfile.TemporaryDirectory[str] | None = None
-        self.store: Store = self._make_store()
+        self.store: Store = make_store(config, node=node)
         self.bus: Bus = make_bus(config, node=node, clock=clock)
         settings = Settings.of(config)
         room = self.store.room(ROOM)
@@ -107,7 +92,8 @@ class ContactCenter:
         self._presence = Presence(server, report)
         self._presence.watch()
         Desktops(server, self.service.snapshot, clock).watch()
-        self.roles: Mapping[str, Role] = self._make_roles(config, duty)
+        roles = Roles(self.store, self.bus, node=node, clock=clock, new_id=_new_id)
+        self.roles: Mapping[str, Role] = roles.played(config, duty, [self._letters.pump])
         self.mail: MailListener | None = None
         """Where mail is taken, while it is."""
         self._running = AsyncExitStack()
@@ -135,8 +121,6 @@ class ContactCenter:
     async def stop(self) -> None:
         """Do no more; what was committed is safe, and goes on elsewhere or at the next start."""
         await self._running.aclose()
-        if self._temporary is not None:
-            self._temporary.cleanup()
 
     async def _take_mail(self, undo: AsyncExitStack) -> None:
         mail = self._config.mail
@@ -161,49 +145,6 @@ class ContactCenter:
                 await self._nodes.gone()
         except (TimeoutError, Unavailable):
             log.debug("the others find out for themselves that this node is gone")
-
-    # Parts
-
-    def _make_store(self) -> Store:
-        config = self._config
-        if config.redis is not None:
-            prefix = config.backplane.prefix
-            return RedisStore(config.redis.get_secret_value(), node=self._node, prefix=prefix)
-        directory = config.data_dir
-        if not directory:
-            self._temporary = tempfile.TemporaryDirectory(prefix="bayeux-gateway-")
-            directory = self._temporary.name
-        return SqliteStore(Path(directory) / FILE)
-
-    def _make_roles(self, config: Config, duty: ChatDuty) -> Mapping[str, Role]:
-        plan = routing_plan(config)
-        roles = {"chat": self._role("chat", duty, ROOM, [self._letters.pump])}
-        machines: Mapping[str, Machine] = {
-            "communication": CommunicationServer(plan, node=self._node),
-            "engine": RoutingEngine(plan, node=self._node),
-        }
-        for name, machine in machines.items():
-            room = self.store.room(name)
-            pump = bus_pump(room, self.bus)
-            machine_duty = MachineDuty(machine, room, pump, clock=self._clock, new_id=_new_id)
-            roles[name] = self._role(name, machine_duty, name, [pump])
-        return {name: role for name, role in roles.items() if name in config.mre.roles}
-
-    def _role(self, name: str, duty: Duty, room: str, pumps: list[Pump]) -> Role:
-        return Role(
-            duty,
-            self.store.room(room),
-            self.bus,
-            name=name,
-            node=self._node,
-            queues=_GROUPS[name],
-            pumps=pumps,
-            clock=self._clock,
-        )
-
-
-_FAREWELL: Final = 2.0
-"""Seconds for saying that this node leaves; who does not hear it finds out."""
 
 
 async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:

@@ -153,9 +153,7 @@ class ChatService(Protocol):
     All but ``begin_chat`` raise Refused: 6 for a chat that does not exist, 2 for one that is over.
     """
 
-    async def begin_chat(
-        self, *, nickname: str, queue: str = "", user_data: Json | None = None, key: str = ""
-    ) -> str:
+    async def begin_chat(self, *, nickname: str, queue: str = "", user_data: Json | None = None, key: str = "") -> str:
         """A customer is there and wants an agent; the id of the interaction. An empty queue is the default one (AG-54).
 
         Where there is a ``key``, the same one again begins nothing, and gives the same id.
