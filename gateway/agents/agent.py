@@ -115,6 +115,8 @@ class Agent:
         if media is not None:
             desks[node] = media
         there = replace(self, desks=desks)
+        if not self.is_started:
+            return there
         if desks:
             is_returning = self.away_since is not None and not there.shown >= self.reached
             reached = self.reached | there.shown if is_returning else there.shown

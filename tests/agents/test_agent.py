@@ -48,6 +48,19 @@ def test_desktop_that_shows_chats_alone_brings_no_email() -> None:
     assert (agent.can_be_offered("chat"), agent.can_be_offered("email")) == (True, False)
 
 
+@pytest.mark.spec("AG-36")
+def test_desktop_that_went_before_the_session_began_shows_nothing() -> None:
+    earlier = Agent(user="Agent1").seen("node1", BOTH, 1.0).seen("node1", None, 2.0)
+    agent = earlier.started(("chat",), place="", holder="").wishing(READY, 3.0, "chat")
+    assert (agent.can_be_offered("chat"), agent.away_since) == (False, None)
+
+
+@pytest.mark.spec("AG-26", "AG-36")
+def test_desktop_that_outlives_a_session_shows_the_next_one() -> None:
+    agent = started().seen("node1", BOTH, 1.0).ended().started(("chat",), place="", holder="")
+    assert agent.wishing(READY, 2.0, "chat").can_be_offered("chat")
+
+
 @pytest.mark.spec("AG-125")
 def test_who_reloads_his_desktop_is_reachable_all_the_while() -> None:
     agent, _ = settled(started().wishing(READY, 1.0, "chat").seen("node1", BOTH, 1.0))
@@ -65,6 +78,14 @@ def test_who_stays_away_is_not_selected_and_then_not_ready() -> None:
     lost, told = settled(gone.lost(65.0))
     assert told == [("chat", "NOT_READY", "CONNECTION_LOST")]
     assert list(changed_channels(gone, lost)) == ["chat"]
+
+
+def test_desktop_that_was_open_before_the_session_counts() -> None:
+    early = Agent(user="Agent1").seen("node1", BOTH, 1.0)
+    agent = early.started(["chat"], place="", holder="").wishing(READY, 2.0, "chat")
+    assert agent.can_be_offered("chat")
+    gone = early.seen("node1", None, 2.0).started(["chat"], place="", holder="").wishing(READY, 3.0, "chat")
+    assert not gone.can_be_offered("chat")
 
 
 def test_second_node_keeps_an_agent_whose_first_one_is_gone() -> None:
