@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -67,19 +68,24 @@ class Desktops:
         self._server.listeners.privately_subscribed.append(self._subscribed)
 
     async def _subscribed(self, session: ServerSession, channel: ChannelName, message: Message | None) -> None:
-        self._adopt(session, channel)
-        if session.user is None or message is None or message.ext.get("snapshot") is not True:
+        desktop = self._adopt(session, channel)
+        if session.user is None or desktop is None or message is None or message.ext.get("snapshot") is not True:
             return
-        for each in await self._snapshot(session.user, channel.text):
-            gw = {"of": each.of, "seq": each.seq, "at": self._clock(), "snapshot": True}
-            session.deliver(channel.text, each.data, ext={GATEWAY_EXT: gw})
+        with desktop.held():
+            for each in await self._snapshot(session.user, channel.text):
+                gw = {"of": each.of, "seq": each.seq, "at": self._clock(), "snapshot": True}
+                session.deliver(channel.text, each.data, ext={GATEWAY_EXT: gw})
 
-    def _adopt(self, session: ServerSession, channel: ChannelName) -> None:
-        """Have it hear what it shows in its own form."""
+    def _adopt(self, session: ServerSession, channel: ChannelName) -> Desktop | None:
+        """Have it hear what it shows in its own form; None for one that shows nothing of an agent."""
         if session.user is None or not _shows_agents_things(channel):
-            return
-        if not any(isinstance(each, Desktop) for each in session.extensions):
-            session.extensions.append(Desktop(session))
+            return None
+        for each in session.extensions:
+            if isinstance(each, Desktop):
+                return each
+        desktop = Desktop(session)
+        session.extensions.append(desktop)
+        return desktop
 
 
 class Desktop(Extension):
@@ -88,12 +94,32 @@ class Desktop(Extension):
     def __init__(self, session: ServerSession) -> None:
         self._session = session
         self._latest: OrderedDict[str, int] = OrderedDict()
+        self._holds = 0
+        """Snapshots that are being read."""
+        self._waiting: list[tuple[str, Any, Mapping[str, Any]]] = []
+        """What came meanwhile: channel, data, and the gateway's additions."""
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """What is new waits until the snapshot is there: it may be only what changed since (AG-121)."""
+        self._holds += 1
+        try:
+            yield
+        finally:
+            self._holds -= 1
+            if not self._holds:
+                waiting, self._waiting = self._waiting, []
+                for channel, data, gw in waiting:
+                    self._session.deliver(channel, data, ext={GATEWAY_EXT: gw})
 
     def outgoing(self, sender: ServerSession | None, session: ServerSession | None, event: Fields) -> Any:
         """Keep back what is late or not for this session; take off what it did not ask for."""
         gw = event.get("ext", {}).get(GATEWAY_EXT)
-        if gw is None:
+        if gw is None or not _is_agents_own(event["channel"]):
             return None
+        if self._holds and "snapshot" not in gw:
+            self._waiting.append((event["channel"], event["data"], gw))
+            return STOP
         own = self._session.attributes.get(_HTTP_SESSION, "")
         if own and gw.get("only", own) != own:
             return STOP
@@ -102,7 +128,7 @@ class Desktop(Extension):
                 # Not from within: this event is on its way.
                 asyncio.get_running_loop().call_soon(self._session.disconnect)
             return STOP
-        if self._is_late(gw["of"], gw["seq"]) or own == gw.get("but"):
+        if self._is_late(gw) or own == gw.get("but"):
             return STOP
         if self._session.attributes.get(_WANTS_EXT):
             event["ext"] = {GATEWAY_EXT: _shown(gw)}
@@ -110,8 +136,11 @@ class Desktop(Extension):
             del event["ext"]
         return None
 
-    def _is_late(self, of: str, seq: int) -> bool:
-        if seq <= self._latest.get(of, -1):
+    def _is_late(self, gw: Mapping[str, Any]) -> bool:
+        of, seq = gw["of"], gw["seq"]
+        latest = self._latest.get(of, -1)
+        # A snapshot has the last number of its version, and may be asked for on several channels.
+        if seq < latest or (seq == latest and "snapshot" not in gw):
             return True
         self._latest[of] = seq
         self._latest.move_to_end(of)
@@ -132,7 +161,12 @@ def _remember_wishes(session: ServerSession, message: Message) -> None:
 
 
 def _shows_agents_things(channel: ChannelName) -> bool:
-    return channel.text == AGENT or channel.text.startswith(f"{AGENT}/") or reaches_private(channel, (AGENT,))
+    return _is_agents_own(channel.text) or reaches_private(channel, (AGENT,))
+
+
+def _is_agents_own(channel: str) -> bool:
+    """Only the gateway speaks there: on other channels anybody may have written an ``ext`` that looks like ours."""
+    return channel == AGENT or channel.startswith(f"{AGENT}/")
 
 
 def _shown(gw: Mapping[str, Any]) -> dict[str, Any]:
