@@ -1,7 +1,7 @@
 """From the bytes of a mail to a letter, within bounds.
 
 Pure, and made for what anybody may send: it answers or raises MailRefused, in a time that the bounds limit. It may
-take seconds at the worst, so call it in a thread. Nothing of a mail is lost: what is not its text is attached.
+take a second at the worst, so call it in a thread. Nothing of a mail is lost: what is not its text is attached.
 
 Source: AG-79, AG-80; RFC 5322, RFC 2045…2047, RFC 2183.
 """
@@ -46,7 +46,7 @@ class Bounds:
 
     head_bytes: int = 64 * 1024
     lines: int = 250_000  # 10 MiB in base64 are 140,000
-    multiparts: int = 30  # lines × nested parts is the work of parsing: two seconds at both bounds
+    multiparts: int = 30  # lines × nested parts is the work of parsing: a second at both bounds
     attachments: int = 50
     text_characters: int = 256 * 1024  # a longer one is attached, and its beginning shown; the same holds for HTML
 
