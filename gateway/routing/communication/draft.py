@@ -169,12 +169,11 @@ class Draft:
             task: with its legs as they shall be.
             agent_id: whose leg changed, or empty.
             state: what his leg has become; of the task, if it is nobody's.
-            booked: by the engine, which is not told what it did itself.
+            booked: the engine gave the agent this leg, and is not told what it did itself.
         """
         task = self.record(task, agent_id, state, code)
         self.notify(task, agent_id, "TaskState", task_body(task, agent_id, state))
-        # Of whom it gave the task to, the engine knows; of whom it took it from, it has to hear what he is.
-        self.settle(agent_id, task.mrd, engine_knows=booked and task.leg(agent_id) is not None)
+        self.settle(agent_id, task.mrd, engine_knows=booked)
         if not booked:
             self.tell_engine(task, agent_id, state)
         return task

@@ -71,7 +71,8 @@ def transferred(draft: Draft, body: Mapping[str, Any]) -> None:
         legs=(*without(without(task.legs, previous_id), recipient_id), leg),
         transferred=(previous_id, recipient_id),
     )
-    task = draft.change(task, previous_id, CLOSED, Disposition.TRANSFERRED, booked=True)
+    # The engine is told, too: it may have heard of this leg again between its booking and now.
+    task = draft.change(task, previous_id, CLOSED, Disposition.TRANSFERRED)
     if present is None and not free:
         tasks.leave(draft, task, leg, Disposition.REJECTED)
         return

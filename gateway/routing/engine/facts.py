@@ -131,11 +131,13 @@ def _take_back_offers(draft: Draft, agent_id: str, mrd: str) -> None:
 
 
 def _look_at_steps(draft: Draft, agent_id: str) -> None:
-    """Where nobody of a step is there any more, the next one opens at once, or nobody is left at all."""
+    """The first of a step makes the next one open later, the last who leaves makes it open at once."""
     for queue_name, change in draft.attendance(agent_id).items():
-        steps = draft.state.membership.steps_of(agent_id)[queue_name]
+        if len(draft.plan.queues[queue_name].steps) == 1 and not draft.plan.no_agent_fast:
+            continue
         counts = draft.signed_in(queue_name)
-        if change < 0 and any(counts[number] == 0 for number in steps):
+        steps = draft.state.membership.steps_of(agent_id)[queue_name]
+        if any(0 in (counts[number], counts[number] - change) for number in steps):
             _route_all(draft, [task_id for *_, task_id in draft.waiting(queue_name)])
 
 
