@@ -15,9 +15,11 @@ from bayeux.backplane.redis.topology import Topology
 from gateway.routing.bus.bus import COMMUNICATION_SERVER, ROUTING_ENGINE, BusMessage, Consumer
 from gateway.routing.bus.redis_streams import RedisBus
 from tests.docs.samples import program
-from tests.support.buses import received
+from tests.support.buses import eventually, received
 from tests.support.nodes_on_redis import TIMING
 from tests.support.redis_server import RedisServer, has_redis, redis_server
+
+QUEUE = "bayeux:{mre}:q:RoutingEngine"
 
 pytestmark = pytest.mark.skipif(not has_redis(), reason="there is no redis-server here")
 
@@ -81,6 +83,7 @@ async def test_it_selects_agents_in_place_of_ours(redis: RedisServer, bus: Redis
             ROUTING_ENGINE, told(4, "TaskState", TaskId="task-1", AgentId="Agent1", MRD="chat", State="QUEUED")
         )
         assert await answer(answers) == ("task-1", "Agent2", "id-4")
+        await eventually(lambda: redis.ask("XPENDING", QUEUE, "mre")[0] == 0)  # else the next one is given it again
     await bus.send(ROUTING_ENGINE, told(5, "NewTask", TaskId="task-2", MRD="chat"))
     async with engine(tmp_path, redis.url):
         await bus.send(ROUTING_ENGINE, told(6, "AgentState", AgentId="Agent3", MRD="chat", State="READY"))
