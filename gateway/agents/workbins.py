@@ -111,8 +111,10 @@ class Workbins:
         leg = interaction.leg(user)
         if leg is None or leg.state is not State.IN_WORKBIN or leg.workbin != workbin.id:
             raise Refused(NOT_FOUND, "it does not lie in this workbin")
-        if interaction.channel.value not in (await turn.agent(user)).channels:
+        agent = await turn.agent(user)
+        if interaction.channel.value not in agent.channels:
             raise Refused(NOT_NOW, f"the channel {interaction.channel.value} is not started")
+        turn.put_agent(agent)  # who signs out at the same time does it before this, or takes it along
         outcome = engine.pulled(
             interaction,
             user,
