@@ -77,7 +77,7 @@ class Bus(Protocol):
         """Begin to use it. One that is away is no failure: it is looked for until it is there."""
 
     async def close(self) -> None:
-        """Leave it; who waits for something is raised Unavailable."""
+        """Leave it, after its consumers were closed; who waits for ``send`` is raised Unavailable."""
 
     async def send(self, queue: str, *messages: BusMessage) -> None:
         """Returns when the bus will not lose them: only then may they leave the outbox. Raises Unavailable."""
