@@ -65,6 +65,8 @@ class Desktops:
         """From here on."""
         self._server.listeners.session_added.append(_remember_wishes)
         self._server.listeners.subscribed.append(lambda session, channel, _: self._adopt(session, channel.name))
+        # At once: a session that comes from another node is given its events before anything waits.
+        self._server.listeners.privately_subscribed.append(lambda session, channel, _: self._adopt(session, channel))
         self._server.listeners.privately_subscribed.append(self._subscribed)
 
     async def _subscribed(self, session: ServerSession, channel: ChannelName, message: Message | None) -> None:

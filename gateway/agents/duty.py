@@ -17,7 +17,7 @@ from gateway.agents.nodes import SWEEP, Nodes
 from gateway.agents.sessions import Sessions
 from gateway.agents.settings import Settings
 from gateway.agents.side import ChatSide
-from gateway.agents.tasks import Tasks
+from gateway.agents.tasks import AGAIN, Tasks
 from gateway.agents.turn import Turn
 from gateway.routing import messages
 from gateway.routing.bus.bus import BusMessage
@@ -85,6 +85,8 @@ class ChatDuty:
                 await self._sessions.expired(turn, kind, name)
             elif kind == IDLE:
                 await self._be_idle(turn, name)
+            elif kind == AGAIN:
+                await self._tasks.ask_again(turn, name)
 
         await self._side.decide(decision, fence=self._fence)
 

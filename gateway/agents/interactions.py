@@ -34,7 +34,7 @@ from channels.interaction.states import LISTED, State
 from channels.private import WORKBINS
 from gateway.agents import notices
 from gateway.agents.operations import Dialect
-from gateway.agents.refusal import NOT_NOW, Refused
+from gateway.agents.refusal import NOT_FOUND, NOT_NOW, Refused
 from gateway.agents.settings import Settings
 from gateway.agents.side import ChatSide
 from gateway.agents.turn import Turn
@@ -152,6 +152,8 @@ class Interactions:
                 self._side.command(turn, "Transfer", {**body, _COLLEAGUE: effect.recipient}, asked)
             case AskConference():
                 await self._expect_free(turn, after, effect.participant)
+                # He is shown it at once: NotReady at the same time is before this, or after it (AG-37).
+                turn.put_agent(await turn.agent(effect.participant))
                 body = {
                     "TaskId": task,
                     "ConferenceOwner": effect.owner,
@@ -195,9 +197,12 @@ class Interactions:
     async def _expect_free(self, turn: Turn, interaction: Interaction, colleague: str) -> None:
         """AG-75: what can be known here is refused here; whether he has a free place the engine knows."""
         leg = interaction.leg(colleague)
-        is_there = leg is not None and leg.is_held
-        if not is_there and not (await turn.agent(colleague)).can_be_offered(interaction.channel.value):
-            raise Refused(NOT_NOW, f"{colleague} is not ready on {interaction.channel.value}")
+        agent = await turn.agent(colleague)
+        if (leg is not None and leg.is_held) or agent.can_be_offered(interaction.channel.value):
+            return
+        if not agent.is_started and colleague not in self._settings.names:
+            raise Refused(NOT_FOUND, f"there is no agent {colleague}")
+        raise Refused(NOT_NOW, f"{colleague} is not ready on {interaction.channel.value}")
 
     async def _tell_workbin(self, turn: Turn, item: Interaction, user: str, workbin: str, action: str) -> None:
         agent = await turn.agent(user)

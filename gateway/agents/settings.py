@@ -6,7 +6,7 @@ Source: AG-25…29, AG-125, AG-150, MRE-4, MRE-150.
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Self
 
@@ -46,7 +46,7 @@ class Settings:
     mailboxes: Mapping[str, tuple[Correspondent, str]] = field(default_factory=dict)
     """By ``Correspondent.key``, each with its queue."""
     names: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    """User to first and last name."""
+    """User to first and last name, of those who are configured; agents with tokens alone are known when they come."""
     presence_grace: float = 20.0
     lost_after: float = 60.0
     lost_keeps: bool = True
@@ -66,6 +66,7 @@ class Settings:
         queues = {each.name: each for each in config.mre.queues}
         mailboxes = [(Correspondent.parse(each.address), each.queue) for each in config.mail.mailboxes]
         names = {each.name: (each.first_name, each.last_name) for each in config.auth.users}
+        directory = Directory(names)
         return cls(
             media=tuple(each.id for each in config.mre.mrds),
             states=UserStates(config.agent.reasons),
@@ -74,7 +75,8 @@ class Settings:
                 forbidden=frozenset(config.agent.forbidden),
                 idle_alert=config.chat.idle_alert,
                 idle_close=config.chat.idle_close,
-                find_agent=Directory(names) if names else _anyone,
+                # Whether there is an agent who is not configured is seen when somebody means him: he has a token.
+                find_agent=lambda name: directory(name) or name or None,
                 find_queue=_finder(queues),
                 find_workbin=_finder(each.id for each in workbins),
                 mailboxes=frozenset(mailbox.key for mailbox, _ in mailboxes),
@@ -147,20 +149,7 @@ def _queue(queue: contact.Queue) -> plan.Queue:
     )
 
 
-class _Finder:
+def _finder(names: Iterable[str]) -> Callable[[str], str | None]:
     """Finds a name among those that there are."""
-
-    def __init__(self, names: Iterable[str]) -> None:
-        self._names = frozenset(names)
-
-    def __call__(self, name: str) -> str | None:
-        return name if name in self._names else None
-
-
-def _finder(names: Iterable[str]) -> _Finder:
-    return _Finder(names)
-
-
-def _anyone(name: str) -> str | None:
-    """Agents who come with tokens alone are known to nobody before."""
-    return name or None
+    known = frozenset(names)
+    return lambda name: name if name in known else None

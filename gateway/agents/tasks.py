@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from channels.dialects.announcement import TYPED_CHANNELS
@@ -39,6 +40,10 @@ TAKEN_BACK: Final[Mapping[str, Reason]] = {
     "LIFETIME_EXCEEDED": Reason.SUPERVISOR,
 }
 """Codes that no agent of ours brought about: his part is over because they say so. The others echo what he did."""
+AGAIN: Final = "again"
+"""Deadline of an e-mail that no agent could be had for."""
+ASKED_AGAIN_AFTER: Final = 30.0
+"""Seconds: what was in the way may be so still."""
 _OFFERED: Final = frozenset({"QUEUED", "RESERVED"})
 
 Hear = Callable[[Turn, Mapping[str, Any]], Awaitable[None]]
@@ -101,11 +106,26 @@ class Tasks:
     async def _closed(self, turn: Turn, interaction: Interaction, code: str) -> None:
         """The engine is through with it, and it was not an agent who was."""
         if code == "NO_AGENT_AVAILABLE" and interaction.channel is Channel.EMAIL:
-            # Nobody waits at the other end: it is asked for again.
-            await self._interactions.keep(turn, interaction, engine.requeued(interaction, interaction.queue))
+            await self._ask_later(turn, interaction)
         elif code == "NO_AGENT_AVAILABLE" or code in TAKEN_BACK:
             reason = TAKEN_BACK.get(code, Reason.DONE)
             await self._interactions.keep(turn, interaction, engine.ended(interaction, reason, turn.now))
+
+    async def _ask_later(self, turn: Turn, interaction: Interaction) -> None:
+        """Nobody waits at the other end of an e-mail, and none is lost: an agent is asked for again after a while."""
+        owner = interaction.owner
+        outcome = Outcome(interaction=interaction)
+        if owner is not None:
+            outcome = engine.revoked(interaction, owner.agent, Reason.REQUEUED, turn.now)
+        waiting = engine.tasked(outcome.interaction, "")
+        await self._interactions.keep(turn, interaction, replace(outcome, interaction=waiting))
+        turn.deadlines[f"{AGAIN}:{interaction.id}"] = turn.now + ASKED_AGAIN_AFTER
+
+    async def ask_again(self, turn: Turn, id: str) -> None:
+        """The while is over."""
+        waiting = await self._interactions.find(turn, id)
+        if waiting is not None and waiting.is_routed and not waiting.task and waiting.owner is None:
+            await self._interactions.keep(turn, waiting, engine.requeued(waiting, waiting.queue))
 
     async def _revoke(self, turn: Turn, interaction: Interaction, agent: str, reason: Reason) -> None:
         await self._interactions.keep(turn, interaction, engine.revoked(interaction, agent, reason, turn.now))
@@ -194,6 +214,8 @@ class Tasks:
                 turn.announce(body["AgentId"], AGENT, told, of=f"error:{body['RequestId']}")
         elif body["Type"] in ("Transfer", "Conference"):
             await self._refused(turn, interaction, body)
+        elif body["Type"] == "Task" and interaction.channel is Channel.EMAIL:
+            await self._ask_later(turn, interaction)  # its queue is full, for example
 
     async def _refused(self, turn: Turn, interaction: Interaction, body: Mapping[str, Any]) -> None:
         """The owner keeps it; who was asked into a conference is not any more (MRE-86)."""

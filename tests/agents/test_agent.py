@@ -80,14 +80,6 @@ def test_who_stays_away_is_not_selected_and_then_not_ready() -> None:
     assert list(changed_channels(gone, lost)) == ["chat"]
 
 
-def test_desktop_that_was_open_before_the_session_counts() -> None:
-    early = Agent(user="Agent1").seen("node1", BOTH, 1.0)
-    agent = early.started(["chat"], place="", holder="").wishing(READY, 2.0, "chat")
-    assert agent.can_be_offered("chat")
-    gone = early.seen("node1", None, 2.0).started(["chat"], place="", holder="").wishing(READY, 3.0, "chat")
-    assert not gone.can_be_offered("chat")
-
-
 def test_second_node_keeps_an_agent_whose_first_one_is_gone() -> None:
     agent = started().wishing(READY, 1.0, "chat").seen("node1", BOTH, 1.0).seen("node2", frozenset({"chat"}), 1.0)
     assert agent.seen("node1", None, 2.0).reached == {"chat"}

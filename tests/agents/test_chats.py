@@ -137,15 +137,18 @@ async def test_transfer_brings_the_whole_chat_to_a_colleague(open_office: OpenOf
 
 
 @pytest.mark.spec("AG-75")
-async def test_transfer_to_an_agent_who_is_not_ready_is_refused_at_once(open_office: OpenOffice) -> None:
+async def test_transfer_to_who_cannot_take_it_is_refused_at_once(open_office: OpenOffice) -> None:
     office = await open_office()
     agent = await office.ready()
     chat = await office.chat()
     await agent.told("Invited", chat)
     await agent.perform(chat, "Accept")
-    with pytest.raises(Refused) as refused:
-        await agent.perform(chat, "Transfer", agentId="Agent2")
-    assert refused.value.status_code == 2
+    codes = []
+    for colleague in ("Agent2", "Nobody", "Agent1"):
+        with pytest.raises(Refused) as refused:
+            await agent.perform(chat, "Transfer", agentId=colleague)
+        codes.append(refused.value.status_code)
+    assert codes == [2, 6, 10]
     assert await agent.has() == [(chat, "Accepted")]
 
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from gateway.agents.refusal import Refused
+from gateway.agents.side import ROOM
+from gateway.agents.tasks import ASKED_AGAIN_AFTER
 from gateway.mail.correspondent import Correspondent
 from gateway.mail.parse import parse
+from gateway.routing.bus.bus import CHAT_SERVER
+from gateway.routing.messages import compose
 from tests.agents.conftest import OpenOffice
-from tests.agents.office import Agent, Office
+from tests.agents.office import PATIENCE, Agent, Office
 
 MAIL = (
     b"From: carla@mail.example\r\nTo: support@localhost\r\nSubject: Order 7\r\n"
@@ -84,5 +90,39 @@ async def test_mail_that_nobody_takes_is_asked_for_again(open_office: OpenOffice
         await office.knows_interaction(mail, lambda interaction: bool(interaction.task))
         await office.pass_time(301)
         await office.knows_interaction(mail, lambda interaction: not interaction.task)
+        await office.pass_time(ASKED_AGAIN_AFTER)
     agent = await office.ready("Agent1", "email")
     await agent.told("Invited", mail)
+
+
+async def is_asked_for_later(office: Office, mail: str) -> bool:
+    due = await office.center.store.room(ROOM).due(office.clock() + ASKED_AGAIN_AFTER)
+    return f"again:{mail}" in {each.name for each in due}
+
+
+@pytest.mark.spec("MRE-98")
+async def test_mail_that_nobody_could_ever_take_is_not_asked_for_without_pause(open_office: OpenOffice) -> None:
+    office = await open_office("mre.no_agent_fast=true")
+    mail = await office.center.service.begin_email(parse(MAIL, Correspondent("support@localhost")))
+    async with asyncio.timeout(PATIENCE):
+        while not await is_asked_for_later(office, mail):
+            await asyncio.sleep(0.01)
+    await office.knows_interaction(mail, lambda interaction: not interaction.is_closed)
+
+
+@pytest.mark.spec("MRE-128")
+async def test_mail_whose_queue_is_full_waits_outside(open_office: OpenOffice) -> None:
+    office = await open_office()
+    mail = await office.center.service.begin_email(parse(MAIL, Correspondent("support@localhost")))
+    tasks: list[str] = []
+    await office.knows_interaction(mail, lambda interaction: bool(tasks.append(interaction.task) or tasks[-1]))
+    about = {"TaskId": tasks[-1], "AgentId": ""}
+    full = {"Type": "Task", "Code": "INTERNAL", "Reason": "queue full", "RequestId": "1", **about}
+    closed = {"MRD": "email", "State": "CLOSED", "Code": "FORCE_CLOSED", "ClientUniqueId": mail, **about}
+    for number, (kind, body) in enumerate((("Error", full), ("TaskState", closed))):
+        message = compose(CHAT_SERVER, kind, body, id=f"said {number}", now=office.clock(), producer="test")
+        await office.center.bus.send(CHAT_SERVER, message)
+    assert await is_asked_for_later(office, mail)
+    await office.knows_interaction(mail, lambda interaction: not interaction.task and not interaction.is_closed)
+    await office.pass_time(ASKED_AGAIN_AFTER)
+    await office.knows_interaction(mail, lambda interaction: bool(interaction.task))

@@ -27,7 +27,6 @@ def test_plan_has_what_is_configured() -> None:
 def test_nickname_is_the_first_name_or_else_the_users() -> None:
     rules = Settings.of(load(config()).config).rules
     assert (rules.nickname("Agent1"), rules.nickname("Robot")) == ("First", "Robot")
-    assert (rules.find_agent("Agent2"), rules.find_agent("Nobody")) == ("Agent2", None)
 
 
 @pytest.mark.parametrize(
