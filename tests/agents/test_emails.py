@@ -105,7 +105,7 @@ async def test_mail_that_nobody_could_ever_take_is_not_asked_for_without_pause(o
     office = await open_office("mre.no_agent_fast=true")
     mail = await office.center.service.begin_email(parse(MAIL, Correspondent("support@localhost")))
     async with asyncio.timeout(PATIENCE):
-        while not await is_asked_for_later(office, mail):
+        while not await is_asked_for_later(office, mail):  # noqa: ASYNC110 - roles write it
             await asyncio.sleep(0.01)
     await office.knows_interaction(mail, lambda interaction: not interaction.is_closed)
 
