@@ -42,6 +42,7 @@ def serve_development_channels(server: BayeuxServer) -> None:
 def serve_development_customers(server: BayeuxServer, chats: ChatService) -> None:
     """Answer remote calls of who plays a customer: ``dev/chat/begin``, ``say``, ``notice``, ``leave`` and ``read``.
 
+    ``key`` of ``begin`` and ``messageId`` of ``say`` make it safe to call again what was not answered.
     What is wrong with a call is its failure: ``{"statusCode": …, "statusMessage": …}``.
     """
 
@@ -57,10 +58,11 @@ def serve_development_customers(server: BayeuxServer, chats: ChatService) -> Non
 
 async def _perform(chats: ChatService, operation: str, data: Any) -> Any:
     match operation, data:
-        case "begin", {"nickname": str(nickname), "queue": str(queue), "userData": dict(user_data)}:
-            return await chats.begin_chat(nickname=nickname, queue=queue, user_data=user_data)
-        case "say", {"chat": str(chat), "text": str(text)}:
-            return await chats.say(chat, text)
+        case "begin", {"nickname": str(nickname), "queue": str(queue), "userData": dict(user_data), **more}:
+            key = str(more.get("key", ""))
+            return await chats.begin_chat(nickname=nickname, queue=queue, user_data=user_data, key=key)
+        case "say", {"chat": str(chat), "text": str(text), **more}:
+            return await chats.say(chat, text, message_id=str(more.get("messageId", "")))
         case "notice", {"chat": str(chat), "kind": str(kind)}:
             return await chats.notice(chat, kind)
         case "leave", {"chat": str(chat)}:
