@@ -164,6 +164,23 @@ async def test_what_was_acknowledged_stays_for_its_time(
     await patient.close()
 
 
+@pytest.mark.spec("MRE-128", "MRE-144")
+async def test_what_is_only_retained_does_not_fill_a_queue(
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.ask("FLUSHALL")
+    monkeypatch.setattr(redis_streams, "TRIMMED", 0.0)
+    monkeypatch.setattr(redis_streams, "MAX_ENTRIES", 4)
+    bus = RedisBus(Topology.parse(server.url), node="one", timing=TIMING)
+    await bus.open()
+    consumer = await bus.consumer(GENERAL, GROUP, "one")
+    for number in range(10):
+        await bus.send(GENERAL, message(number))
+        await consumer.acknowledge(*await received(consumer, 1))
+    await consumer.close()
+    await bus.close()
+
+
 @pytest.mark.spec("MRE-128")
 async def test_a_full_queue_refuses_all_of_what_is_sent(
     server: RedisServer, bus: RedisBus, monkeypatch: pytest.MonkeyPatch

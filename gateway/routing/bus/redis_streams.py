@@ -234,7 +234,8 @@ class RedisConsumer:
         now = asyncio.get_running_loop().time()
         if now >= self._trim_at:
             self._trim_at = now + TRIMMED
-            await self._link.run(TRIM, [self._stream], [int(self._retain * 1000)])
+            # What is only looked at must not keep anybody from sending.
+            await self._link.run(TRIM, [self._stream], [int(self._retain * 1000), MAX_ENTRIES // 2])
 
 
 class Keys:

@@ -1,7 +1,7 @@
 -- Let go of what all groups have acknowledged and is old enough.
 --
 -- KEYS: stream
--- ARGV: milliseconds for which all is kept
+-- ARGV: milliseconds for which all is kept, and how many entries there may be for that
 -- Gives how many entries went.
 
 local function parts(id)
@@ -23,7 +23,8 @@ if #groups == 0 then
   return 0 -- nobody has read any
 end
 local now = redis.call('TIME')
-local lowest = string.format('%d-0', now[1] * 1000 + math.floor(now[2] / 1000) - ARGV[1])
+local kept = redis.call('XLEN', KEYS[1]) > tonumber(ARGV[2]) and 0 or ARGV[1]
+local lowest = string.format('%d-0', now[1] * 1000 + math.floor(now[2] / 1000) - kept)
 for _, group in ipairs(groups) do
   local about = {}
   for at = 1, #group, 2 do
