@@ -91,6 +91,8 @@ class Gateway:
             self.health.ready_also_if("backplane", self._reach.check)
         self.metrics = Metrics(self.server, self.lag, self.backplane)
         self.center = self._contact_center(config)
+        if self.center is not None:
+            self.metrics.watch_roles(self.center.roles)
         self.public_http = _http_server(config, public_application(self.mounts, self._api(), self.health))
 
     async def start(self) -> None:

@@ -28,6 +28,7 @@ from bayeux.server.counters import Histogram
 from bayeux.server.server import BayeuxServer
 from gateway.observe.families import LABEL, Family
 from gateway.observe.loop_lag import LoopLag
+from gateway.routing.role import Role
 
 _WORKER = "0"  # the one process there is, or replaced by the supervisor
 _SAMPLED_SESSIONS = 200
@@ -50,6 +51,10 @@ class Metrics:
             self._registry.register(_BackplaneCollector(backplane))
             self._registry.register(_ClusterCollector(server))
         ProcessCollector(registry=self._registry)
+
+    def watch_roles(self, roles: Mapping[str, Role]) -> None:
+        """The routing roles that this process plays, by their names."""
+        self._registry.register(_RolesCollector(roles))
 
     def families(self) -> list[Family]:
         """All of them, as they are at this moment."""
@@ -141,6 +146,27 @@ class _ClusterCollector(Collector):
                 "taken_over": ownership.taken_over,
             })  # fmt: skip
             yield _counter("bayeux_recovery_gaps", "Sessions that had to begin anew.", (), {(): ownership.gaps})
+
+
+class _RolesCollector(Collector):
+    """Which roles this node leads, and what became of their messages (MRE-151)."""
+
+    def __init__(self, roles: Mapping[str, Role]) -> None:
+        self._roles = roles
+
+    def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
+        roles = self._roles.items()
+        leads = {name: int(role.is_reigning) for name, role in roles}
+        yield _gauge("mre_leads", "Does this node lead the role?", ("role",), leads)
+        reigns = {name: role.tally.reigns for name, role in roles}
+        yield _counter("mre_reigns", "How often this node took over.", ("role",), reigns)
+        outcomes: dict[tuple[str, str], int] = {}
+        for name, role in roles:
+            outcomes[name, "handled"] = role.tally.handled
+            outcomes[name, "buried"] = role.tally.buried
+        yield _counter("mre_messages", "Messages, by what became of them.", ("role", "outcome"), outcomes)
+        redelivered = {name: role.tally.redelivered for name, role in roles}
+        yield _counter("mre_redeliveries", "Messages that came again.", ("role",), redelivered)
 
 
 class _LoopCollector(Collector):

@@ -12,7 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from bayeux import BayeuxServer
 from bayeux.protocol.errors import Unavailable
+from gateway.observe.loop_lag import LoopLag
+from gateway.observe.metrics import Metrics
 from gateway.routing.bus.bus import CHAT_SERVER, GENERAL, BusMessage, Delivery
 from gateway.routing.bus.memory import MemoryBus
 from gateway.routing.role import LEASE, Role
@@ -68,6 +71,30 @@ async def test_what_follows_from_a_message_is_stored_known_and_sent(room: Room, 
         assert await receipts(bus, 250) == [str(number) for number in range(250)]
         (document,) = await room.read("a")
         assert document is not None and document.body == {"entries": ledger.accounts["a"]}
+
+
+@pytest.mark.spec("MRE-151")
+@pytest.mark.expected_logs("could not be handled")
+async def test_metrics_tell_who_leads_and_what_became_of_messages(room: Room, bus: MemoryBus) -> None:
+    role = ledger_role(Ledger(), room, bus)
+    metrics = Metrics(BayeuxServer(), LoopLag())
+    metrics.watch_roles({"ledger": role})
+
+    def values() -> dict[str, float]:
+        samples = [
+            each for family in metrics.families() if family.name.startswith("mre_") for each in family.values.items()
+        ]
+        return {f"{name} {' '.join(value for _, value in labels)}": figure for (name, labels), figure in samples}
+
+    assert values()["mre_leads ledger 0"] == 0
+    async with running(role):
+        await done(bus, entry(1), entry(2, "Garbage"))
+        told = values()
+    assert told["mre_leads ledger 0"] == 1
+    assert told["mre_reigns_total ledger"] == 1
+    assert told["mre_messages_total ledger handled"] == 2
+    assert told["mre_messages_total ledger buried"] == 1
+    assert told["mre_redeliveries_total ledger"] == 0
 
 
 class Counting:
