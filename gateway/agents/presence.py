@@ -89,6 +89,9 @@ class Presence:
             except Unavailable:
                 self._unsettled[user] = None
                 raise
+            except Exception:  # others have desktops, too
+                log.exception("defect in reporting whose desktops there are")
+                continue
             if media is None:
                 self._reported.pop(user, None)
             else:
