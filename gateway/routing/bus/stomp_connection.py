@@ -98,6 +98,8 @@ class StompConnection:
             self._lose(f"{self._broker} is lost: it has fallen silent")
         except (OSError, EOFError) as error:
             self._lose(f"{self._broker} is lost: {error}")
+        except (ValueError, LookupError) as error:
+            self._lose(f"{self._broker} is left: it says what is no STOMP 1.2 ({type(error).__name__})")
         finally:
             beating.cancel()
             self._lose(f"{self._broker} was left")
