@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from gateway.routing.bus.bus import BusMessage
+from gateway.routing.communication.server import CommunicationServer
 from gateway.routing.messages import compose
 from gateway.routing.plan import Agent, Mrd, Queue
-from tests.routing.story import HOME, Story
+from tests.routing.story import HOME, NOON, Story, plan
 
 spec = pytest.mark.spec
 CONNECT = {"AgentId": "Anna", "Password": "", "Extension": "7001", "Destination": HOME}
@@ -22,6 +23,43 @@ def test_agent_who_signs_in_passes_from_login_to_not_ready() -> None:
     story.say("Connect", **CONNECT)
     story.say("Login", **LOGIN)
     assert story.listen() == ["Anna LOGIN", "Anna NOT_READY"]
+
+
+@spec("MRE-40", "MRE-11")
+def test_agent_hears_where_he_connected_last() -> None:
+    story = Story()
+    story.sign_in("Anna")
+    story.say("Connect", **{**CONNECT, "Destination": "ChatServer.node2"})
+    assert story.listen() == []
+    body = {"AgentId": "Anna", "State": "NOT_READY", "Mrd": "chat"}
+    message = compose("General", "AgentState", body, id="m1", now=story.now, producer="chat@1")
+    step = story.communication.machine.receive("General", message, story.now, story.new_id)
+    assert [sending.queue for sending in step.messages] == ["ChatServer.node2", "RoutingEngine"]
+
+
+@spec("MRE-40", "MRE-41", "MRE-116")
+def test_wrong_password_is_refused_and_not_repeated() -> None:
+    machine = CommunicationServer(plan(), authenticate=lambda agent, password: password == "right")
+    body = {**CONNECT, "Password": "wrong-one"}
+    message = compose("General", "Connect", body, id="m1", now=NOON, producer="chat@1")
+    step = machine.receive("General", message, NOON, lambda: "e1")
+    assert (step.refused, step.documents) == ("AUTH_FAILED", {})
+    assert b"wrong-one" not in step.messages[0].message.body
+
+
+@spec("MRE-21", "MRE-32", "MRE-114")
+@pytest.mark.parametrize(
+    ("message_type", "text", "code", "buried"),
+    [("Conect", b"{}", "UNKNOWN_TYPE", ""), ("Connect", b"{", "MALFORMED_BODY", "not JSON")],
+)
+def test_what_cannot_be_read_is_told_and_kept_for_people(
+    message_type: str, text: bytes, code: str, buried: str
+) -> None:
+    message = BusMessage(type=message_type, body=text, id="m1", key="", reply_to="ChatServer.node2")
+    step = CommunicationServer(plan()).receive("General", message, NOON, lambda: "e1")
+    (sending,) = step.messages
+    assert (sending.queue, sending.message.type, sending.message.correlation) == ("ChatServer.node2", "Error", "m1")
+    assert (step.refused, step.buried) == (code, buried)
 
 
 @spec("MRE-42", "MRE-124")

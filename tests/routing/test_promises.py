@@ -27,6 +27,7 @@ from tests.routing.story import Role, Story, step
 spec = pytest.mark.spec
 QUEUES = (GENERAL, COMMUNICATION_SERVER, ROUTING_ENGINE)
 PLAN = Plan(
+    task_kept=60.0,
     mrds={"chat": Mrd("chat", max_tasks=2, wrap_up=15.0)},
     queues={
         "Sales": Queue("Sales", "chat", (step("expert", 10), step("")), ttl=120),
