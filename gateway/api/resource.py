@@ -155,20 +155,22 @@ class Resource(JsonHandler):
         known = {"GET": self.gets, "POST": self.posts}
         self.set_header("Allow", ", ".join([*(method for method, declared in known.items() if declared), "OPTIONS"]))
 
-    # Its steps
+    # Steps of its way
 
     @property
-    def _peer(self) -> Client:
+    def _client(self) -> Client:
         request = self.request
         is_secure = request.protocol == "https"
         return self.around.pages.client(request.remote_ip or "", is_secure=is_secure, headers=request.headers)
 
     def _admit_page(self) -> None:
-        for name, value in self.around.pages.admit(self.request.method or "", self.request.headers, self._peer).items():
+        for name, value in self.around.pages.admit(
+            self.request.method or "", self.request.headers, self._client
+        ).items():
             self.set_header(name, value)
 
     async def _sign_in(self) -> None:
-        request, client = self.request, self._peer
+        request, client = self.request, self._client
         cookie = self.get_cookie(COOKIE, "") or ""
         try:
             self.signed_in = await self.around.reception.receive(request.method or "", request.headers, cookie, client)
