@@ -6,10 +6,11 @@ Source: AG-64, AG-141.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from gateway.agents.operations import Caller, ChannelResult, Dialect, Done, Json
 from gateway.agents.refusal import NOT_FOUND, NOT_NOW, Refused
+from gateway.mail.incoming import IncomingMail
 
 
 class NoContactCenter:
@@ -77,7 +78,7 @@ class NoContactCenter:
         """Unknown."""
         raise _unknown()
 
-    async def begin_email(self, parsed: Any) -> str:
+    async def begin_email(self, mail: IncomingMail) -> str:
         """Refused."""
         _refuse()
 

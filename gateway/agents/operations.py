@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
+from gateway.mail.incoming import IncomingMail
+
 Json = Mapping[str, Any]
 
 
@@ -143,8 +145,8 @@ class AgentService(Protocol):
 
     # E-mail that arrives
 
-    async def begin_email(self, parsed: Any) -> str:
-        """Route a mail that came in (``gateway.mail.parse``); the id of its interaction. Safe to repeat."""
+    async def begin_email(self, mail: IncomingMail) -> str:
+        """Route a mail that came in; the id of its interaction. Safe to repeat."""
 
 
 class ChatService(Protocol):

@@ -23,6 +23,7 @@ from gateway.agents.settings import Settings
 from gateway.agents.side import ChatSide
 from gateway.agents.turn import Turn, latest_seq
 from gateway.agents.workbins import Workbins
+from gateway.mail.incoming import IncomingMail
 
 ADMIN, SUPERVISOR = "admin", "supervisor"
 """Roles of users."""
@@ -179,9 +180,9 @@ class Service:
 
     # E-mail that arrives
 
-    async def begin_email(self, parsed: Any) -> str:
+    async def begin_email(self, mail: IncomingMail) -> str:
         """See ``AgentService``."""
-        return await self._customers.begin_email(parsed)
+        return await self._customers.begin_email(mail)
 
     def _shown(self, interaction: Interaction, caller: Caller, dialect: Dialect) -> Mapping[str, Any]:
         """As this agent has it; a supervisor sees it as its owner does."""

@@ -125,7 +125,9 @@ class Tasks:
         """The while is over."""
         waiting = await self._interactions.find(turn, id)
         if waiting is not None and waiting.is_routed and not waiting.task and waiting.owner is None:
-            await self._interactions.keep(turn, waiting, engine.requeued(waiting, waiting.queue))
+            is_known = waiting.queue in self._settings.queues
+            queue = waiting.queue if is_known else self._settings.default_queues[waiting.channel.value]
+            await self._interactions.keep(turn, waiting, engine.requeued(waiting, queue))
 
     async def _revoke(self, turn: Turn, interaction: Interaction, agent: str, reason: Reason) -> None:
         await self._interactions.keep(turn, interaction, engine.revoked(interaction, agent, reason, turn.now))

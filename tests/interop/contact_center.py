@@ -162,7 +162,7 @@ class Center:
     async def perform_on_workbin(self, caller: Caller, workbin: str, operation: str, parameters: Json) -> Done:
         raise NotImplementedError
 
-    async def begin_email(self, parsed: Any) -> str:
+    async def begin_email(self, mail: Any) -> str:
         raise NotImplementedError
 
     # How that comes about

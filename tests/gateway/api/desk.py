@@ -124,6 +124,6 @@ class Desk:
         self._take(caller, "workbin", workbin, operation, parameters)
         return Done(self.reference_id)
 
-    async def begin_email(self, parsed: Any) -> str:
-        self._take(Caller(user=""), "email", parsed)
+    async def begin_email(self, mail: Any) -> str:
+        self._take(Caller(user=""), "email", mail)
         return "0000Ja8V814907KS"
