@@ -8,13 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 from bayeux.protocol.channel import parse_channel
-from bayeux.protocol.errors import ChannelInvalid
+from bayeux.protocol.errors import ChannelInvalid, Unavailable
 from bayeux.protocol.message import Message
 from bayeux.server.remote_call import Caller
 from bayeux.server.server import BayeuxServer
 from bayeux.server.sessions import ServerSession
 from gateway.agents.operations import ChatService
-from gateway.agents.refusal import OUT_OF_RANGE, Refused
+from gateway.agents.refusal import FAILED, OUT_OF_RANGE, Refused
 
 SEND_TO_ME = "/service/dev/send-to-me"
 """Takes ``{"channel": …, "data": …}`` and delivers it to the sender's own sessions, under a private name."""
@@ -51,7 +51,9 @@ def serve_development_customers(server: BayeuxServer, chats: ChatService) -> Non
             return await _perform(chats, operation, data)
         except Refused as refused:
             caller.failure({"statusCode": refused.status_code, "statusMessage": refused.text})
-            return None
+        except Unavailable:
+            caller.failure({"statusCode": FAILED, "statusMessage": "try again in a moment"})
+        return None
 
     server.remote_call("dev/chat/{operation}", customer)
 
