@@ -191,6 +191,7 @@ def test_recipient_who_rests_after_the_engine_booked_is_not_rung() -> None:
         "Bert NOT_READY (lunch)",
         "Anna of c1 CLOSED (TRANSFERRED)",
         "Anna READY",
+        "transferred Anna to Bert",
         "Bert of c1 QUEUED (REJECTED)",
         "selected Anna RESERVED",
         "Anna of c1 RESERVED",
@@ -259,6 +260,17 @@ def test_participant_who_rests_by_now_is_not_rung_and_the_asker_hears_it() -> No
     story.release()
     assert story.errors() == ["RECIPIENT_NOT_AVAILABLE"]
     assert len(story.ask_task(task)["Legs"]) == 1
+
+
+@spec("MRE-72", "MRE-85")
+def test_participant_who_is_called_off_leaves_a_task_that_still_rings() -> None:
+    story, task = at_work()
+    story.confer(task, "Anna", "Bert")
+    story.transfer(task, "Anna", "Cleo")
+    story.listen()
+    story.do("Bert", task, "CLOSED", "CANCELLED")
+    assert story.listen() == ["Bert of c1 CLOSED (CANCELLED)", "Bert READY"]
+    assert story.ask_task(task)["State"] == "RESERVED"
 
 
 @spec("MRE-72")

@@ -52,7 +52,10 @@ def conference(draft: Draft, body: Mapping[str, Any]) -> None:
 
 
 def transferred(draft: Draft, body: Mapping[str, Any]) -> None:
-    """Row 9: the owner is out, the recipient's desk rings. If he rests by now, the task goes to its queue."""
+    """Row 9: the owner is out, the recipient's desk rings. If he rests by now, the task goes to its queue.
+
+    That is told as well: the chat server has to end the owner's part, and does not invite who rests.
+    """
     recipient_id, previous_id = body["AgentId"], body["PreviousAgentId"]
     task = draft.tasks.get(body["TaskId"])
     if task is None:
@@ -73,12 +76,11 @@ def transferred(draft: Draft, body: Mapping[str, Any]) -> None:
     )
     # The engine is told, too: it may have heard of this leg again between its booking and now.
     task = draft.change(task, previous_id, CLOSED, Disposition.TRANSFERRED)
-    if present is None and not free:
-        tasks.leave(draft, task, leg, Disposition.REJECTED)
-        return
     draft.notify(task, recipient_id, "TaskAgentTransferred", body)
-    if present is None:
+    if present is None and free:
         tasks.ring(draft, task, leg, Disposition.NONE)
+    elif present is None:
+        tasks.leave(draft, task, leg, Disposition.REJECTED)
 
 
 def conferenced(draft: Draft, body: Mapping[str, Any]) -> None:

@@ -170,6 +170,9 @@ def forget(draft: Draft, task_id: str) -> None:
 
 def _ends_without_agent(task: TaskRecord, agent_id: str, code: str) -> bool:
     """Whether CLOSED is about the task, not a leg: the customer left before anybody was there, or it is by force."""
+    leg = task.leg(agent_id)
+    if leg is not None and not leg.is_owner:
+        return False
     if code == Disposition.FORCE_CLOSED:
         return True
     return task.state in (QUEUED, RESERVED) and (not agent_id or code == Disposition.CANCELLED)
