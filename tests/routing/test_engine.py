@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.routing.plan import Agent, Queue
+from gateway.routing.engine.engine import RoutingEngine
+from gateway.routing.plan import CHAT, Agent, Queue
 from tests.routing.story import NOON, Story, plan, step
 
 spec = pytest.mark.spec
@@ -286,3 +287,18 @@ def test_task_put_back_after_work_has_its_whole_time_again() -> None:
     assert story.ask_task(task)["State"] == "QUEUED"
     story.pass_time(1)
     assert story.ask_task(task)["State"] == "CLOSED"
+
+
+@spec("MRE-126", "MRE-150")
+@pytest.mark.parametrize("default", ["Service", ""])
+def test_task_of_a_queue_that_is_configured_no_more(default: str) -> None:
+    """Its place is the default queue; where there is none, nobody will ever come."""
+    story = Story()
+    story.task("c1")
+    mrd = replace(CHAT, default_queue=default)
+    story.engine.machine = RoutingEngine(plan(mrds={"chat": mrd}, queues={"Service": Queue("Service", "chat")}))
+    story.engine.restart()
+    story.sign_in("Xaver", ready=False)
+    story.want("Xaver", "READY")
+    story.pass_time(20)
+    assert offered(story) == (["Xaver"] if default else ["nobody"])

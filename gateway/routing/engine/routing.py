@@ -35,7 +35,7 @@ DEADLINE = "route:"
 
 def route(draft: Draft, task: TaskRecord) -> None:
     """Give a waiting task to the agent who goes first, or see when to look again."""
-    if draft.now >= task.entered + _ttl(draft, task):
+    if task.wishes.queue not in draft.plan.queues or draft.now >= task.entered + _ttl(draft, task):
         give_up(draft, task)
         return
     agent_id = _best_agent(draft, task)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from gateway.routing.engine.records import AgentRecord, Standing, TaskRecord
@@ -63,7 +64,7 @@ class State:
         if f"{kind}:" == AGENT and body is not None:
             self._put_agent(AgentRecord.from_body(body))
         elif f"{kind}:" == TASK:
-            self._put_task(name, TaskRecord.from_body(body) if body else None)
+            self._put_task(name, self._at_home(TaskRecord.from_body(body)) if body else None)
 
     def _put_agent(self, agent: AgentRecord) -> None:
         before = self.agents.get(agent.id)
@@ -89,6 +90,13 @@ class State:
                 self.tasks_of[leg.agent].add(name)
         for agent_id in {leg.agent for each in (before, task) if each is not None for leg in each.legs}:
             self._rank(agent_id)
+
+    def _at_home(self, task: TaskRecord) -> TaskRecord:
+        """A task whose queue the plan has no more waits in the one of what names none."""
+        mrd = self.plan.mrds.get(task.mrd)
+        if task.wishes.queue in self.plan.queues or mrd is None:
+            return task
+        return replace(task, wishes=replace(task.wishes, queue=mrd.default_queue))
 
     def _rank(self, agent_id: str) -> None:
         agent = self.agents.get(agent_id)
