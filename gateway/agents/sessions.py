@@ -109,12 +109,12 @@ class Sessions:
 
     async def channels(self, caller: Caller) -> Sequence[dict[str, Any]]:
         """See ``AgentService.channels``."""
-        agent = await self._side.decide(_reading(caller.user))
+        agent = await self._side.decide(lambda turn: turn.agent(caller.user))
         return [notices.channel_state(agent, channel) for channel in agent.channels]
 
     async def channel(self, caller: Caller, channel: str) -> dict[str, Any]:
         """See ``AgentService.channel``."""
-        agent = await self._side.decide(_reading(caller.user))
+        agent = await self._side.decide(lambda turn: turn.agent(caller.user))
         if channel not in agent.channels:
             raise Refused(NOT_FOUND, "no such channel is started")
         return notices.channel_state(agent, channel)
@@ -212,13 +212,6 @@ class Sessions:
     def _command(self, turn: Turn, user: str, channel: str, state: str, reason: str) -> None:
         body = {"AgentId": user, "State": state, "Mrd": channel}
         self._side.command(turn, "AgentState", body | ({"ReasonCode": reason} if reason else {}))
-
-
-def _reading(user: str) -> Any:
-    async def decision(turn: Turn) -> Agent:
-        return await turn.agent(user)
-
-    return decision
 
 
 def _together(results: Sequence[ChannelResult]) -> list[ChannelResult]:
