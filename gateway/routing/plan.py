@@ -120,7 +120,11 @@ class Plan:
         queue = self.queues.get(queue_name)
         if queue is not None and queue.accept_timeout is not None:
             return queue.accept_timeout
-        return self.mrds[mrd_id].accept_timeout
+        return self.mrd(mrd_id).accept_timeout
+
+    def mrd(self, mrd_id: str) -> Mrd:
+        """The MRD; of one that is configured no more, what its tasks need to come to an end."""
+        return self.mrds.get(mrd_id, Mrd(mrd_id))
 
     @cached_property
     def priorities(self) -> tuple[Queue, ...]:

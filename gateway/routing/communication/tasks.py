@@ -194,7 +194,7 @@ def _end_participants(draft: Draft, task: TaskRecord, code: str) -> TaskRecord:
 
 def _set_timers(draft: Draft, task: TaskRecord, leg: Leg, state: TaskState) -> None:
     _stop_timers(draft, task, leg)
-    seconds = draft.plan.mrds[task.mrd].wrap_up
+    seconds = draft.plan.mrd(task.mrd).wrap_up
     if state is TaskState.WRAP_UP and seconds:
         draft.deadlines[deadlines.wrap_up(task.id, leg.agent)] = draft.now + seconds
 
