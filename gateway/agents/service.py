@@ -5,8 +5,10 @@ Source: AG-20…40, AG-55, AG-56, AG-69…80, AG-85, AG-86, AG-150.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 from channels.dialects.announcement import Asked
 from channels.interaction import operations, vocabulary
@@ -50,6 +52,8 @@ class Service:
         self._customers = customers
         self._workbins = workbins
         self._new_hex = new_hex
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        """Of interactions that something is being done with."""
 
     # The contact-center session
 
@@ -145,7 +149,9 @@ class Service:
             )
             await self._interactions.keep(turn, before, outcome, asked=asked, asker=caller.session)
 
-        await self._side.decide(decision)
+        # In the order of arrival (AG-73), also where the first is overtaken by somebody else and decided anew.
+        async with self._turns.setdefault(interaction, asyncio.Lock()):
+            await self._side.decide(decision)
         return Done(asked.reference_id if asked is not None else None)
 
     async def snapshot(self, user: str, channel: str) -> Sequence[Current]:

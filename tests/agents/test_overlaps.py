@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -63,3 +64,18 @@ async def test_who_signs_out_meanwhile_pulls_nothing(open_office: OpenOffice, mo
         await agent.service.perform_on_workbin(agent.caller, workbin, "PullChat", {"id": chat})
     assert refused.value.status_code == NOT_NOW
     assert await agent.has() == []
+
+
+@pytest.mark.spec("AG-73")
+async def test_messages_keep_their_order_though_the_first_is_overtaken(
+    open_office: OpenOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office = await open_office()
+    agent = await office.ready()
+    chat = await office.chat()
+    await agent.told("Invited", chat)
+    await agent.perform(chat, "Accept")
+    interrupt(monkeypatch, "keep", lambda: office.say(chat, "Hello?"), first=True)
+    await asyncio.gather(*(agent.perform(chat, "SendMessage", text=text) for text in ("one", "two", "three")))
+    said = [each["MessageText"] for each in await office.center.customers.transcript(chat) if each["MessageText"]]
+    assert said == ["Hello?", "one", "two", "three"]
