@@ -38,13 +38,12 @@ class State:
     def put(self, key: str, body: Mapping[str, Any] | None) -> None:
         """One document as it is; None: it is gone."""
         kind, _, name = key.partition(":")
-        match f"{kind}:":
-            case "agent:":
-                _put(self.agents, name, AgentRecord.from_body(body) if body else None)
-            case "pace:":
-                _put(self.paces, name, Pace.from_body(body) if body else None)
-            case "task:":
-                self._put_task(name, TaskRecord.from_body(body) if body else None)
+        if kind + ":" == AGENT:
+            _put(self.agents, name, AgentRecord.from_body(body) if body else None)
+        elif kind + ":" == PACE:
+            _put(self.paces, name, Pace.from_body(body) if body else None)
+        elif kind + ":" == TASK:
+            self._put_task(name, TaskRecord.from_body(body) if body else None)
 
     def _put_task(self, name: str, task: TaskRecord | None) -> None:
         before = self.tasks.get(name)
