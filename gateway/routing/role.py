@@ -20,6 +20,7 @@ from typing import Final, Protocol, runtime_checkable
 from bayeux.protocol.errors import Unavailable
 from gateway.routing.bus.bus import Bus, BusMessage, Consumer, Delivery
 from gateway.routing.bus.pauses import Pauses
+from gateway.routing.heard import Heard
 from gateway.routing.outbox import Pump
 from gateway.store.store import Changes, Conflict, Deadline, Fence, LeaseLost, Room, TakenAlready
 
@@ -126,6 +127,7 @@ class Role:
         # A node that starts again under its old name has another one: its predecessor's commits must not pass.
         self._holder = f"{node}/{uuid.uuid4().hex}"
         self._turn = asyncio.Lock()
+        self._heard = Heard(queues)
 
     async def run(self) -> None:
         """Stand by, reign, stand by, …; until cancelled."""
@@ -200,18 +202,21 @@ class Role:
     async def _keep_deadlines(self, fence: Fence) -> None:
         while True:
             try:
-                while await self._expire_one(fence):
-                    pass
                 nearest = await self._room.next_deadline()
+                if nearest is not None and nearest <= (now := self._clock()):
+                    await self._heard.until(now)
+                    while await self._expire_one(now, fence):
+                        pass
+                    continue
             except (Conflict, Unavailable) as error:
                 raise ReignBroken(str(error)) from error
             ahead = LOOK if nearest is None else nearest - self._clock()
             await asyncio.sleep(min(max(ahead, 0.0), LOOK))
 
-    async def _expire_one(self, fence: Fence) -> bool:
-        """The earliest that is due; whether there was one."""
+    async def _expire_one(self, now: float, fence: Fence) -> bool:
+        """The earliest that was due by then; whether there was one."""
         async with self._turn:  # what is read as due no message can end meanwhile
-            for deadline in await self._room.due(self._clock(), 1):
+            for deadline in await self._room.due(now, 1):
                 try:
                     await self._duty.expire(deadline)
                 except (Conflict, LeaseLost, Unavailable):
@@ -233,10 +238,14 @@ class Role:
                 consumer = await self._bus.consumer(queue, group, self._node)
                 try:
                     while True:
+                        self._heard.listens(queue)
                         deliveries = await consumer.receive()
+                        self._heard.hears(queue)
                         pauses.end()
                         await self._settle(consumer, deliveries)
+                        self._heard.handled(queue, deliveries[-1].message)
                 finally:
+                    self._heard.hears(queue)
                     await consumer.close()
             except Unavailable as error:
                 if pauses.are_over:

@@ -203,6 +203,21 @@ async def test_a_deadline_comes_once_and_not_if_it_was_ended(room: Room, bus: Me
         assert ledger.accounts == {"a": ["1", "3"]}
 
 
+@pytest.mark.spec("AG-66", "AG-123")
+async def test_what_was_said_in_time_is_heard_before_the_deadline_it_ends(room: Room, bus: MemoryBus) -> None:
+    """Nobody was there when it was said, nor when the deadline came."""
+    async with running(ledger_role(Ledger(), room, bus)):
+        await done(bus, entry(1, "Later", after=1.0))
+    sending = asyncio.create_task(bus.send(GENERAL, *(entry(number) for number in range(2, 40)), entry(1, "Never")))
+    await asyncio.sleep(1.1)
+    ledger = Ledger()
+    async with running(ledger_role(ledger, room, bus)):
+        await sending
+        await done(bus, entry(40, "Later", after=0.0))
+        assert (await receipts(bus, 39))[-1] == "40"
+    assert "1" not in ledger.accounts.get("a", [])
+
+
 @pytest.mark.spec("MRE-126")
 async def test_a_successor_knows_what_was_stored_and_keeps_its_deadlines(room: Room, bus: MemoryBus) -> None:
     many = [Write(f"account-{number}", {"entries": ["0"]}, 0, {"all": 0.0}) for number in range(1100)]
