@@ -71,3 +71,18 @@ async def test_nobody_else_speaks_as_the_gateway(server: BayeuxServer) -> None:
     announce(server, "news", 1000)
     await desktop.connect()
     assert [event["data"] for event in desktop.events] == ["hello", "again", "news"]
+
+
+@pytest.mark.spec("AG-109", "AG-122")
+async def test_what_comes_with_the_subscription_is_in_the_sessions_own_form(server: BayeuxServer) -> None:
+    """A session that is taken over from a dead node is given its events in the same breath as its subscriptions."""
+
+    async def snapshot(user: str, channel: str) -> Sequence[Current]:
+        return ()
+
+    Desktops(server, snapshot, lambda: 0.0).watch()
+    desktop = Conversation(server, user="Agent1").handshake().connect().subscribe(INTERACTIONS)
+    for seq in (1000, 1000):
+        announce(server, "news", seq)
+    await desktop.connect()
+    assert desktop.events == [{"channel": INTERACTIONS, "data": "news"}]
