@@ -52,9 +52,9 @@ class Desk:
         """When, on the monotonic clock."""
         self.asked: Counter[str] = Counter()
         self.repeated = 0
+        """Requests that had to be sent again."""
         self.copies = 0
         """How often he was told again what he knew: a node that dies has not always said what it had told already."""
-        """Requests that had to be sent again."""
         self.sessions: set[str | None] = set()
         self._known: set[str] = set()
         self._origin = origin
