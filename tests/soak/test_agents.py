@@ -22,9 +22,12 @@ from tests.scenarios.house import House, Plan
 from tests.soak.desks import SERVED, Data, Desk, Visitor
 from tests.support.balancers import haproxy
 from tests.support.figures import Tell
-from tests.support.redis_server import RedisServer, redis_server
+from tests.support.redis_server import RedisServer, has_redis, redis_server
 
-pytestmark = pytest.mark.soak
+pytestmark = [
+    pytest.mark.soak,
+    pytest.mark.skipif(not has_redis(), reason="redis-server is not installed: apt-get install redis-server"),
+]
 
 SEED = 50
 AGENTS = 50
