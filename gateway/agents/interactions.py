@@ -166,7 +166,8 @@ class Interactions:
                 for each in history(after, effect, rules=self._settings.rules):
                     _announce(turn, each, of, {"only": asker})
             case SendLetter():
-                turn.mail({"interaction": effect.interaction})
+                named = {"agent": asked.agent, "referenceId": asked.reference_id} if asked is not None else {}
+                turn.mail({"interaction": effect.interaction, **named})
             case EndReply():
                 parent = await self.find(turn, effect.parent)
                 if parent is not None:

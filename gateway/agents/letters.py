@@ -2,7 +2,7 @@
 
 Only one node lets them leave: what two nodes said twice to a desktop it would know by its number, a customer would not.
 
-Source: AG-80, AG-144.
+Source: AG-70, AG-80, AG-144.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from channels.answers import LetterInvalid
-from channels.dialects.announcement import TYPED_CHANNELS
+from channels.dialects.announcement import TYPED_CHANNELS, Asked
 from channels.interaction import writing
 from channels.interaction.model import Interaction
 from channels.letter import Letter
@@ -54,13 +55,13 @@ class Letters:
     async def leave(self, entries: Sequence[Outgoing]) -> None:
         """Send them, one after the other. Raises Unavailable."""
         for entry in entries:
-            await self._send(entry.body["interaction"])
+            await self._send(entry.body["interaction"], _asked(entry.body))
 
-    async def _send(self, id: str) -> None:
+    async def _send(self, id: str, asked: Asked | None) -> None:
         draft = await self._side.decide(lambda turn: self._interactions.find(turn, id))
         if draft is not None and draft.sending and draft.letter is not None:
             trouble = await self._trouble_with(draft, draft.letter)
-            await self._side.decide(lambda turn: self._settle(turn, id, trouble))
+            await self._side.decide(lambda turn: self._settle(turn, id, trouble, asked))
 
     async def _trouble_with(self, draft: Interaction, letter: Letter) -> str:
         """Send one; why it did not leave, or an empty text."""
@@ -85,15 +86,22 @@ class Letters:
             log.info("some recipients of a mail were refused", extra={"count": len(refused)})
         return ""
 
-    async def _settle(self, turn: Turn, id: str, trouble: str) -> None:
+    async def _settle(self, turn: Turn, id: str, trouble: str, asked: Asked | None) -> None:
         draft = await self._interactions.find(turn, id)
         if draft is None:
             return
-        if not trouble:
-            await self._interactions.keep(turn, draft, writing.sent(draft, turn.now))
-            return
-        await self._interactions.keep(turn, draft, writing.not_sent(draft))
-        if draft.owner is not None:
-            told = notices.error("Send", FAILED, trouble, id, None)
+        change = writing.not_sent(draft) if trouble else writing.sent(draft, turn.now)
+        await self._interactions.keep(turn, draft, change, asked=asked)
+        owner = draft.owner
+        if trouble and owner is not None:
+            reference = asked.reference_id if asked is not None and asked.agent == owner.agent else None
+            told = notices.error("Send", FAILED, trouble, id, reference)
             for channel in (INTERACTIONS, TYPED_CHANNELS[draft.channel]):
-                turn.announce(draft.owner.agent, channel, told, of=interaction_key(id))
+                turn.announce(owner.agent, channel, told, of=interaction_key(id))
+
+
+def _asked(body: Mapping[str, Any]) -> Asked | None:
+    """The request by which an entry came, if its agent numbered it."""
+    if "referenceId" not in body:
+        return None
+    return Asked(agent=body["agent"], reference_id=body["referenceId"])

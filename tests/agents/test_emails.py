@@ -47,17 +47,18 @@ async def test_mail_for_a_mailbox_that_is_not_ours_is_refused(open_office: OpenO
     assert refused.value.status_code == 6
 
 
-@pytest.mark.spec("AG-79", "AG-80", "AG-144")
+@pytest.mark.spec("AG-70", "AG-79", "AG-80", "AG-144")
 async def test_answer_that_no_relay_takes_stays_with_its_agent(open_office: OpenOffice) -> None:
     office = await open_office()
     agent, mail = await accepted(office)
     await agent.perform(mail, "Reply", bodyAsPlainText="It is on its way.")
     draft = await agent.told("Composing")
     assert (draft["parentId"], draft["interactionSubType"]) == (mail, "OutboundReply")
-    await agent.perform(draft["id"], "Send")
+    await agent.perform(draft["id"], "Send", referenceId=17)
 
     error = await agent.error()
     assert (error["operationName"], error["statusCode"], error["id"]) == ("Send", 4, draft["id"])
+    assert error["referenceId"] == 17
     assert sorted(await agent.has()) == sorted([(mail, "Accepted"), (draft["id"], "Composing")])
     await agent.perform(draft["id"], "CancelReply")
     await agent.told("Completed", draft["id"])
