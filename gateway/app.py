@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from tornado.httpserver import HTTPServer
@@ -74,7 +75,7 @@ class Gateway:
         if config.is_development:
             serve_development_channels(self.server)
         self.backplane = _backplane(config, name, url)
-        self._reach: Reach | None = None
+        self._reaches: list[Reach] = []
         mounts = config.mounts
         self.mounts = [self._mount(each) for each in (mounts.cometd, mounts.genesys, mounts.notifications)]
         self.lag = LoopLag()
@@ -85,14 +86,13 @@ class Gateway:
             self.agents.shared = SharedSessions(
                 self.agents.http_sessions, self.backplane.sessions, self.backplane.node.id
             )
-            self._reach = Reach(
-                lambda: self.backplane is not None and self.backplane.is_connected, config.backplane.grace
-            )
-            self.health.ready_also_if("backplane", self._reach.check)
+            self._watch("backplane", lambda: self.backplane is not None and self.backplane.is_connected)
         self.metrics = Metrics(self.server, self.lag, self.backplane)
         self.center = self._contact_center(config)
         if self.center is not None:
             self.metrics.watch_roles(self.center.roles)
+            store = self.center.store
+            self._watch("store", lambda: not store.trouble, trouble=lambda: store.trouble)
         self.public_http = _http_server(config, public_application(self.mounts, self._api(), self.health))
 
     async def start(self) -> None:
@@ -104,12 +104,12 @@ class Gateway:
         self.lag.start()
         if self.center is not None:
             await self.center.start()
-        if self.backplane is None or self._reach is None:
-            return
-        self._reach.start()
-        if self.config.backplane.required_at_start and not self.backplane.is_connected:
+        for reach in self._reaches:
+            reach.start()
+        backplane = self.backplane
+        if backplane is not None and self.config.backplane.required_at_start and not backplane.is_connected:
             raise Failure(
-                f"redis: {self.backplane.trouble}; start it, or set backplane.required_at_start = false to wait for it",
+                f"redis: {backplane.trouble}; start it, or set backplane.required_at_start = false to wait for it",
                 ExitCode.UNAVAILABLE,
             )
 
@@ -119,8 +119,8 @@ class Gateway:
             await self.center.stop()
         await self.server.stop()
         self.lag.stop()
-        if self._reach is not None:
-            self._reach.stop()
+        for reach in self._reaches:
+            reach.stop()
 
     async def deliver_to_user(
         self, user: str, channel: str, data: Any, ext: dict[str, Any] | None = None
@@ -150,6 +150,12 @@ class Gateway:
             "trouble": self.backplane.trouble,
             "nodes": [{"id": node.id, "name": node.name, "url": node.url} for node in nodes],
         }
+
+    def _watch(self, name: str, is_connected: Callable[[], bool], trouble: Callable[[], str] = lambda: "") -> None:
+        """OPS-72: without this the gateway is not ready, but for a while in which it was there before."""
+        reach = Reach(is_connected, self.config.backplane.grace, trouble=trouble)
+        self._reaches.append(reach)
+        self.health.ready_also_if(name, reach.check)
 
     def _contact_center(self, config: Config) -> ContactCenter | None:
         if not config.has_contact_center:

@@ -214,7 +214,8 @@ class Backplane(Section):
     )
     grace: Duration = Field(
         default=Duration(30),
-        description="How long Redis may be away before `/health/ready` says 503; 0 = for ever (OPS-72).",
+        description="How long Redis, or the contact center's store, may be away before `/health/ready` says 503; "
+        "0 = for ever (OPS-72).",
     )
     required_at_start: bool = Field(
         default=False, description="End with exit code 69 if Redis cannot be reached at the start (OPS-48)."
