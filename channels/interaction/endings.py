@@ -57,5 +57,5 @@ def release_task(interaction: Interaction, agent: str) -> tuple[Interaction, Seq
     """The engine has nothing to do with it any more."""
     if not interaction.is_routed:
         return interaction, ()
-    released = replace(interaction, is_routed=False, task="")
+    released = replace(interaction, is_routed=False, task="", given_up=interaction.task or interaction.given_up)
     return released, (ChangeTask(agent=agent, state="CLOSED", code="DONE"),)

@@ -85,7 +85,7 @@ class Tasks:
         if interaction is None:
             return
         task, agent, state, code = body["TaskId"], body["AgentId"], body["State"], body.get("Code", "")
-        if not interaction.task and state != "CLOSED":
+        if not interaction.task and state != "CLOSED" and task != interaction.given_up:
             if interaction.is_closed or not interaction.is_routed:
                 await self._give_back(turn, interaction, task, agent, state)
                 return

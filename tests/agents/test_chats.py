@@ -296,3 +296,20 @@ async def test_message_that_is_sent_twice_is_said_once(open_office: OpenOffice) 
         await office.center.customers.say(chat, "Hi", message_id="c1")
     texts = [each["MessageText"] for each in await office.center.customers.transcript(chat) if each["MessageText"]]
     assert texts == ["Hello", "Hi"]
+
+
+@pytest.mark.spec("AG-75", "MRE-113")
+async def test_what_is_said_late_of_the_task_before_is_not_heard(open_office: OpenOffice) -> None:
+    """He passes it on so quickly that his own acceptance is told only then."""
+    office = await open_office()
+    agent = await office.ready()
+    for _ in range(3):
+        chat = await office.chat()
+        await agent.told("Invited", chat)
+        await agent.perform(chat, "Accept")
+        await agent.perform(chat, "Transfer", skill="!french")
+        await agent.told("Transferred", chat)
+        await agent.told("Invited", chat)
+        await agent.perform(chat, "Accept")
+        await agent.perform(chat, "StopProcessing")
+
