@@ -21,6 +21,7 @@ from gateway.agents.side import ChatSide
 from gateway.agents.states import NOT_READY
 from gateway.agents.turn import Turn, agent_key
 from gateway.routing.bus.bus import CHAT_SERVER
+from gateway.routing.fields import fitting
 
 KNOWN_MEDIA: Final = ("voice", "chat", "email")
 """Names of media channels that the interface knows, served or not."""
@@ -189,7 +190,7 @@ class Sessions:
             self._side.command(
                 turn,
                 "Connect",
-                {"AgentId": agent.user, "Password": "", "Extension": place, "Destination": CHAT_SERVER},
+                {"AgentId": agent.user, "Password": "", "Extension": fitting(place), "Destination": CHAT_SERVER},
             )
         for channel in added:
             self._side.command(turn, "Login", {"AgentId": agent.user, "Password": "", "Mrd": channel})

@@ -112,7 +112,7 @@ class Tasks:
             await self._interactions.keep(turn, interaction, engine.ended(interaction, reason, turn.now))
 
     async def _ask_later(self, turn: Turn, interaction: Interaction) -> None:
-        """Nobody waits at the other end of an e-mail, and none is lost: an agent is asked for again after a while."""
+        """Nobody waits at the other end of an e-mail, and none is lost: anybody is asked for again after a while."""
         owner = interaction.owner
         outcome = Outcome(interaction=interaction)
         if owner is not None:
@@ -146,7 +146,12 @@ class Tasks:
             return
         agent = await turn.agent(body["AgentId"])
         turn.put_agent(agent)  # NotReady at the same time is before this, or after it: never both (AG-37)
-        if not agent.can_be_offered(interaction.channel.value) and body["Status"] == "RESERVED":
+        leg = interaction.leg(agent.user)
+        if body["Status"] == "ACTIVE":
+            is_his = interaction.is_closed or (leg is not None and leg.is_held)  # else he gave away what he pulled
+        else:
+            is_his = agent.can_be_offered(interaction.channel.value)
+        if not is_his:
             back = ChangeTask(agent=agent.user, state="QUEUED", code="REQUEUED")
             await self._answer(turn, interaction, back)
             return
@@ -216,8 +221,9 @@ class Tasks:
                 turn.announce(body["AgentId"], AGENT, told, of=f"error:{body['RequestId']}")
         elif body["Type"] in ("Transfer", "Conference"):
             await self._refused(turn, interaction, body)
-        elif body["Type"] == "Task" and interaction.channel is Channel.EMAIL:
-            await self._ask_later(turn, interaction)  # its queue is full, for example
+        elif body["Type"] == "Task" and (interaction.channel is Channel.EMAIL or body["Code"] == Code.MISSING_FIELD):
+            # Its queue is full, for example; or an agent asked for a skill that there cannot be.
+            await self._ask_later(turn, interaction)
 
     async def _refused(self, turn: Turn, interaction: Interaction, body: Mapping[str, Any]) -> None:
         """The owner keeps it; who was asked into a conference is not any more (MRE-86)."""

@@ -82,6 +82,12 @@ def optional(field: Field) -> Field:
     return replace(field, required=False)
 
 
+def fitting(words: str) -> str:
+    """What somebody wrote, as far as a field of text may hold it."""
+    shown = "".join(" " if unicodedata.category(each) == "Cc" else each for each in words[: LONGEST + 1])
+    return shown if len(shown) <= LONGEST else f"{shown[: LONGEST - 1]}…"
+
+
 def read_field(field: Field, value: Any) -> Any:
     """The value as it is meant.
 

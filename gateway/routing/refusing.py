@@ -11,6 +11,7 @@ from typing import Any
 from bayeux.protocol import json
 from bayeux.protocol.errors import MalformedBody
 from gateway.routing.bus.bus import BusMessage
+from gateway.routing.fields import fitting
 from gateway.routing.machine import Sending, Step
 from gateway.routing.messages import MAXIMUM_BODY, MAXIMUM_DEPTH, compose
 from gateway.routing.refusal import Code, Refused
@@ -37,9 +38,9 @@ def refusal(place: str, message: BusMessage, refused: Refused, *, id: str, now: 
     if message.type == ERROR or not place:
         return Step(refused=refused.code, buried=buried)
     body = {
-        "Type": message.type[:LONGEST_TYPE] or "?",
+        "Type": fitting(message.type[:LONGEST_TYPE]) or "?",
         "Code": refused.code,
-        "Reason": refused.reason,
+        "Reason": fitting(refused.reason),
         **_about(message.body),
         "RequestId": message.id,
     }

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from channels.private import CHATS, INTERACTIONS
 from gateway.agents.operations import Dialect
 from gateway.agents.refusal import Refused
+from gateway.agents.side import ROOM
+from gateway.agents.tasks import ASKED_AGAIN_AFTER
+from gateway.routing.bus.bus import CHAT_SERVER
+from gateway.routing.messages import compose
 from tests.agents.conftest import OpenOffice
+from tests.agents.office import PATIENCE
 
 
 @pytest.mark.spec("AG-91", "AG-92", "AG-95")
@@ -296,6 +303,46 @@ async def test_message_that_is_sent_twice_is_said_once(open_office: OpenOffice) 
         await office.center.customers.say(chat, "Hi", message_id="c1")
     texts = [each["MessageText"] for each in await office.center.customers.transcript(chat) if each["MessageText"]]
     assert texts == ["Hello", "Hi"]
+
+
+@pytest.mark.spec("AG-75", "MRE-114")
+async def test_chat_for_a_skill_that_cannot_be_is_asked_for_without_it(open_office: OpenOffice) -> None:
+    office = await open_office()
+    agent = await office.ready()
+    chat = await office.chat()
+    await agent.told("Invited", chat)
+    await agent.perform(chat, "Accept")
+    await agent.perform(chat, "Transfer", skill=f"french == {'x' * 300}")
+    contact = office.center.store.room(ROOM)
+
+    async def asked_later() -> bool:
+        due = await contact.due(office.clock() + ASKED_AGAIN_AFTER)
+        return f"again:{chat}" in {each.name for each in due}
+
+    async with asyncio.timeout(PATIENCE):
+        while not await asked_later():  # noqa: ASYNC110 - roles write it
+            await asyncio.sleep(0.01)
+    await office.say(chat, "Are you there?")
+    await office.pass_time(ASKED_AGAIN_AFTER)
+    await agent.told("Invited", chat)
+
+
+@pytest.mark.spec("MRE-75")
+async def test_what_was_pulled_and_given_away_is_not_offered_to_who_did(open_office: OpenOffice) -> None:
+    """The engine says late that it is his."""
+    office = await open_office()
+    agent = await office.ready()
+    chat = await office.chat()
+    await agent.told("Invited", chat)
+    await agent.perform(chat, "Accept")
+    await agent.state("NotReady", "chat")
+    await agent.perform(chat, "PlaceInQueue", queueName="SimpleChatInQueue")
+    tasks: list[str] = []
+    await office.knows_interaction(chat, lambda interaction: bool(tasks.append(interaction.task) or tasks[-1]))
+    late = {"TaskId": tasks[-1], "AgentId": "Agent1", "Status": "ACTIVE", "ClientUniqueId": chat}
+    message = compose(CHAT_SERVER, "TaskAgentSelected", late, id="late", now=office.clock(), producer="test")
+    await office.center.bus.send(CHAT_SERVER, message)
+    assert await agent.has() == []
 
 
 @pytest.mark.spec("AG-75", "MRE-113")
