@@ -9,7 +9,6 @@ Source: AG-25, AG-26, AG-58, AG-109, AG-121, AG-122.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,6 +32,8 @@ _REMEMBERED: Final = 1000
 """Documents whose latest number a session knows; an agent has to do with a few at a time."""
 _WANTS_EXT: Final = "gateway.wants_ext"
 _HTTP_SESSION: Final = "gateway.http_session"
+_LATEST: Final = "gateway.latest"
+"""What a session carries from node to node."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,8 @@ class Desktop(Extension):
 
     def __init__(self, session: ServerSession) -> None:
         self._session = session
-        self._latest: OrderedDict[str, int] = OrderedDict()
+        self._latest: dict[str, int] = session.carried.setdefault(_LATEST, {})
+        """By document the last number that was heard; what was heard last stands last."""
         self._holds = 0
         """Snapshots that are being read."""
         self._waiting: list[tuple[str, Any, Mapping[str, Any]]] = []
@@ -122,7 +124,7 @@ class Desktop(Extension):
         if self._holds and "snapshot" not in gw:
             self._waiting.append((event["channel"], event["data"], gw))
             return STOP
-        own = self._session.attributes.get(_HTTP_SESSION, "")
+        own = self._session.carried.get(_HTTP_SESSION, "")
         if own and gw.get("only", own) != own:
             return STOP
         if "end" in gw:
@@ -132,7 +134,7 @@ class Desktop(Extension):
             return STOP
         if self._is_late(gw) or own == gw.get("but"):
             return STOP
-        if self._session.attributes.get(_WANTS_EXT):
+        if self._session.carried.get(_WANTS_EXT):
             event["ext"] = {GATEWAY_EXT: _shown(gw)}
         else:
             del event["ext"]
@@ -144,10 +146,10 @@ class Desktop(Extension):
         # A snapshot has the last number of its version, and may be asked for on several channels.
         if seq < latest or (seq == latest and "snapshot" not in gw):
             return True
+        self._latest.pop(of, None)
         self._latest[of] = seq
-        self._latest.move_to_end(of)
         if len(self._latest) > _REMEMBERED:
-            self._latest.popitem(last=False)
+            del self._latest[next(iter(self._latest))]
         return False
 
 
@@ -156,10 +158,10 @@ def _remember_wishes(session: ServerSession, message: Message) -> None:
     if session.user is None:
         return
     if message.ext.get(GATEWAY_EXT) is True:
-        session.attributes[_WANTS_EXT] = True
+        session.carried[_WANTS_EXT] = True
     cookie = message.context.cookies.get(COOKIE, "") if message.context is not None else ""
     if cookie:
-        session.attributes[_HTTP_SESSION] = HttpSessions.key_of(cookie).hex()
+        session.carried[_HTTP_SESSION] = HttpSessions.key_of(cookie).hex()
 
 
 def _shows_agents_things(channel: ChannelName) -> bool:

@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
+from bayeux.backplane.hub import MemoryHub
 from bayeux.protocol.options import Options
 from bayeux.server.server import BayeuxServer
 from bayeux.testing import Conversation
 from channels.private import CHATS, INTERACTIONS, PRIVATE_PREFIXES
 from gateway.agents.desktop import Current, Desktops
+from gateway.auth.http_sessions import COOKIE, HttpSessions
+from tests.cluster.nodes import Client, Node, nodes_on, until
 
 OF = "interaction:1"
 
@@ -86,3 +89,47 @@ async def test_what_comes_with_the_subscription_is_in_the_sessions_own_form(serv
         announce(server, "news", seq)
     await desktop.connect()
     assert desktop.events == [{"channel": INTERACTIONS, "data": "news"}]
+
+
+@pytest.mark.spec("OPS-42", "AG-25", "AG-109", "AG-122")
+@pytest.mark.parametrize("dies", [False, True])
+@pytest.mark.expected_logs("without its lease")
+async def test_a_desktop_stays_what_it_is_on_another_node(dies: bool) -> None:
+    """It goes on hearing in its own form, each thing once, and what is not for its browser not at all."""
+
+    async def snapshot(user: str, channel: str) -> Sequence[Current]:
+        return ()
+
+    def prepare(node: Node) -> None:
+        Desktops(node, snapshot, lambda: 0.0).watch()
+
+    async def tell(node: Node, data: str, seq: int, **more: str) -> None:
+        gw = {"of": OF, "seq": seq, "at": 0.0, **more}
+        await node.joined.deliver_to_user("Agent1", INTERACTIONS, data, ext={"gw": gw})
+
+    options = Options(session_message_rate=0.0, private_prefixes=PRIVATE_PREFIXES)
+    async with nodes_on(MemoryHub(lease=0.2, look=0.05), 2, options, prepare=prepare) as (here, there):
+        client = Client(here, user="Agent1", cookies={COOKIE: "one"})
+        await client.handshake(ext={"ack": True, "gw": True})
+        await client.ask_for("/meta/subscribe", subscription=INTERACTIONS)
+        await client.poll(ack=0)
+        await tell(here, "news", 2000)
+        await until(lambda: client.session.queue.messages)
+        reply = await client.poll(ack=0)
+        if dies:
+            here.die()
+            await until(lambda: not there.joined.nodes)
+            client.at(there)
+        else:
+            old, client = client, Client(there, "websocket", user="Agent1", browser=client.browser)
+            client.client_id = old.client_id
+        client.heard.clear()
+        reply = await client.poll(ack=reply["ext"]["ack"], timeout=0)
+        assert reply["successful"], reply
+        await tell(there, "late", 1999)
+        await tell(there, "for others", 2001, but=HttpSessions.key_of("one").hex())
+        await tell(there, "more", 3000)
+        await client.poll(ack=reply["ext"]["ack"])
+        # How far it had come was known to a node that has died; what that one sent last comes again, with its number.
+        assert [event["data"] for event in client.events] == (["news", "more"] if dies else ["more"])
+        assert client.events[-1]["ext"]["gw"]["seq"] == 3000
