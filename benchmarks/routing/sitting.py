@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
@@ -57,6 +58,7 @@ def results(
         sitting: when it began.
         out: is told what runs.
     """
+    load = {"Load average before": f"{os.getloadavg()[0]:.1f}"}  # what else runs makes the slowest slower still
     plan, left_out = _plan(is_quick)
     by_name = {run.name: run for run in plan}
     progress = Progress(out, len(plan) * rounds, rounds * sum(run.expected_seconds for run in plan))
@@ -74,7 +76,7 @@ def results(
             progress.passed(run.expected_seconds)
 
     return Results(
-        machine={**this_machine(), **_cores(cpus)},
+        machine={**this_machine(), **_cores(cpus), **load},
         versions={**versions, **({} if left_out else {"Redis": store.version()})},
         rounds=rounds,
         left_out=tuple(left_out),
