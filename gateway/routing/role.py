@@ -128,6 +128,8 @@ class Role:
         self._holder = f"{node}/{uuid.uuid4().hex}"
         self._turn = asyncio.Lock()
         self._heard = Heard(queues)
+        self._excused: dict[str, Mapping[str, int]] = {}
+        """Of each queue, which messages have come how often for no fault of theirs."""
 
     async def run(self) -> None:
         """Stand by, reign, stand by, …; until cancelled."""
@@ -254,10 +256,22 @@ class Role:
 
     async def _settle(self, consumer: Consumer, deliveries: Sequence[Delivery]) -> None:
         """Handle them, in order, then let the bus forget them. Raises Unavailable of the bus."""
-        for first in range(0, len(deliveries), MOST_TOGETHER):
-            group = deliveries[first : first + MOST_TOGETHER]
-            reasons = await self._handle_together(group) or [await self._handle(each) for each in group]
-            await self._forget(consumer, group, reasons)
+        try:
+            for first in range(0, len(deliveries), MOST_TOGETHER):
+                group = deliveries[first : first + MOST_TOGETHER]
+                reasons = await self._handle_together(group) or [await self._handle(each) for each in group]
+                await self._forget(consumer, group, reasons)
+        except BaseException as error:
+            if not isinstance(error.__cause__, Conflict):
+                self._excuse(deliveries)
+            raise
+        self._excused.pop(deliveries[0].queue, None)
+
+    def _excuse(self, deliveries: Sequence[Delivery]) -> None:
+        """They come again because the store or the lease was lost: for that none is buried."""
+        known = self._excused.get(deliveries[0].queue, {})
+        excused = {each.message.id: known.get(each.message.id, 0) + 1 for each in deliveries}
+        self._excused[deliveries[0].queue] = excused
 
     async def _forget(self, consumer: Consumer, deliveries: Sequence[Delivery], reasons: Sequence[str]) -> None:
         """Acknowledge what was handled, bury what has a reason."""
@@ -295,7 +309,8 @@ class Role:
         """Once and in its turn; why it is to be buried, or an empty text."""
         message = delivery.message
         self.tally.redelivered += delivery.tries > 1
-        for attempt in range(delivery.tries, MAX_TRIES + 1):
+        tries = delivery.tries - self._excused.get(delivery.queue, {}).get(message.id, 0)
+        for attempt in range(max(tries, 1), MAX_TRIES + 1):
             try:
                 async with self._turn:
                     reason = await self._duty.receive(delivery.queue, message)

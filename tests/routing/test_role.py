@@ -309,6 +309,37 @@ async def test_a_commit_of_unknown_outcome_is_found_out(room: Room, bus: MemoryB
         assert await receipts(bus, 3) == ["1", "2", "3"]
 
 
+class Full:
+    """A room whose disk is full for a while: leases can be claimed, and nothing can be committed."""
+
+    def __init__(self, room: Room, times: int) -> None:
+        self._room = room
+        self._times = times
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._room, name)
+
+    async def commit(self, changes: Changes) -> None:
+        if changes.fence is not None and self._times:
+            self._times -= 1
+            raise Unavailable()
+        await self._room.commit(changes)
+
+
+@pytest.mark.spec("MRE-120", "MRE-125")
+@pytest.mark.expected_logs("begins anew")
+async def test_nothing_is_buried_because_the_store_is_away(
+    room: Room, bus: MemoryBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.routing.role.LOOK", 0.01)
+    ledger = Ledger()
+    full: Room = Full(room, 12)  # type: ignore[assignment]
+    async with running(ledger_role(ledger, full, bus)):
+        await done(bus, *(entry(number) for number in range(3)))
+        assert ledger.accounts == {"a": ["0", "1", "2"]}
+    assert await bus.dead_letters(GENERAL) == []
+
+
 @pytest.mark.spec("MRE-122")
 @pytest.mark.expected_logs("begins anew")
 async def test_what_another_has_written_is_read_not_overwritten(room: Room, bus: MemoryBus) -> None:
