@@ -150,6 +150,25 @@ async def test_what_is_buried_is_kept_without_its_secrets_and_comes_no_more(buse
     assert (letter.reason, letter.tries) == ("tried 5 times: last ValueError", 1)
     assert 0 < letter.first <= letter.last
     assert await here.dead_letters(ROUTING_ENGINE) == []
+    assert not letter.is_whole
+
+
+@pytest.mark.spec("MRE-125", "MRE-151")
+async def test_a_dead_letter_is_kept_until_it_is_forgotten(buses: Buses, here: AnyBus) -> None:
+    consumer = await here.consumer(GENERAL, GROUP, "one")
+    await buses.send(here, GENERAL, message(1), message(2, id="of the agent's"), message(3))
+    for delivery in await received(consumer, 3):
+        await consumer.bury(delivery, "a reason")
+    await consumer.close()
+    letters = await here.dead_letters(GENERAL)
+    assert [each.message.id for each in letters] == ["id-1", "of the agent's", "id-3"]
+    assert all(each.is_whole for each in letters)
+    assert await here.count_dead(GENERAL) == 3
+
+    await here.forget_dead(letters[1])
+    assert [each.message.id for each in await here.dead_letters(GENERAL)] == ["id-1", "id-3"]
+    assert await here.count_dead(GENERAL) == 2
+    assert await here.count_dead(ROUTING_ENGINE) == 0
 
 
 async def test_a_receive_that_is_given_up_loses_nothing(buses: Buses, here: AnyBus) -> None:

@@ -6,7 +6,7 @@ Source: MRE-32, MRE-116, MRE-125.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 from bayeux.protocol import json
@@ -32,13 +32,26 @@ class DeadLetter:
     """When it came to the bus, in seconds since 1970."""
     last: float
     """When it was buried."""
+    handle: str = field(default="", compare=False)
+    """What the bus knows it by."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing of the message is masked."""
+        return not _is_masked(self.message.body)
 
 
 class DeadLetters(Protocol):
-    """A bus whose dead letters can be listed."""
+    """A bus whose dead letters can be listed and taken away."""
 
     async def dead_letters(self, queue: str, limit: int = 100) -> Sequence[DeadLetter]:
         """What was buried of a queue, oldest first. Raises Unavailable."""
+
+    async def count_dead(self, queue: str) -> int:
+        """How many there are. Raises Unavailable."""
+
+    async def forget_dead(self, letter: DeadLetter) -> None:
+        """Keep it no longer; nothing, if it is not there any more. Raises Unavailable."""
 
 
 def masked(message: BusMessage) -> BusMessage:
@@ -51,6 +64,25 @@ def masked(message: BusMessage) -> BusMessage:
         return replace(message, body=_LEFT_OUT)
     shown = _masked(body)
     return message if shown == body else replace(message, body=json.encode(shown))
+
+
+def _is_masked(body: bytes) -> bool:
+    if body == _LEFT_OUT:
+        return True
+    try:
+        return MASK.encode() in body and _has_mask(json.decode(body, 0))
+    except MalformedBody:
+        return False
+
+
+def _has_mask(value: json.Json) -> bool:
+    match value:
+        case dict():
+            return any((key.casefold() == _SECRET and each == MASK) or _has_mask(each) for key, each in value.items())
+        case list():
+            return any(_has_mask(each) for each in value)
+        case _:
+            return False
 
 
 def _masked(value: json.Json) -> json.Json:

@@ -89,6 +89,16 @@ class MemoryBus:
         """What was buried of a queue, oldest first."""
         return list(self._dead.get(queue, ()))[:limit]
 
+    async def count_dead(self, queue: str) -> int:
+        """How many there are."""
+        return len(self._dead.get(queue, ()))
+
+    async def forget_dead(self, letter: DeadLetter) -> None:
+        """Keep it no longer."""
+        kept = self._dead.get(letter.queue, deque())
+        if letter in kept:
+            kept.remove(letter)
+
     def _bury(self, queue: str, waiting: _Waiting, reason: str) -> None:
         letter = DeadLetter(masked(waiting.message), queue, reason, waiting.tries, waiting.since, self._clock())
         self._dead.setdefault(queue, deque(maxlen=MAX_BURIED)).append(letter)

@@ -119,6 +119,14 @@ class RedisBus:
         found = await self._link.call("XRANGE", self._keys.dead(queue), "-", "+", "COUNT", limit)
         return [dead_letter_of(queue, entry, fields) for entry, fields in found]
 
+    async def count_dead(self, queue: str) -> int:
+        """How many there are. Raises Unavailable."""
+        return int(await self._link.call("XLEN", self._keys.dead(queue)))
+
+    async def forget_dead(self, letter: DeadLetter) -> None:
+        """Keep it no longer. Raises Unavailable."""
+        await self._link.call("XDEL", self._keys.dead(letter.queue), letter.handle)
+
 
 class RedisConsumer:
     """One of a group, on a connection of its own that waits in Redis.

@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 
 PREFETCH: Final = 100
 """Messages that the broker sends ahead of acknowledgements."""
+MOST_SHOWN: Final = 400
+"""Messages of a queue that ActiveMQ shows to who only looks, unless it is configured otherwise."""
 
 
 class StompBus:
@@ -104,6 +106,24 @@ class StompBus:
         found = await browser.all()
         await connection.unsubscribe(id)
         return [dead_letter_of(queue, headers, body, self._destinations) for headers, body in found[:limit]]
+
+    async def count_dead(self, queue: str) -> int:
+        """How many the broker shows to who looks; of very many it shows the oldest. Raises Unavailable."""
+        return len(await self.dead_letters(queue, MOST_SHOWN))
+
+    async def forget_dead(self, letter: DeadLetter) -> None:
+        """Take it, and say that it was handled. Raises Unavailable."""
+        connection = await self._reach()
+        taker = Taker()
+        quoted = letter.message.id.replace("'", "''")
+        headers = {"ack": "client-individual", "activemq.prefetchSize": "1", "selector": f"msgId = '{quoted}'"}
+        id = await connection.subscribe(taker, self._destinations.dead(letter.queue), headers)
+        try:
+            handle = await taker.first()
+            if handle:
+                await connection.confirm(frame(stompman.AckFrame, {"id": handle}))
+        finally:
+            await connection.unsubscribe(id)
 
     async def _reach(self) -> StompConnection:
         """The connection; waits a moment for one."""
@@ -246,6 +266,28 @@ class Browser:
         """By the connection."""
         if not self._end.done():
             self._end.set_result(why)
+
+
+class Taker:
+    """Takes one message."""
+
+    def __init__(self) -> None:
+        self._came: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def first(self) -> str:
+        """What to acknowledge it by; empty, if there is none, or the connection was lost."""
+        await asyncio.wait([self._came], timeout=PATIENCE)
+        return self._came.result() if self._came.done() else ""
+
+    def message(self, headers: Headers, body: bytes) -> None:
+        """By the connection."""
+        if not self._came.done():
+            self._came.set_result(headers["ack"])
+
+    def lost(self, why: str) -> None:
+        """By the connection."""
+        if not self._came.done():
+            self._came.set_result("")
 
 
 def send_frame(destination: str, headers: Headers, body: bytes) -> stompman.AnyClientFrame:

@@ -102,4 +102,5 @@ def dead_letter_of(queue: str, headers: Mapping[str, str], body: bytes, destinat
         tries=int(headers.get("tries", "0")),
         first=int(headers.get("first", "0")) / 1000,
         last=int(headers.get("last", "0")) / 1000,
+        handle=headers.get("message-id", ""),
     )

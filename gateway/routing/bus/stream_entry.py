@@ -65,6 +65,7 @@ def dead_letter_of(queue: str, entry: bytes, fields: Sequence[bytes]) -> DeadLet
         tries=int(found.get(b"tries", b"0")),
         first=int(found.get(b"first", b"0")) / 1000,
         last=int(found.get(b"last", b"0")) / 1000,
+        handle=entry.decode(),
     )
 
 
