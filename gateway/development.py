@@ -5,6 +5,7 @@ Source: OPS-24; the page at ``/`` uses the first, black-box tests the second.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from bayeux.protocol.channel import parse_channel
@@ -40,7 +41,8 @@ def serve_development_channels(server: BayeuxServer) -> None:
 
 
 def serve_development_customers(server: BayeuxServer, chats: ChatService) -> None:
-    """Answer remote calls of who plays a customer: ``dev/chat/begin``, ``say``, ``notice``, ``leave`` and ``read``.
+    """Answer remote calls of who plays a customer: ``dev/chat/begin``, ``say``, ``notice``, ``position``, ``leave``
+    and ``read``.
 
     ``key`` of ``begin`` and ``messageId`` of ``say`` make it safe to call again what was not answered.
     What is wrong with a call is its failure: ``{"statusCode": …, "statusMessage": …}``.
@@ -67,6 +69,9 @@ async def _perform(chats: ChatService, operation: str, data: Any) -> Any:
             return await chats.say(chat, text, message_id=str(more.get("messageId", "")))
         case "notice", {"chat": str(chat), "kind": str(kind)}:
             return await chats.notice(chat, kind)
+        case "position", {"chat": str(chat)}:
+            found = await chats.queue_position(chat)
+            return asdict(found) if found is not None else None
         case "leave", {"chat": str(chat)}:
             return await chats.leave(chat)
         case "read", {"chat": str(chat)}:

@@ -32,6 +32,7 @@ from gateway.agents.side import ROOM, ChatSide
 from gateway.agents.storage import make_store
 from gateway.agents.tasks import Tasks
 from gateway.agents.transport import make_bus
+from gateway.agents.waiting import Waiting
 from gateway.agents.work import Work
 from gateway.agents.workbins import Workbins
 from gateway.config.model import Config
@@ -79,12 +80,12 @@ class ContactCenter:
         self._nodes = Nodes(self._side, sessions)
         mailboxes = {key: mailbox for key, (mailbox, _) in settings.mailboxes.items()}
         self._letters = Letters(self._side, interactions, _relay(config), mailboxes)
-        self.customers = Customers(self._side, settings, interactions, _new_hex)
+        waiting = Waiting(self._side, self.bus)
+        self.customers = Customers(self._side, settings, interactions, waiting, _new_hex)
         workbins = Workbins(self._side, settings, interactions, _new_hex)
         self.service = Service(self._side, settings, interactions, sessions, self.customers, workbins, _new_hex)
-        duty = ChatDuty(
-            self._side, settings, interactions, sessions, Tasks(settings, interactions, sessions), self._nodes, _new_hex
-        )
+        heard = Tasks(settings, interactions, sessions)
+        duty = ChatDuty(self._side, settings, interactions, sessions, heard, waiting, self._nodes, _new_hex)
 
         async def report(user: str, media: frozenset[str] | None) -> None:
             await self._side.decide(lambda turn: sessions.seen(turn, user, node, media))

@@ -20,10 +20,12 @@ from channels.interaction.effects import Outcome, StartTask
 from channels.interaction.model import Channel, Interaction, begin_chat, begin_email
 from gateway.agents.attachments import Attachments
 from gateway.agents.interactions import Interactions
-from gateway.agents.refusal import NOT_FOUND, OUT_OF_RANGE, Refused
+from gateway.agents.operations import QueuePosition
+from gateway.agents.refusal import NOT_FOUND, NOT_NOW, OUT_OF_RANGE, Refused
 from gateway.agents.settings import Settings
 from gateway.agents.side import ChatSide
 from gateway.agents.turn import Turn
+from gateway.agents.waiting import Waiting
 from gateway.mail.incoming import IncomingMail
 
 ID_LENGTH: Final = 16
@@ -38,9 +40,15 @@ class Customers:
     """
 
     def __init__(
-        self, side: ChatSide, settings: Settings, interactions: Interactions, new_hex: Callable[[], str]
+        self,
+        side: ChatSide,
+        settings: Settings,
+        interactions: Interactions,
+        waiting: Waiting,
+        new_hex: Callable[[], str],
     ) -> None:
         self._side = side
+        self._waiting = waiting
         self._settings = settings
         self._interactions = interactions
         self._attachments = Attachments(side.room)
@@ -96,6 +104,15 @@ class Customers:
     async def leave(self, interaction: str) -> None:
         """See ``ChatService``."""
         await self._change(interaction, customer.leave)
+
+    async def queue_position(self, interaction: str) -> QueuePosition | None:
+        """See ``ChatService``."""
+        chat = await self._side.decide(lambda turn: self._chat(turn, interaction))
+        if chat.is_closed or not chat.has_customer:
+            raise Refused(NOT_NOW, "the chat is over")
+        if not chat.task or chat.owner is not None:
+            return None
+        return await self._waiting.of_task(chat.task)
 
     async def transcript(self, interaction: str, first: int = 1) -> Sequence[Mapping[str, Any]]:
         """See ``ChatService``."""

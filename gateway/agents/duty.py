@@ -19,6 +19,7 @@ from gateway.agents.settings import Settings
 from gateway.agents.side import ChatSide
 from gateway.agents.tasks import AGAIN, Tasks
 from gateway.agents.turn import Turn
+from gateway.agents.waiting import Waiting
 from gateway.routing import messages
 from gateway.routing.bus.bus import BusMessage
 from gateway.routing.refusal import Refused
@@ -37,6 +38,7 @@ class ChatDuty:
         interactions: Interactions,
         agent_sessions: Sessions,
         tasks: Tasks,
+        waiting: Waiting,
         nodes: Nodes,
         new_hex: Callable[[], str],
     ) -> None:
@@ -45,6 +47,7 @@ class ChatDuty:
         self._interactions = interactions
         self._sessions = agent_sessions
         self._tasks = tasks
+        self._waiting = waiting
         self._nodes = nodes
         self._new_hex = new_hex
         self._fence: Fence | None = None
@@ -60,8 +63,9 @@ class ChatDuty:
             body = messages.read(queue, message)
         except Refused as refused:
             return str(refused)
-        if message.correlation and message.type != "Error":
-            return ""  # a reply: whoever asked has stopped waiting
+        if message.correlation and (message.type != "Error" or body["Type"] == "GetTaskState"):
+            await self._waiting.answered(message.correlation, body)
+            return ""
 
         async def decision(turn: Turn) -> None:
             await self._tasks.heard(turn, message.type, body)

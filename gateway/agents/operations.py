@@ -57,6 +57,18 @@ class Done:
     """The same one as in that notification (AG-70); None: it has none."""
 
 
+@dataclass(frozen=True, slots=True)
+class QueuePosition:
+    """Where a customer stands in his queue (MRE-100)."""
+
+    position: int
+    """1: he is next."""
+    waiting: int
+    """How many stand in it, with him."""
+    estimated_wait: float | None
+    """Seconds; None: too little has happened there to tell."""
+
+
 class AgentService(Protocol):
     """All that agents do."""
 
@@ -171,6 +183,12 @@ class ChatService(Protocol):
 
     async def leave(self, interaction: str) -> None:
         """He goes (AG-128)."""
+
+    async def queue_position(self, interaction: str) -> QueuePosition | None:
+        """Where he stands in his queue; None, if he has an agent, is being offered to one, or is not queued yet.
+
+        Raises Unavailable also where the engine does not answer within two seconds (MRE-112).
+        """
 
     async def transcript(self, interaction: str, first: int = 1) -> Sequence[Json]:
         """What the customer may see of it, from this event on, each as in ``chat_notifications`` (AG-95, AG-96)."""
