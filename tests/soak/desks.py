@@ -28,8 +28,10 @@ PATIENCE = 60.0
 AGAIN = (0.1, 0.5)
 """Seconds between two attempts."""
 ANSWER = aiohttp.ClientTimeout(total=10)
-DECLINED, LEFT_RINGING = 0.05, 0.03
+DECLINED, LEFT_RINGING = 0.05, 0.04
 """Shares of the invitations."""
+AWAKE_AFTER = 25.0
+"""Seconds from when he came; then he lets nothing ring any more, for that takes half a minute each time."""
 WORK = (0.05, 0.2)
 """Seconds that an agent takes to think."""
 ABSENT = (1.0, 2.0)
@@ -42,9 +44,13 @@ Data = Mapping[str, Any]
 
 
 class Desk:
-    """One agent, from his sign-in on."""
+    """One agent, from his sign-in on.
 
-    def __init__(self, origin: str, user: str, transport: str, chance: random.Random) -> None:
+    Args:
+        counts: his desktop asks for the gateway's numbers, and tells by them what it knows; others compare.
+    """
+
+    def __init__(self, origin: str, user: str, transport: str, chance: random.Random, *, counts: bool) -> None:
         self.user = user
         self.heard: list[Data] = []
         """What came on ``/v2/me/interactions``, each message once."""
@@ -56,6 +62,9 @@ class Desk:
         self.copies = 0
         """How often he was told again what he knew: a node that dies has not always said what it had told already."""
         self.sessions: set[str | None] = set()
+        self._counts = counts
+        self._latest: dict[str, int] = {}
+        """Of each interaction the number of what was told of it last."""
         self._known: set[str] = set()
         self._origin = origin
         self._transport = transport
@@ -64,6 +73,7 @@ class Desk:
         self._headers: dict[str, str] = {}
         self._work: set[asyncio.Task[None]] = set()
         self._stack = AsyncExitStack()
+        self._awake_at = 0.0
 
     async def __aenter__(self) -> Self:
         async with self._stack:
@@ -79,6 +89,7 @@ class Desk:
             url,
             headers={"Cookie": self._headers["Cookie"]},
             transports=[self._transport],
+            ext={"gw": True} if self._counts else None,
             extensions=[Acknowledge()],
             random=chance.random,
         )
@@ -88,6 +99,7 @@ class Desk:
         self.sessions.add(self._feed.client_id)
         await self.ask("/me", "StartContactCenterSession", channels=["chat"])
         await self.ask("/me/channels/chat", "Ready")
+        self._awake_at = time.monotonic() + AWAKE_AFTER
 
     async def __aexit__(self, *_: object) -> None:
         self.sessions.add(self._feed.client_id)
@@ -109,16 +121,25 @@ class Desk:
         return found
 
     def _hear(self, event: Event) -> None:
-        assert not event.ext, f"{self.user} did not ask for {event.ext}"
-        copy = json.dumps(event.data)
-        if copy in self._known:
+        if self._knows(event):
             self.copies += 1
             return
-        self._known.add(copy)
         self.heard.append(event.data)
         self.heard_at.append(time.monotonic())
         if event.data["state"] == "Invited":
             self._begin(self._answer(event.data["id"]))
+
+    def _knows(self, event: Event) -> bool:
+        if self._counts:
+            id, number = event.data["id"], event.ext["gw"]["seq"]
+            is_known = number <= self._latest.get(id, -1)
+            self._latest[id] = max(number, self._latest.get(id, -1))
+            return is_known
+        assert not event.ext, f"{self.user} did not ask for {event.ext}"
+        copy = json.dumps(event.data)
+        is_known = copy in self._known
+        self._known.add(copy)
+        return is_known
 
     def _hear_of_himself(self, event: Event) -> None:
         state = event.data["channels"][0]["userState"]
@@ -133,7 +154,7 @@ class Desk:
     async def _answer(self, id: str) -> None:
         path, lot = f"/me/interactions/{id}", self._chance.random()
         await self._think(WORK)
-        if lot < LEFT_RINGING:
+        if lot < LEFT_RINGING and time.monotonic() < self._awake_at:
             return
         if lot < LEFT_RINGING + DECLINED:
             await self.ask(path, "Reject")
