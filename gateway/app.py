@@ -90,7 +90,8 @@ class Gateway:
         self.metrics = Metrics(self.server, self.lag, self.backplane)
         self.center = self._contact_center(config)
         if self.center is not None:
-            self.metrics.watch_roles(self.center.roles)
+            for collector in self.center.collectors:
+                self.metrics.watch(collector)
             store = self.center.store
             self._watch("store", lambda: not store.trouble, trouble=lambda: store.trouble)
         self.public_http = _http_server(config, public_application(self.mounts, self._api(), self.health))

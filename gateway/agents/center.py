@@ -14,6 +14,8 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Final
 
+from prometheus_client.registry import Collector
+
 from bayeux.protocol.errors import Unavailable
 from bayeux.server.server import BayeuxServer
 from gateway.agents.announcer import Announcer, Deliver
@@ -24,10 +26,10 @@ from gateway.agents.interactions import Interactions
 from gateway.agents.letters import Letters
 from gateway.agents.nodes import Nodes, keep_alive
 from gateway.agents.presence import Presence
-from gateway.agents.roles import Roles
+from gateway.agents.roles import COMMUNICATION, GROUPS, Roles
 from gateway.agents.service import Service
 from gateway.agents.sessions import Sessions
-from gateway.agents.settings import Settings
+from gateway.agents.settings import Settings, routing_plan
 from gateway.agents.side import ROOM, ChatSide
 from gateway.agents.storage import make_store
 from gateway.agents.tasks import Tasks
@@ -39,7 +41,10 @@ from gateway.config.model import Config
 from gateway.mail.correspondent import Correspondent
 from gateway.mail.listener import MailListener
 from gateway.mail.relay import Relay
-from gateway.routing.bus.bus import Bus
+from gateway.observe.routing import DeadLettersCollector, RolesCollector, TasksCollector
+from gateway.routing.admin import Admin, BusWithDeadLetters
+from gateway.routing.bus.tap import Tap, TappedBus
+from gateway.routing.communication.server import CommunicationServer
 from gateway.routing.role import Role
 from gateway.sockets import bound, shared
 from gateway.store.store import Store
@@ -71,10 +76,12 @@ class ContactCenter:
     ) -> None:
         self._config = config
         self.store: Store = make_store(config, node=node)
-        self.bus: Bus = make_bus(config, node=node, clock=clock)
+        self.bus: BusWithDeadLetters = make_bus(config, node=node, clock=clock)
+        tap = Tap(clock=clock)
+        tapped = TappedBus(self.bus, tap)
         settings = Settings.of(config)
         room = self.store.room(ROOM)
-        self._side = ChatSide(room, self.bus, Announcer(deliver), node=node, clock=clock, new_id=_new_id)
+        self._side = ChatSide(room, tapped, Announcer(deliver), node=node, clock=clock, new_id=_new_id)
         interactions = Interactions(self._side, settings)
         sessions = Sessions(self._side, settings, Work(settings, interactions))
         self._nodes = Nodes(self._side, sessions)
@@ -93,8 +100,16 @@ class ContactCenter:
         self._presence = Presence(server, report)
         self._presence.watch()
         Desktops(server, self.service.snapshot, clock).watch()
-        roles = Roles(self.store, self.bus, node=node, clock=clock, new_id=_new_id)
-        self.roles: Mapping[str, Role] = roles.played(config, duty, [self._letters.pump])
+        communication = CommunicationServer(routing_plan(config), node=node)
+        roles = Roles(self.store, tapped, node=node, clock=clock, new_id=_new_id)
+        self.roles: Mapping[str, Role] = roles.played(config, communication, duty, [self._letters.pump])
+        tasks = self.store.room(COMMUNICATION) if COMMUNICATION in self.roles else None
+        self.admin = Admin(self.bus, tap, tasks, node=node, clock=clock, new_id=_new_id)
+        self._dead: Mapping[str, int] = {}
+        self.collectors: list[Collector] = [RolesCollector(self.roles), DeadLettersCollector(lambda: self._dead)]
+        """What is told of it to who asks for metrics."""
+        if COMMUNICATION in self.roles:
+            self.collectors.append(TasksCollector(communication, self.roles[COMMUNICATION], clock))
         self.mail: MailListener | None = None
         """Where mail is taken, while it is."""
         self._running = AsyncExitStack()
@@ -122,6 +137,11 @@ class ContactCenter:
     async def stop(self) -> None:
         """Do no more; what was committed is safe, and goes on elsewhere or at the next start."""
         await self._running.aclose()
+
+    async def count_dead(self) -> None:
+        """Look at the dead letters of the queues that this node takes from, for the metrics to tell."""
+        led = [queue for name, role in self.roles.items() if role.is_reigning for queue in GROUPS[name]]
+        self._dead = await self.admin.count_dead(led)
 
     async def _take_mail(self, undo: AsyncExitStack) -> None:
         mail = self._config.mail

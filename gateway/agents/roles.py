@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from gateway.agents.settings import routing_plan
 from gateway.agents.side import ROOM
 from gateway.config.model import Config
 from gateway.routing.bus.bus import CHAT_SERVER, COMMUNICATION_SERVER, GENERAL, ROUTING_ENGINE, Bus
@@ -21,10 +20,12 @@ from gateway.routing.role import Duty, Role
 from gateway.store.store import Store
 
 CHAT: Final = "chat"
+COMMUNICATION: Final = "communication"
+ENGINE: Final = "engine"
 GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
     CHAT: {CHAT_SERVER: f"chat-server:{CHAT_SERVER}"},
-    "communication": {GENERAL: "comm-server", COMMUNICATION_SERVER: "comm-server"},
-    "engine": {ROUTING_ENGINE: "mre"},
+    COMMUNICATION: {GENERAL: "comm-server", COMMUNICATION_SERVER: "comm-server"},
+    ENGINE: {ROUTING_ENGINE: "mre"},
 }
 """What each role takes from, and as whom (MRE-141)."""
 
@@ -44,18 +45,20 @@ class Roles:
         self._clock = clock
         self._new_id = new_id
 
-    def played(self, config: Config, chat: Duty, chat_pumps: Sequence[Pump]) -> Mapping[str, Role]:
+    def played(
+        self, config: Config, communication: CommunicationServer, chat: Duty, chat_pumps: Sequence[Pump]
+    ) -> Mapping[str, Role]:
         """Those of ``mre.roles``, by their names.
 
         Args:
+            communication: the machine of that role.
             chat: what the chat side's leader does.
             chat_pumps: what he alone lets leave.
         """
-        plan = routing_plan(config)
         roles = {
             CHAT: self._role(CHAT, ROOM, chat, chat_pumps),
-            "communication": self._machine("communication", CommunicationServer(plan, node=self._node)),
-            "engine": self._machine("engine", RoutingEngine(plan, node=self._node)),
+            COMMUNICATION: self._machine(COMMUNICATION, communication),
+            ENGINE: self._machine(ENGINE, RoutingEngine(communication.plan, node=self._node)),
         }
         return {name: role for name, role in roles.items() if name in config.mre.roles}
 

@@ -10,13 +10,13 @@ from collections.abc import Callable
 from bayeux.backplane.redis.topology import Topology
 from gateway.config.model import Config
 from gateway.failure import ExitCode, Failure
+from gateway.routing.admin import BusWithDeadLetters
 from gateway.routing.bus.broker import Broker
-from gateway.routing.bus.bus import Bus
 from gateway.routing.bus.memory import MemoryBus
 from gateway.routing.bus.redis_streams import RedisBus
 
 
-def make_bus(config: Config, *, node: str, clock: Callable[[], float]) -> Bus:
+def make_bus(config: Config, *, node: str, clock: Callable[[], float]) -> BusWithDeadLetters:
     """As ``mre.transport`` says. Raises Failure where what it needs is not installed."""
     if config.mre.transport == "stomp":
         return _stomp(config, node, clock)
@@ -26,7 +26,7 @@ def make_bus(config: Config, *, node: str, clock: Callable[[], float]) -> Bus:
     return RedisBus(topology, node=node, prefix=f"{config.backplane.prefix}:", clock=clock)
 
 
-def _stomp(config: Config, node: str, clock: Callable[[], float]) -> Bus:
+def _stomp(config: Config, node: str, clock: Callable[[], float]) -> BusWithDeadLetters:
     try:
         from gateway.routing.bus.stomp import StompBus  # noqa: PLC0415 - an extra
     except ModuleNotFoundError as error:

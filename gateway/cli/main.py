@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import bench, config, openapi, operate, publish, serve, status, subscribe, token, user
+from gateway.cli import bench, config, mre, openapi, operate, publish, serve, status, subscribe, token, user
 from gateway.config import ConfigurationWrong
 from gateway.failure import ExitCode, Failure
 
@@ -34,6 +34,7 @@ app.command()(operate.kick)
 app.command()(openapi.openapi)
 app.add_typer(bench.app)
 app.add_typer(config.app)
+app.add_typer(mre.app)
 app.add_typer(token.app)
 app.add_typer(user.app)
 

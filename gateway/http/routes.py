@@ -14,6 +14,7 @@ from bayeux.transports.mount import Mount
 from bayeux.transports.routes import make_handlers
 from gateway.api.resource import Surroundings
 from gateway.api.routes import api_routes
+from gateway.http.admin import BusHandler, DeadLettersHandler, TaskHandler
 from gateway.http.handler import NotFound, StaticFiles, log_access
 from gateway.http.health import DetailedHealthHandler, HealthHandler
 from gateway.http.internal import DrainHandler, KickHandler, MetricsHandler, PublishHandler, StatusHandler
@@ -56,6 +57,9 @@ def internal_application(operations: Operations, token: str, max_json_depth: int
             (r"/internal/status", StatusHandler, ordered),
             (r"/internal/drain", DrainHandler, ordered),
             (r"/internal/kick", KickHandler, ordered),
+            (r"/admin/tasks/([^/]{1,256})", TaskHandler, ordered),
+            (r"/admin/dlq", DeadLettersHandler, ordered),
+            (r"/admin/bus", BusHandler, ordered),
         ],
         default_handler_class=NotFound,
         log_function=log_access("internal"),

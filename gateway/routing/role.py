@@ -4,7 +4,7 @@ Owns who reigns and for how long, that messages of a queue are handled one after
 that deadlines are kept. What is to be done with a message is the duty's; that it is done once, the store's, which
 refuses what was taken already and what comes under a lease that was lost.
 
-Source: MRE-120, MRE-121, MRE-123, MRE-125, MRE-126.
+Source: MRE-120, MRE-121, MRE-123, MRE-125, MRE-126, MRE-151.
 """
 
 from __future__ import annotations
@@ -13,14 +13,17 @@ import asyncio
 import logging
 import time
 import uuid
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol, runtime_checkable
 
 from bayeux.protocol.errors import Unavailable
+from bayeux.server.counters import SECONDS, Histogram
 from gateway.routing.bus.bus import Bus, BusMessage, Consumer, Delivery
 from gateway.routing.bus.pauses import Pauses
 from gateway.routing.heard import Heard
+from gateway.routing.messages import MESSAGES
 from gateway.routing.outbox import Pump
 from gateway.store.store import Changes, Conflict, Deadline, Fence, LeaseLost, Room, TakenAlready
 
@@ -79,6 +82,11 @@ class ReignBroken(Exception):
     """The store was away or another one has written: begin anew from what is stored."""
 
 
+TYPES: Final = frozenset(name for name, _ in MESSAGES)
+OTHER: Final = "other"
+"""What all other types are counted as: anybody on the bus may invent some."""
+
+
 @dataclass(slots=True)
 class Tally:
     """What a role counts."""
@@ -87,6 +95,13 @@ class Tally:
     handled: int = 0
     redelivered: int = 0
     buried: int = 0
+    seconds: defaultdict[str, Histogram] = field(default_factory=lambda: defaultdict(lambda: Histogram(SECONDS)))
+    """How long handling took until it was stored, by type; of those stored together, each its share."""
+
+    def took(self, message: BusMessage, seconds: float) -> None:
+        """One message was handled."""
+        self.handled += 1
+        self.seconds[message.type if message.type in TYPES else OTHER].observe(seconds)
 
 
 class Role:
@@ -297,12 +312,15 @@ class Role:
             return ()
         try:
             async with self._turn:
+                begun = time.perf_counter()
                 reasons = await self._duty.receive_together(deliveries[0].queue, [each.message for each in deliveries])
         except OneByOne:
             return ()
         except (Conflict, Unavailable) as error:
             raise ReignBroken(str(error)) from error
-        self.tally.handled += len(deliveries)
+        share = (time.perf_counter() - begun) / len(deliveries)
+        for delivery in deliveries:
+            self.tally.took(delivery.message, share)
         return reasons
 
     async def _handle(self, delivery: Delivery) -> str:
@@ -313,6 +331,7 @@ class Role:
         for attempt in range(max(tries, 1), MAX_TRIES + 1):
             try:
                 async with self._turn:
+                    begun = time.perf_counter()
                     reason = await self._duty.receive(delivery.queue, message)
             except TakenAlready:
                 return ""
@@ -326,6 +345,6 @@ class Role:
                     return f"tried {attempt} times, last: {type(error).__name__}"
                 await asyncio.sleep(0)  # another queue's message may change what it fails for
             else:
-                self.tally.handled += 1
+                self.tally.took(message, time.perf_counter() - begun)
                 return reason
         return f"tried {delivery.tries - 1} times, and never handled to the end"

@@ -16,6 +16,7 @@ from bayeux import BayeuxServer
 from bayeux.protocol.errors import Unavailable
 from gateway.observe.loop_lag import LoopLag
 from gateway.observe.metrics import Metrics
+from gateway.observe.routing import RolesCollector
 from gateway.routing.bus.bus import CHAT_SERVER, GENERAL, BusMessage, Delivery
 from gateway.routing.bus.memory import MemoryBus
 from gateway.routing.role import LEASE, Role
@@ -78,7 +79,7 @@ async def test_what_follows_from_a_message_is_stored_known_and_sent(room: Room, 
 async def test_metrics_tell_who_leads_and_what_became_of_messages(room: Room, bus: MemoryBus) -> None:
     role = ledger_role(Ledger(), room, bus)
     metrics = Metrics(BayeuxServer(), LoopLag())
-    metrics.watch_roles({"ledger": role})
+    metrics.watch(RolesCollector({"ledger": role}))
 
     def values() -> dict[str, float]:
         samples = [
@@ -95,6 +96,7 @@ async def test_metrics_tell_who_leads_and_what_became_of_messages(room: Room, bu
     assert told["mre_messages_total ledger handled"] == 2
     assert told["mre_messages_total ledger buried"] == 1
     assert told["mre_redeliveries_total ledger"] == 0
+    assert told["mre_handler_seconds_count ledger other"] == 2
 
 
 class Counting:

@@ -13,7 +13,8 @@ from gateway.routing.bus.bus import CHAT_SERVER, COMMUNICATION_SERVER, GENERAL, 
 from gateway.routing.communication import agents, answers, deadlines, errors, parties, selection, tasks
 from gateway.routing.communication.agents import Authenticate
 from gateway.routing.communication.draft import Cause, Draft
-from gateway.routing.communication.state import State
+from gateway.routing.communication.figures import Figures
+from gateway.routing.communication.state import TASK, State
 from gateway.routing.machine import NewId, Step
 from gateway.routing.messages import read
 from gateway.routing.plan import Plan
@@ -53,6 +54,7 @@ class CommunicationServer:
         self._plan = plan
         self._producer = f"communication-server@{node}"
         self._state = State()
+        self.figures = Figures()
         self._handlers: Mapping[tuple[str, str], Handler] = {
             ("Connect", GENERAL): partial(agents.connect, authenticate=authenticate),
             ("Login", GENERAL): partial(agents.login, authenticate=authenticate),
@@ -69,6 +71,16 @@ class CommunicationServer:
             ("ChatServerStarted", GENERAL): agents.lose_sight,
             ("Error", COMMUNICATION_SERVER): errors.refused_by_engine,
         }
+
+    @property
+    def state(self) -> State:
+        """What it knows, to be looked at; nothing between two reigns."""
+        return self._state
+
+    @property
+    def plan(self) -> Plan:
+        """What was configured."""
+        return self._plan
 
     def load(self, documents: Iterable[Document]) -> None:
         """Begin with these documents and nothing else."""
@@ -101,7 +113,10 @@ class CommunicationServer:
     def adopt(self, step: Step) -> None:
         """The step was stored."""
         for key, body in step.documents.items():
+            before = self._state.tasks.get(key.removeprefix(TASK))
             self._state.put(key, body)
+            if before is not None and (after := self._state.tasks.get(before.id)) is not None:
+                self.figures.changed(before, after)
 
     def _draft(self, cause: Cause, now: float, new_id: NewId) -> Draft:
         return Draft(self._state, self._plan, self._producer, cause, now, new_id)
