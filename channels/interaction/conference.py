@@ -116,7 +116,9 @@ def _invite(request: Request, role: Role) -> Outcome:
     known = request.interaction.leg(agent)
     if known is not None and known.is_live:
         raise OperationRefused(EXISTS, "That agent is in the chat, or invited, already")
-    interaction = request.interaction.with_last_leg(Leg(agent=agent, state=State.INVITED, role=role))
+    within = request.rules.accept_timeout(request.interaction.channel, request.interaction.queue)
+    offer = Leg(agent=agent, state=State.INVITED, role=role, until=request.now + within)
+    interaction = request.interaction.with_last_leg(offer)
     if role is Role.PARTICIPANT:
         interaction = tell_owner(interaction, agent, "was invited", request.now)
     return Outcome(

@@ -28,8 +28,14 @@ def tasked(interaction: Interaction, task: str) -> Interaction:
     return replace(interaction, task=task)
 
 
-def invited(interaction: Interaction, agent: str, now: float, routing: Routing | None = None) -> Outcome:
-    """An agent was selected. If it is not to be had any more, the engine gets its task back."""
+def invited(
+    interaction: Interaction, agent: str, now: float, routing: Routing | None = None, *, until: float | None = None
+) -> Outcome:
+    """An agent was selected. If it is not to be had any more, the engine gets its task back.
+
+    Args:
+        until: when he can accept it no more.
+    """
     owner = interaction.owner
     if owner is not None and owner.agent == agent:
         return Outcome(interaction=interaction)
@@ -39,12 +45,18 @@ def invited(interaction: Interaction, agent: str, now: float, routing: Routing |
         return Outcome(interaction=interaction, effects=(ChangeTask(agent=agent, state="QUEUED", code="REJECTED"),))
     if owner is not None:
         interaction = interaction.with_leg(owner.moved(Trigger.REVOKE, Reason.TAKEN_ELSEWHERE))
-    offered = interaction.with_last_leg(Leg(agent=agent, state=State.INVITED))
+    offered = interaction.with_last_leg(Leg(agent=agent, state=State.INVITED, until=until))
     return Outcome(interaction=_with_routing(offered, routing))
 
 
 def transferred(
-    interaction: Interaction, owner: str, recipient: str, now: float, routing: Routing | None = None
+    interaction: Interaction,
+    owner: str,
+    recipient: str,
+    now: float,
+    routing: Routing | None = None,
+    *,
+    until: float | None = None,
 ) -> Outcome:
     """The engine agreed: the owner has it no more. Who consults has it at once, anybody else is invited."""
     giver, taker = interaction.leg(owner), interaction.leg(recipient)
@@ -56,7 +68,7 @@ def transferred(
     if taker is not None and taker.is_held:
         interaction = shown_to_all(interaction, recipient, now)
         return Outcome(interaction=_with_routing(interaction, routing), effects=effects)
-    outcome = invited(interaction, recipient, now, routing)
+    outcome = invited(interaction, recipient, now, routing, until=until)
     return replace(outcome, effects=(*effects, *outcome.effects))
 
 

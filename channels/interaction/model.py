@@ -56,6 +56,8 @@ class Leg:
     """Why it is over (AG-58)."""
     workbin: str = ""
     """Where it lies while in a workbin."""
+    until: float | None = None
+    """When an invitation ceases to be taken (AG-66); None: it stands until it is revoked."""
 
     @property
     def is_live(self) -> bool:
@@ -69,7 +71,7 @@ class Leg:
 
     def moved(self, trigger: Trigger, reason: Reason | None = None) -> Leg:
         """The leg in its next state. Raises KeyError where the table has none: a defect of the caller."""
-        return replace(self, state=TRANSITIONS[self.state, trigger], reason=reason)
+        return replace(self, state=TRANSITIONS[self.state, trigger], reason=reason, until=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,7 +71,7 @@ def perform(
         new_id: gives 16 hexadecimal digits in upper case that nobody had: names parties and outbound interactions.
 
     Raises OperationRefused: 6 this agent has nothing to do with it, 10 unknown operation, 2 not covered by his
-    capabilities, and as the operation itself demands.
+    capabilities or too late for an invitation, and as the operation itself demands.
     """
     leg = interaction.leg(agent)
     if leg is None or not leg.is_live:
@@ -82,6 +82,9 @@ def perform(
     again = named is Operation.ACCEPT and leg.is_held  # AG-71: of what one has, asking twice is no mistake
     if not again and not may(interaction, leg, named, dialect, rules):
         raise OperationRefused(NOT_NOW, f"{operation} is not possible now")
+    if named is Operation.ACCEPT and leg.until is not None and now >= leg.until:
+        # AG-66: who revokes it waits a moment longer, so that an Accept that was taken is never overtaken.
+        raise OperationRefused(NOT_NOW, "The time to accept it is over")
     request = Request(
         interaction=interaction,
         leg=leg,

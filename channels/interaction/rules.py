@@ -6,6 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 
+def _half_a_minute(medium: str, queue: str) -> float:
+    return 30.0
+
+
 def _same(name: str) -> str | None:
     return name or None
 
@@ -22,6 +26,8 @@ class Rules:
     """Seconds of silence before the parties of a chat are warned; 0: never (AG-129)."""
     idle_close: float = 45.0
     """Seconds from the warning to the end; 0: never."""
+    accept_timeout: Callable[[str, str], float] = _half_a_minute
+    """Seconds that an invitation stands, by medium and queue (AG-126)."""
     find_agent: Callable[[str], str | None] = _same
     """The user whom an id, employee id or user name means; None: there is none."""
     find_queue: Callable[[str], str | None] = _same

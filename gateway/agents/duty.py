@@ -20,7 +20,7 @@ from gateway.agents.side import ChatSide
 from gateway.agents.tasks import AGAIN, Tasks
 from gateway.agents.turn import Turn
 from gateway.agents.waiting import Waiting
-from gateway.routing import messages
+from gateway.routing import messages, moment
 from gateway.routing.bus.bus import BusMessage
 from gateway.routing.refusal import Refused
 from gateway.store.store import Deadline, Fence, TakenAlready
@@ -68,6 +68,7 @@ class ChatDuty:
             return ""
 
         async def decision(turn: Turn) -> None:
+            turn.said_at = min(turn.now, _time_of(message, turn.now))
             await self._tasks.heard(turn, message.type, body)
 
         try:
@@ -105,3 +106,11 @@ class ChatDuty:
     def end(self) -> None:
         """Another one leads."""
         self._fence = None
+
+
+def _time_of(message: BusMessage, now: float) -> float:
+    """When it was sent; now, of another program's that does not say."""
+    try:
+        return moment.read(message.time)
+    except ValueError:
+        return now

@@ -126,7 +126,7 @@ class Interactions:
         earlier, leg = before.leg(user) if before is not None else None, after.leg(user)
         if leg is None or leg.state is not State.INVITED or (earlier is not None and earlier.state is State.INVITED):
             return {}
-        return {"acceptWithin": self._settings.accept_timeout(after.channel.value, after.queue)}
+        return {"acceptWithin": self._settings.rules.accept_timeout(after.channel.value, after.queue)}
 
     async def _perform(
         self,

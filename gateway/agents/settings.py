@@ -41,8 +41,6 @@ class Settings:
     default_queues: Mapping[str, str]
     """MRD to the queue of what names none."""
     workbins: Mapping[str, Workbin]
-    accept_timeouts: Mapping[str, float] = field(default_factory=dict)
-    """How long an invitation stands, by MRD (AG-126); a queue may know better."""
     mailboxes: Mapping[str, tuple[Correspondent, str]] = field(default_factory=dict)
     """By ``Correspondent.key``, each with its queue."""
     names: Mapping[str, tuple[str, str]] = field(default_factory=dict)
@@ -75,6 +73,7 @@ class Settings:
                 forbidden=frozenset(config.agent.forbidden),
                 idle_alert=config.chat.idle_alert,
                 idle_close=config.chat.idle_close,
+                accept_timeout=_accept_timeouts(config),
                 # Whether there is an agent who is not configured is seen when somebody means him: he has a token.
                 find_agent=lambda name: directory(name) or name or None,
                 find_queue=_finder(queues),
@@ -84,7 +83,6 @@ class Settings:
             ),
             queues=queues,
             default_queues={each.id: each.default_queue for each in config.mre.mrds},
-            accept_timeouts={each.id: float(each.accept_timeout) for each in config.mre.mrds},
             workbins={each.id: each for each in workbins},
             mailboxes={mailbox.key: (mailbox, queue) for mailbox, queue in mailboxes},
             names=names,
@@ -103,12 +101,6 @@ class Settings:
                 id=config.chat.server_id,
             ),
         )
-
-    def accept_timeout(self, mrd: str, queue: str) -> float:
-        """Seconds that an invitation from this queue stands; the Communication Server watches over them."""
-        known = self.queues.get(queue)
-        own = known.accept_timeout if known is not None else None
-        return float(own) if own is not None else self.accept_timeouts.get(mrd, 30.0)
 
 
 def routing_plan(config: Config) -> plan.Plan:
@@ -135,6 +127,11 @@ def routing_plan(config: Config) -> plan.Plan:
         task_lifetime=mre.task_max_lifetime,
         task_kept=mre.task_keep,
     )
+
+
+def _accept_timeouts(config: Config) -> Callable[[str, str], float]:
+    timeout = routing_plan(config).accept_timeout
+    return lambda medium, queue: float(timeout(medium, queue))  # desktops are told: nothing but a number
 
 
 def _queue(queue: contact.Queue) -> plan.Queue:

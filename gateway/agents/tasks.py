@@ -155,7 +155,8 @@ class Tasks:
             back = ChangeTask(agent=agent.user, state="QUEUED", code="REQUEUED")
             await self._answer(turn, interaction, back)
             return
-        outcome = engine.invited(interaction, agent.user, turn.now, self._routing(interaction, agent))
+        routing = self._routing(interaction, agent)
+        outcome = engine.invited(interaction, agent.user, turn.now, routing, until=self._until(turn, interaction))
         await self._interactions.keep(turn, interaction, outcome)
 
     async def _transferred(self, turn: Turn, body: Mapping[str, Any]) -> None:
@@ -165,7 +166,14 @@ class Tasks:
         agent = await turn.agent(body["AgentId"])
         turn.put_agent(agent)
         routing = self._routing(interaction, agent)
-        outcome = engine.transferred(interaction, body["PreviousAgentId"], agent.user, turn.now, routing)
+        outcome = engine.transferred(
+            interaction,
+            body["PreviousAgentId"],
+            agent.user,
+            turn.now,
+            routing,
+            until=self._until(turn, interaction),
+        )
         leg = outcome.interaction.leg(agent.user)
         if leg is not None and not leg.is_held and not agent.can_be_offered(interaction.channel.value):
             undone = engine.revoked(outcome.interaction, agent.user, Reason.REQUEUED, turn.now)
@@ -192,6 +200,10 @@ class Tasks:
         if "ClientUniqueId" in body:
             return await self._interactions.find(turn, body["ClientUniqueId"])
         return await self._interactions.of_task(turn, body["TaskId"])
+
+    def _until(self, turn: Turn, interaction: Interaction) -> float:
+        """When an invitation ends; it began when the communication server set its timer, not when that was heard."""
+        return turn.said_at + self._settings.rules.accept_timeout(interaction.channel, interaction.queue)
 
     def _routing(self, interaction: Interaction, agent: Agent) -> Routing | None:
         """AG-53."""

@@ -43,6 +43,7 @@ class Turn:
 
     def __init__(self, room: Room, now: float, new_id: NewId) -> None:
         self.now = now
+        self.said_at = now  # before, where it answers a message that was under way for a while
         self.new_id = new_id
         self.deadlines: dict[str, float | None] = {}
         self.taken = ""

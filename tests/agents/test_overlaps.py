@@ -11,6 +11,7 @@ import pytest
 from channels.private import INTERACTIONS
 from gateway.agents.interactions import Interactions
 from gateway.agents.refusal import NOT_NOW, Refused
+from gateway.agents.tasks import Tasks
 from tests.agents.conftest import OpenOffice
 
 
@@ -48,6 +49,63 @@ async def test_colleague_who_rests_meanwhile_is_not_invited(
         await first.perform(chat, "InviteUser", agentId="Agent2")
     assert refused.value.status_code == NOT_NOW
     assert office.heard("Agent2", INTERACTIONS) == []
+
+
+@pytest.mark.spec("AG-66", "AG-126")
+async def test_who_accepts_at_the_last_moment_keeps_it(
+    open_office: OpenOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The communication server hears of it half a second later, when the time to accept is over."""
+    office = await open_office()
+    agent = await office.ready()
+    chat = await office.chat()
+    await agent.told("Invited", chat)
+    await office.pass_time(29.9)
+    interrupt(monkeypatch, "keep", lambda: office.pass_time(0.5), first=True)
+    await agent.perform(chat, "Accept")
+    await agent.told("Accepted", chat)
+    await agent.perform(chat, "StopProcessing")
+    assert [data["state"] for data in office.heard("Agent1", INTERACTIONS)] == ["Invited", "Accepted", "Completed"]
+    await agent.told("Invited", await office.chat())  # and he has not stopped being ready
+
+
+@pytest.mark.spec("AG-66", "AG-126")
+async def test_who_accepts_too_late_is_told_so(open_office: OpenOffice) -> None:
+    office = await open_office()
+    agent = await office.ready()
+    chat = await office.chat()
+    await agent.told("Invited", chat)
+    await office.pass_time(30.1)
+    with pytest.raises(Refused) as refused:
+        await agent.perform(chat, "Accept")
+    assert refused.value.status_code == NOT_NOW
+    await office.pass_time(1)
+    await agent.told("Revoked", chat)
+    assert [data["state"] for data in office.heard("Agent1", INTERACTIONS)] == ["Invited", "Revoked"]
+
+
+@pytest.mark.spec("AG-66", "AG-126", "MRE-74")
+async def test_time_to_accept_begins_with_the_booking_however_late_that_is_heard(
+    open_office: OpenOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office = await open_office()
+    agent = await office.ready()
+    hear = Tasks.heard
+
+    async def late(*args: Any) -> None:
+        if "TaskAgentSelected" in args:
+            monkeypatch.undo()
+            await office.pass_time(20)
+            args[1].now += 20
+        await hear(*args)
+
+    monkeypatch.setattr(Tasks, "heard", late)
+    chat = await office.chat()
+    await agent.told("Invited", chat)
+    await office.pass_time(10.1)
+    with pytest.raises(Refused) as refused:
+        await agent.perform(chat, "Accept")
+    assert refused.value.status_code == NOT_NOW
 
 
 @pytest.mark.spec("AG-26", "AG-152")

@@ -35,6 +35,9 @@ def sample(name: str) -> dict[str, Any]:
     return dict((told[0] if isinstance(told, list) else told)["data"])
 
 
+TIME_TO_ACCEPT = 300.0
+
+
 def rules(**changes: Any) -> Rules:
     """A house with three agents, two queues, and a workbin."""
     return Rules(
@@ -42,6 +45,7 @@ def rules(**changes: Any) -> Rules:
         find_queue=lambda name: name if name in QUEUES else None,
         find_workbin=lambda name: name if name == "Drafts" else None,
         nickname=str.title,
+        accept_timeout=lambda medium, queue: TIME_TO_ACCEPT,
         **changes,
     )
 
@@ -104,10 +108,12 @@ class Story:
     # The engine
 
     def invites(self, agent: str, routing: Routing | None = None) -> Story:
-        return self._goes_on(engine.invited(self.interaction, agent, self.now, routing))
+        until = self.now + TIME_TO_ACCEPT
+        return self._goes_on(engine.invited(self.interaction, agent, self.now, routing, until=until))
 
     def transfers(self, owner: str, recipient: str) -> Story:
-        return self._goes_on(engine.transferred(self.interaction, owner, recipient, self.now))
+        until = self.now + TIME_TO_ACCEPT
+        return self._goes_on(engine.transferred(self.interaction, owner, recipient, self.now, until=until))
 
     def revokes(self, agent: str, reason: Reason = Reason.RONA) -> Story:
         return self._goes_on(engine.revoked(self.interaction, agent, reason, self.now))
@@ -123,6 +129,10 @@ class Story:
         return self._goes_on(pulled)
 
     # The customer, the clock, the relay
+
+    def waits(self, seconds: float) -> Story:
+        self.now += seconds
+        return self
 
     def joins(self, nickname: str = "Carl") -> Story:
         return self._goes_on(customer.join(self.interaction, nickname, self.now, self.new_id))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,8 +18,9 @@ from channels.interaction.effects import (
 )
 from channels.interaction.reasons import Reason
 from channels.interaction.refusal import FORBIDDEN, MISSING, NOT_FOUND, NOT_NOW, OUT_OF_RANGE
+from channels.interaction.vocabulary import Dialect
 from channels.interaction.writing import reply_ended
-from tests.channels.story import Story, rules
+from tests.channels.story import TIME_TO_ACCEPT, Story, rules
 
 # Taking
 
@@ -30,6 +32,44 @@ def test_agent_joins_under_his_nickname_or_his_first_name() -> None:
     assert named.last("ann")["chat_notifications"][-1]["NickName"] == "Queen"
     assert unnamed.last("ann")["chat_notifications"][-1]["NickName"] == "Ann"
     assert unnamed.effects == (ChangeTask(agent="ann", state="ACTIVE", code="ACCEPTED"),)
+
+
+def invited_by_the_engine() -> Story:
+    return Story.chat().invites("ann")
+
+
+def asked_in_by_the_owner() -> Story:
+    return Story.chat().has("bob").asks("bob", "InviteUser", agentId="ann")
+
+
+def asked_for_advice() -> Story:
+    return Story.chat().has("bob").asks("bob", "InitiateConsultation", agentId="ann")
+
+
+def transferred_to() -> Story:
+    return Story.chat().has("bob").transfers("bob", "ann")
+
+
+@pytest.mark.spec("AG-64", "AG-66", "AG-126")
+@pytest.mark.parametrize(
+    "ringing",
+    [invited_by_the_engine, asked_in_by_the_owner, asked_for_advice, transferred_to],
+    ids=lambda each: each.__name__,
+)
+def test_when_the_time_is_over_an_invitation_is_accepted_no_more(ringing: Callable[[], Story]) -> None:
+    """Though it is not revoked yet: whoever does that waits for what was accepted before."""
+    assert ringing().waits(TIME_TO_ACCEPT - 10.5).asks("ann", "Accept").state("ann") == "Accepted"
+    late = ringing().waits(TIME_TO_ACCEPT - 10.0)
+    before = late.interaction
+    assert late.is_refused("ann", "Accept") == late.is_refused("ann", "Accept", Dialect.TYPED) == NOT_NOW
+    assert late.interaction == before
+    assert late.asks("ann", "Reject").state("ann") == "Rejected"
+
+
+@pytest.mark.spec("AG-66", "AG-71")
+def test_what_was_accepted_in_time_is_still_accepted_later() -> None:
+    story = Story.chat().has("ann").waits(TIME_TO_ACCEPT).asks("ann", "Accept")
+    assert story.state("ann") == "Accepted"
 
 
 @pytest.mark.spec("AG-71")

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.routing.bus.bus import BusMessage
+from gateway.routing.communication.deadlines import GRACE
 from gateway.routing.communication.server import CommunicationServer
 from gateway.routing.messages import compose
 from gateway.routing.plan import Agent, Mrd, Queue
@@ -200,6 +201,20 @@ def test_command_about_a_task_needs_a_part_in_it_and_an_allowed_change() -> None
     assert story.errors() == ["TASK_CLOSED"]
 
 
+@spec("AG-66", "MRE-74")
+def test_what_was_accepted_at_the_last_moment_is_accepted() -> None:
+    """The chat server takes an Accept for 30 seconds, and it needs some time to come here."""
+    story = Story()
+    story.sign_in("Anna")
+    task = story.task("c1")
+    story.listen()
+    story.pass_time(30.5)
+    story.do("Anna", task, "ACTIVE")
+    assert story.listen() == ["Anna of c1 ACTIVE (ACCEPTED)", "Anna ACTIVE"]
+    story.pass_time(60)
+    assert story.listen() == []
+
+
 @spec("MRE-73", "MRE-74", "MRE-94")
 def test_offer_that_rings_out_goes_to_another_agent_and_makes_the_first_not_ready() -> None:
     story = Story()
@@ -208,7 +223,7 @@ def test_offer_that_rings_out_goes_to_another_agent_and_makes_the_first_not_read
     story.sign_in("Bert")
     story.task("c1")
     story.listen()
-    story.pass_time(29.9)
+    story.pass_time(30 + GRACE - 0.1)
     assert story.listen() == []
     story.pass_time(0.1)
     assert story.listen() == [
@@ -554,7 +569,7 @@ def test_all_goes_on_after_a_restart() -> None:
     first, second = story.task("c1"), story.task("c2")
     story.restart()
     story.listen()
-    story.pass_time(30)
+    story.pass_time(30 + GRACE)
     assert "Anna of c1 QUEUED (RONA)" in story.listen()
     story.restart()
     story.want("Anna", "READY")

@@ -1,11 +1,20 @@
 """Names of the communication server's deadlines: what for, which task, and which agent.
 
-Source: MRE-74, MRE-76, MRE-126; AG-126.
+Source: MRE-74, MRE-76, MRE-126; AG-66, AG-126.
 """
 
 from __future__ import annotations
 
+from typing import Final
+
 ACCEPT, WRAP_UP, LIFETIME, FORGET, LOST = "accept", "wrap-up", "lifetime", "forget", "lost"
+
+GRACE: Final = 0.75
+"""Seconds that an offer rings on while no Accept is taken any more.
+
+In them arrives what the chat server took at the last moment, for nobody to be told Accepted and then Revoked (AG-66). A
+bus needs a few milliseconds, clocks of nodes differ by some more, and the whole is to be within a second (AG-126).
+"""
 
 
 def accept(task_id: str, agent_id: str) -> str:

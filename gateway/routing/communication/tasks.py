@@ -132,7 +132,7 @@ def ring(draft: Draft, task: TaskRecord, leg: Leg, code: str) -> None:
     task = replace(task, legs=(*without(task.legs, leg.agent), leg), attempts=task.attempts + 1)
     if leg.state is RESERVED:
         ringing = draft.plan.accept_timeout(task.mrd, task.queue)
-        draft.deadlines[deadlines.accept(task.id, leg.agent)] = draft.now + ringing
+        draft.deadlines[deadlines.accept(task.id, leg.agent)] = draft.now + ringing + deadlines.GRACE
     draft.change(task, leg.agent, leg.state, code, booked=True)
 
 
