@@ -24,7 +24,7 @@ COMPILED := build/compiled/made-from-$(call key,setup.py setup.cfg $(COMPILABLE)
 CLIENTS := tests/interop/node_modules/made-from-$(call key,tests/interop/package-lock.json)
 # Servers are often where only root looks.
 found = $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v $(1))
-MISSING := $(strip $(if $(CHROMIUM),,chromium) $(foreach each,npm redis-server nginx haproxy faketime,$(if $(call found,$(each)),,$(each))))
+MISSING := $(strip $(if $(CHROMIUM),,chromium) $(foreach each,npm redis-server activemq nginx haproxy faketime,$(if $(call found,$(each)),,$(each))))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

@@ -10,12 +10,12 @@ import dataclasses
 import datetime
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from benchmarks import cluster
+from benchmarks import cluster, routing
 from benchmarks.catalogue import CATALOGUE, Benchmark
 from benchmarks.cpus import Cpus
 from benchmarks.floor import send
@@ -34,6 +34,7 @@ _RESULTS = _ROOT / "results"
 _TRIAL = _ROOT.parent / "build" / "benchmarks"
 _LATEST = "latest.json"
 _CLUSTER = "cluster.json"
+_ROUTING = "routing.json"
 _ROUNDS = 3
 _TITLES = {peer.name: peer.title for peer in PEERS}
 
@@ -42,9 +43,9 @@ def main(arguments: Sequence[str]) -> int:
     """The exit code: 0, 2 for a wrong word, 130 after Ctrl-C."""
     options = _options(arguments)
     chosen = [each for each in CATALOGUE if not options.only or any(map(each.is_chosen, options.only))]
-    has_cluster = OURS in options.peers and (not options.only or any(map(cluster.NAME.startswith, options.only)))
-    if not chosen and not has_cluster:
-        names = (*(each.name for each in CATALOGUE), cluster.NAME)
+    sections = [name for name in _SECTIONS if OURS in options.peers and _is_wanted(name, options.only)]
+    if not chosen and not sections:
+        names = (*(each.name for each in CATALOGUE), *_SECTIONS)
         sys.stderr.write(f"No benchmark begins so. There are: {', '.join(names)}.\n")
         return 2
     if options.quick:
@@ -57,8 +58,8 @@ def main(arguments: Sequence[str]) -> int:
         options.results.mkdir(parents=True, exist_ok=True)
         if chosen:
             _sit(chosen, options)
-        if has_cluster:
-            _sit_as_cluster(options)
+        for name in sections:
+            _SECTIONS[name](options)
     except KeyboardInterrupt:
         sys.stderr.write("\nStopped; what was finished is written down.\n")
         return 130
@@ -69,13 +70,19 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure this server and others.")
     parser.add_argument("--only", metavar="NAME,…", type=_words, default=[], help="benchmarks that begin so")
     parser.add_argument("--peers", metavar="NAME,…", type=_peers, default=list(PEERS), help=", ".join(_TITLES))
-    parser.add_argument("--rounds", metavar="N", type=int, choices=range(1, 100), help="3; of cluster 2, of --quick 1")
+    parser.add_argument(
+        "--rounds", metavar="N", type=int, choices=range(1, 100), help="3; of cluster and routing 2, of --quick 1"
+    )
     parser.add_argument("--quick", action="store_true", help="see that it works; the figures mean nothing")
     parser.add_argument("--results", metavar="FOLDER", type=Path, help="where to, and what to keep the rest of")
     parser.add_argument("--page-only", action="store_true", help="write page and pictures again, and measure nothing")
     options = parser.parse_args(arguments)
     options.results = options.results or (_TRIAL if options.quick else _RESULTS)
     return options
+
+
+def _is_wanted(name: str, only: Sequence[str]) -> bool:
+    return not only or any(map(name.startswith, only))
 
 
 def _words(text: str) -> list[str]:
@@ -141,6 +148,27 @@ def _sit_as_cluster(options: argparse.Namespace) -> None:
     )
     (options.results / _CLUSTER).write_text(results.encode(), "utf-8")
     _write(options.results)
+
+
+def _sit_for_routing(options: argparse.Namespace) -> None:
+    """Measure how tasks find agents, and write that section; it is of one sitting, too."""
+    results = routing.results(
+        Cpus.choose(),
+        rounds=_rounds(options, routing.ROUNDS),
+        versions=OURS.versions(),
+        sitting=_sitting(),
+        out=sys.stderr,
+        is_quick=options.quick,
+    )
+    (options.results / _ROUTING).write_text(results.encode(), "utf-8")
+    _write(options.results)
+
+
+_SECTIONS: Mapping[str, Callable[[argparse.Namespace], None]] = {
+    cluster.NAME: _sit_as_cluster,
+    routing.NAME: _sit_for_routing,
+}
+"""What has a section of its own on the page, and measures it."""
 
 
 def _measured(
@@ -211,6 +239,8 @@ def _write(folder: Path) -> None:
         parts.append(cluster.section(of_cluster))
         cluster.draw(of_cluster, folder)
         (folder / "capacity.md").write_text(cluster.capacity(compared, of_cluster), "utf-8")
+    if (of_routing := Results.read(folder / _ROUTING)) is not None:
+        parts.append(routing.section(of_routing))
     if parts:
         (folder / "latest.md").write_text("\n".join(parts), "utf-8")
 

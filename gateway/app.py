@@ -6,6 +6,8 @@ Source: OPS-25, OPS-40, OPS-46, OPS-48, AG-14, CM-4.
 from __future__ import annotations
 
 import logging
+import uuid
+from collections.abc import Callable
 from typing import Any
 
 from tornado.httpserver import HTTPServer
@@ -21,14 +23,18 @@ from bayeux.server.cluster.cluster import Cluster
 from bayeux.server.server import BayeuxServer
 from bayeux.server.sessions import ServerSession
 from bayeux.transports.mount import Mount
-from bayeux.transports.proxy import Proxies
+from gateway.agents.absent import NoContactCenter
+from gateway.agents.center import ContactCenter
+from gateway.api.pages import Pages
+from gateway.api.resource import Surroundings
+from gateway.api.signing_in import Reception
 from gateway.auth.agents import Agents
 from gateway.auth.http_sessions import COOKIE
 from gateway.auth.policy import GatewayPolicy
 from gateway.auth.shared_sessions import SharedSessions
 from gateway.config.model import Config
 from gateway.config.model import Mount as MountConfig
-from gateway.development import serve_development_channels
+from gateway.development import serve_development_channels, serve_development_customers
 from gateway.failure import ExitCode, Failure
 from gateway.http.routes import internal_application, public_application
 from gateway.observe.health import Health
@@ -55,7 +61,7 @@ class Gateway:
 
     def __init__(self, config: Config, *, name: str = "", url: str = "") -> None:
         self.config = config
-        self.agents = Agents(config.auth)
+        self.agents = Agents(config.auth, guards_bayeux=config.csrf.bayeux)
         is_open = config.is_development
         guests = (config.mounts.cometd.path, config.mounts.genesys.path) if is_open else ()
         policy = GatewayPolicy(self.agents.tokens, self.agents.users, config.grants, guests=guests, is_open=is_open)
@@ -69,7 +75,7 @@ class Gateway:
         if config.is_development:
             serve_development_channels(self.server)
         self.backplane = _backplane(config, name, url)
-        self._reach: Reach | None = None
+        self._reaches: list[Reach] = []
         mounts = config.mounts
         self.mounts = [self._mount(each) for each in (mounts.cometd, mounts.genesys, mounts.notifications)]
         self.lag = LoopLag()
@@ -80,13 +86,15 @@ class Gateway:
             self.agents.shared = SharedSessions(
                 self.agents.http_sessions, self.backplane.sessions, self.backplane.node.id
             )
-            self._reach = Reach(
-                lambda: self.backplane is not None and self.backplane.is_connected, config.backplane.grace
-            )
-            self.health.ready_also_if("backplane", self._reach.check)
+            self._watch("backplane", lambda: self.backplane is not None and self.backplane.is_connected)
         self.metrics = Metrics(self.server, self.lag, self.backplane)
-        proxies = Proxies(self.server.options.trusted_proxies)
-        self.public_http = _http_server(config, public_application(self.mounts, self.agents, self.health, proxies))
+        self.center = self._contact_center(config)
+        if self.center is not None:
+            for collector in self.center.collectors:
+                self.metrics.watch(collector)
+            store = self.center.store
+            self._watch("store", lambda: not store.trouble, trouble=lambda: store.trouble)
+        self.public_http = _http_server(config, public_application(self.mounts, self._api(), self.health))
 
     async def start(self) -> None:
         """Begin to work on the running loop.
@@ -95,30 +103,36 @@ class Gateway:
         """
         await self.server.start()
         self.lag.start()
-        if self.backplane is None or self._reach is None:
-            return
-        self._reach.start()
-        if self.config.backplane.required_at_start and not self.backplane.is_connected:
+        if self.center is not None:
+            await self.center.start()
+        for reach in self._reaches:
+            reach.start()
+        backplane = self.backplane
+        if backplane is not None and self.config.backplane.required_at_start and not backplane.is_connected:
             raise Failure(
-                f"redis: {self.backplane.trouble}; start it, or set backplane.required_at_start = false to wait for it",
+                f"redis: {backplane.trouble}; start it, or set backplane.required_at_start = false to wait for it",
                 ExitCode.UNAVAILABLE,
             )
 
     async def stop(self) -> None:
         """End all sessions at once."""
+        if self.center is not None:
+            await self.center.stop()
         await self.server.stop()
         self.lag.stop()
-        if self._reach is not None:
-            self._reach.stop()
+        for reach in self._reaches:
+            reach.stop()
 
-    async def deliver_to_user(self, user: str, channel: str, data: Any) -> int | None:
+    async def deliver_to_user(
+        self, user: str, channel: str, data: Any, ext: dict[str, Any] | None = None
+    ) -> int | None:
         """On all nodes; how many sessions took it, None where nobody can know.
 
         Raises Unavailable, ChannelInvalid.
         """
         if self.server.cluster is None:
-            return self.server.deliver_to_user(user, channel, data)
-        await self.server.cluster.deliver_to_user(user, channel, data)
+            return self.server.deliver_to_user(user, channel, data, ext=ext)
+        await self.server.cluster.deliver_to_user(user, channel, data, ext=ext)
         return None
 
     @property
@@ -137,6 +151,29 @@ class Gateway:
             "trouble": self.backplane.trouble,
             "nodes": [{"id": node.id, "name": node.name, "url": node.url} for node in nodes],
         }
+
+    def _watch(self, name: str, is_connected: Callable[[], bool], trouble: Callable[[], str] = lambda: "") -> None:
+        """OPS-72: without this the gateway is not ready, but for a while in which it was there before."""
+        reach = Reach(is_connected, self.config.backplane.grace, trouble=trouble)
+        self._reaches.append(reach)
+        self.health.ready_also_if(name, reach.check)
+
+    def _contact_center(self, config: Config) -> ContactCenter | None:
+        if not config.has_contact_center:
+            return None
+        center = ContactCenter(config, self.server, self.deliver_to_user, node=self.node_id or uuid.uuid4().hex)
+        if config.is_development:
+            serve_development_customers(self.server, center.customers)
+        return center
+
+    def _api(self) -> Surroundings:
+        notifications = self.mounts[-1]
+        return Surroundings(
+            service=self.center.service if self.center is not None else NoContactCenter(),
+            reception=Reception(self.agents, demands_csrf_token=self.config.csrf.enabled),
+            pages=Pages(notifications),
+            max_json_depth=notifications.options("long-polling").max_json_depth,
+        )
 
     def _mount(self, config: MountConfig) -> Mount:
         bayeux = self.config.bayeux

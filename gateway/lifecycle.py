@@ -130,6 +130,8 @@ def tell_urls(config: Config, public: Address, internal: Address) -> None:
         f"  Bayeux             http://{public} at {paths}",
         f"  health, metrics    http://{internal}/health/ready, http://{internal}/metrics",
     ]
+    if config.has_contact_center:
+        lines.insert(2, f"  an agent desktop   http://{public}/desktop/")
     if config.is_development:
         lines.append("  development users  Agent1, Agent2; the password is the name")
     elif not config.auth.users and config.auth.tokens.secret is None and not config.auth.tokens.keys:

@@ -1,6 +1,6 @@
 """One process of the gateway, as its operators see it.
 
-Source: OPS-9, OPS-10, OPS-50, OPS-51, OPS-61, OPS-62.
+Source: OPS-9, OPS-10, OPS-50, OPS-51, OPS-61, OPS-62, MRE-77, MRE-125, MRE-152.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bayeux.protocol.channel import parse_channel
@@ -17,7 +17,8 @@ from bayeux.protocol.errors import ChannelInvalid
 from bayeux.server.ending import log_fields
 from gateway import __version__
 from gateway.observe.families import Family
-from gateway.operations import NodeUnknown, Operations, PublishRefused, Report
+from gateway.operations import NodeUnknown, Operations, PublishRefused, Report, RoutingUnknown
+from gateway.routing.admin import Admin
 from gateway.run import Run
 
 
@@ -37,6 +38,8 @@ class NodeOperations(Operations):
 
     async def metrics(self) -> Sequence[Family]:
         """Its own."""
+        if self._gateway.center is not None:
+            await self._gateway.center.count_dead()
         return self._gateway.metrics.families()
 
     async def health(self, question: str) -> tuple[bool, Report]:
@@ -107,3 +110,28 @@ class NodeOperations(Operations):
         if backplane is None:
             return ()
         return sorted({node.url for node in backplane.nodes if node.url} - {backplane.node.url})
+
+    async def task(self, id: str) -> Report:
+        """See ``Operations``."""
+        return await self._routing().task(id)
+
+    async def dead_letters(self, queue: str | None) -> Report:
+        """See ``Operations``."""
+        return await self._routing().dead_letters(queue)
+
+    async def replay(self, queue: str, id: str) -> Report:
+        """See ``Operations``."""
+        return await self._routing().replay(queue, id)
+
+    async def send(self, message_type: str, queue: str | None, body: Report) -> Report:
+        """See ``Operations``."""
+        return await self._routing().send(message_type, queue, body)
+
+    async def overheard(self, cursor: Mapping[str, int]) -> Report:
+        """What this process has sent and taken."""
+        return self._routing().overheard(cursor)
+
+    def _routing(self) -> Admin:
+        if self._gateway.center is None:
+            raise RoutingUnknown("this gateway has no contact center: it has one where mre.mrds are configured")
+        return self._gateway.center.admin

@@ -3,7 +3,7 @@
 The internal listener and the commands know this interface alone; answers are plain JSON values, so that they can pass
 from a worker to its supervisor as they are.
 
-Source: OPS-9, OPS-10, OPS-45, OPS-50, OPS-51.
+Source: OPS-9, OPS-10, OPS-45, OPS-50, OPS-51, MRE-77, MRE-125, MRE-152.
 """
 
 from __future__ import annotations
@@ -23,6 +23,14 @@ class NodeUnknown(Exception):
 
 class PublishRefused(Exception):
     """It cannot be delivered; the text says why and what to do."""
+
+
+class RoutingUnknown(Exception):
+    """There is no such task or dead letter, or no contact center at all."""
+
+
+class RoutingRefused(Exception):
+    """It cannot be sent; the text says why and what to do."""
 
 
 class Operations(Protocol):
@@ -61,3 +69,20 @@ class Operations(Protocol):
 
     async def other_gateways(self) -> Sequence[str]:
         """Origins of the internal listeners of those on other hosts and ports, by what is known."""
+
+    # Routing; all of it raises RoutingUnknown where there is no contact center
+
+    async def task(self, id: str) -> Report:
+        """State, legs and history of one (MRE-77). Raises RoutingUnknown, errors.Unavailable."""
+
+    async def dead_letters(self, queue: str | None) -> Report:
+        """Of one queue, or of all roles (MRE-125). Raises errors.Unavailable."""
+
+    async def replay(self, queue: str, id: str) -> Report:
+        """Send a dead letter again; under which id. Raises RoutingUnknown, RoutingRefused, errors.Unavailable."""
+
+    async def send(self, message_type: str, queue: str | None, body: Report) -> Report:
+        """Put a message on the bus; where, and under which id. Raises RoutingRefused, errors.Unavailable."""
+
+    async def overheard(self, cursor: Mapping[str, int]) -> Report:
+        """What this gateway has sent and taken on the bus since the last look, whose cursor it was (MRE-152)."""

@@ -16,7 +16,7 @@ import socket
 import sys
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -325,14 +325,7 @@ class Supervisor(Operations):
         Only one is tried: whether one that fails has published is not known, so another attempt is the caller's to
         decide.
         """
-        told = await self._ask_all(lambda worker: worker.ask("health", question="ready"))
-        answering = [(worker, health) for worker, health in told if not isinstance(health, Gone)]
-        if answering:
-            chosen, _ = max(answering, key=lambda each: each[1][0])
-            with suppress(Gone):
-                report: Report = await chosen.ask("publish", 5.0, user=user, channel=channel, data=data)
-                return report
-        raise Unavailable("no worker answers")
+        return await self._ask_one("publish", user=user, channel=channel, data=data)
 
     async def drain(self, node: str | None, *, leave: bool) -> Report:
         """One worker, or all; see ``Operations``."""
@@ -364,6 +357,44 @@ class Supervisor(Operations):
         """By what any worker knows."""
         answers = await self._ask_all(lambda worker: worker.ask("other_gateways"))
         return sorted({url for _, told in answers if not isinstance(told, Gone) for url in told})
+
+    async def task(self, id: str) -> Report:
+        """By one of the workers: the store is that of all."""
+        return await self._ask_one("task", id=id)
+
+    async def dead_letters(self, queue: str | None) -> Report:
+        """By one of the workers: the bus is that of all."""
+        return await self._ask_one("dead_letters", queue=queue)
+
+    async def replay(self, queue: str, id: str) -> Report:
+        """By one of the workers."""
+        return await self._ask_one("replay", queue=queue, id=id)
+
+    async def send(self, message_type: str, queue: str | None, body: Report) -> Report:
+        """By one of the workers."""
+        return await self._ask_one("send", message_type=message_type, queue=queue, body=body)
+
+    async def overheard(self, cursor: Mapping[str, int]) -> Report:
+        """By all workers: what one sends another one may take, so it is told once."""
+        answers = await self._ask_all(lambda worker: worker.ask("overheard", cursor=cursor))
+        told = [answer for _, answer in answers if not isinstance(answer, Gone)]
+        heard = {(each["queue"], each["id"]): each for answer in told for each in answer["messages"]}
+        return {
+            "messages": sorted(heard.values(), key=lambda each: float(each["time"])),
+            "lost": sum(answer["lost"] for answer in told),
+            "cursor": {node: number for answer in told for node, number in answer["cursor"].items()},
+        }
+
+    async def _ask_one(self, order: str, **arguments: Any) -> Report:
+        """One that is ready, if any is. Raises Unavailable, and what the order raises."""
+        told = await self._ask_all(lambda worker: worker.ask("health", question="ready"))
+        answering = [(worker, health) for worker, health in told if not isinstance(health, Gone)]
+        if answering:
+            chosen, _ = max(answering, key=lambda each: each[1][0])
+            with suppress(Gone):
+                report: Report = await chosen.ask(order, 5.0, **arguments)
+                return report
+        raise Unavailable("no worker answers")
 
     async def _ask_all(
         self, ask: Callable[[Worker], Awaitable[Answer]], workers: Sequence[Worker] | None = None

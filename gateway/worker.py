@@ -16,7 +16,7 @@ import socket
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import orjson
 
@@ -30,7 +30,7 @@ from gateway.control import Control, Refused, read_first_frame
 from gateway.failure import ExitCode, Failure
 from gateway.node import NodeOperations
 from gateway.observe.logging import configure
-from gateway.operations import NodeUnknown, PublishRefused
+from gateway.operations import NodeUnknown, PublishRefused, RoutingRefused, RoutingUnknown
 from gateway.run import Run
 from gateway.sockets import shared
 from gateway.tuning import forget_garbage
@@ -43,8 +43,17 @@ KINDS: Mapping[str, type[Exception]] = {
     "node": NodeUnknown,
     "publish": PublishRefused,
     "unavailable": Unavailable,
+    "routing-unknown": RoutingUnknown,
+    "routing-refused": RoutingRefused,
 }
 """What may be raised by an order, and its name on the way to the supervisor."""
+ORDERS: Final = frozenset(
+    {
+        *("health", "status", "publish", "drain", "kick", "other_gateways"),
+        *("task", "dead_letters", "replay", "send", "overheard"),
+    }
+)
+"""What a supervisor may ask, as ``Operations`` calls it, besides metrics."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,13 +139,11 @@ async def _work(gateway: Gateway, public: socket.socket, end: socket.socket, num
 
 async def _answer(operations: NodeOperations, question: str, arguments: Mapping[str, Any]) -> Any:
     try:
-        match question:
-            case "metrics":
-                return [family.as_json() for family in await operations.metrics()]
-            case "health" | "status" | "publish" | "drain" | "kick" | "other_gateways":
-                return await getattr(operations, question)(**arguments)
-            case _:
-                raise Refused("unknown", f"{question} is not answered by a worker")
+        if question == "metrics":
+            return [family.as_json() for family in await operations.metrics()]
+        if question in ORDERS:
+            return await getattr(operations, question)(**arguments)
+        raise Refused("unknown", f"{question} is not answered by a worker")
     except tuple(KINDS.values()) as refused:
         kind = next(kind for kind, error in KINDS.items() if isinstance(refused, error))
         raise Refused(kind, str(refused)) from None

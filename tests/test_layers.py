@@ -53,7 +53,11 @@ STOREYS = {
     "bayeux.testing": Storey(("bayeux",), frozenset({"tornado", "httptools", "pytest", "pytest_asyncio"})),
     "bayeux": Storey(("bayeux",)),
     "channels": Storey(("bayeux.protocol", "channels"), refused=IMPURE),
-    "gateway": Storey(ROOMS, third_party=None, refused=frozenset({"redis"})),  # it asks bayeux.backplane.redis
+    "gateway.store": Storey(
+        ("bayeux.protocol", "bayeux.backplane.redis", "gateway.failure", "gateway.store"), frozenset({"msgpack"})
+    ),
+    # It asks bayeux.backplane.redis, and gateway.store.
+    "gateway": Storey(ROOMS, third_party=None, refused=frozenset({"redis", "sqlite3"})),
 }
 
 DOOR_ON_THE_FACADE = ("bayeux.server.server", "bayeux.transports.listener")
@@ -147,6 +151,9 @@ def test_every_module_imports_only_what_its_storey_may() -> None:
         ("channels.private", "import asyncio"),
         ("channels.private", "from bayeux.server import security"),
         ("gateway.app", "import redis"),
+        ("gateway.app", "import sqlite3"),
+        ("gateway.store.redis", "import redis"),
+        ("gateway.store.sqlite", "from gateway.config.model import Config"),
         ("bayeux", "from bayeux.testing import Conversation"),
         ("gateway.app", "import bayeux.testing.fault_proxy"),
     ],
@@ -164,6 +171,7 @@ def test_forbidden_import_is_found(module: str, source: str) -> None:
         ("bayeux.backplane.redis.topology", "import redis.asyncio"),
         ("bayeux.testing.plugin", "import pytest, pytest_asyncio\nfrom bayeux.testing.clock import ManualClock"),
         ("channels.private", "from bayeux.protocol.channel import ChannelName"),
+        ("gateway.store.database", "import sqlite3\nfrom gateway.failure import Failure"),
         ("gateway.app", "from bayeux import BayeuxServer\nfrom channels import private\nimport typer"),
     ],
 )

@@ -391,7 +391,9 @@ class Channels:
     def enter(self, session: ServerSession, name: ChannelName, message: Any) -> Steps[None]:
         """Enter a session that was recorded as subscribed, and tell of it: the channel's listeners first (LST-4)."""
         if self._server.is_private(name):
-            return  # SEC-44: a private name has no list of subscribers that anyone could walk
+            # SEC-44: a private name has no list of subscribers that anyone could walk.
+            yield from tell(self._server.listeners.privately_subscribed, session, name, message)
+            return
         channel = self.create_if_absent(name)
         if session.is_over or not session.is_in(name.text):
             return  # it ended or left while listeners were told: nobody would ever take it out again
@@ -405,6 +407,9 @@ class Channels:
         """Take a session out of a channel's subscribers, if it is one, and tell of it (LST-4)."""
         if session.recovering and self._server.recovery is not None:
             self._server.recovery.give_up(session)
+        if self._server.is_private(name):
+            yield from tell(self._server.listeners.privately_unsubscribed, session, name, message)
+            return
         channel = self._by_name.get(name.text)
         if channel is not None and channel.dismiss(session):
             yield from self.tell_left(session, channel, message)

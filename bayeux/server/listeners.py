@@ -37,6 +37,8 @@ SessionAdded: TypeAlias = "Callable[[ServerSession, Message], Told]"
 SessionRemoved: TypeAlias = "Callable[[ServerSession, EndReason], Told]"
 Subscribed: TypeAlias = "Callable[[ServerSession, ServerChannel, Message | None], Told]"
 """The message is None where the server itself subscribed or unsubscribed the session."""
+PrivatelySubscribed: TypeAlias = "Callable[[ServerSession, ChannelName, Message | None], Told]"
+"""As ``Subscribed``, for a name that has no channel behind it."""
 ChannelChanged: TypeAlias = "Callable[[ServerChannel], Told]"
 QueueFull: TypeAlias = "Callable[[ServerSession, DeliveryQueue, ServerSession | None, EncodedMessage], bool]"
 """``(session, queue, sender, message)``; may change ``queue.messages``; True adds the message (Q-1)."""
@@ -84,6 +86,10 @@ class Listeners:
     session_removed: Registry[SessionRemoved] = field(default_factory=Registry)
     subscribed: Registry[Subscribed] = field(default_factory=Registry)
     unsubscribed: Registry[Subscribed] = field(default_factory=Registry)
+    privately_subscribed: Registry[PrivatelySubscribed] = field(default_factory=Registry)
+    """To a private name (SEC-44): there is no channel, so those of ``subscribed`` are not told."""
+    privately_unsubscribed: Registry[PrivatelySubscribed] = field(default_factory=Registry)
+    """The same; of a session that ends they are not told."""
     channel_configured: Registry[ChannelChanged] = field(default_factory=Registry)
     """After the initializers of a channel, before ``channel_added`` (LST-7)."""
     channel_added: Registry[ChannelChanged] = field(default_factory=Registry)

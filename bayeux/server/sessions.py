@@ -57,6 +57,7 @@ class ServerSession(BayeuxSession):
 
     __slots__ = (
         "_attributes",
+        "_carried",
         "_left_at",
         "_roles",
         "_tokens_full_at",
@@ -135,6 +136,7 @@ class ServerSession(BayeuxSession):
         self._left_at = now
         self._told_reachable = False
         self._attributes: dict[str, Any] | None = None
+        self._carried: dict[str, Any] | None = None
 
     @property
     def id(self) -> str:
@@ -221,6 +223,21 @@ class ServerSession(BayeuxSession):
         if self._attributes is None:
             self._attributes = {}
         return self._attributes
+
+    @property
+    def carried(self) -> dict[str, Any]:
+        """The same, for JSON values that it takes along when another node goes on with it (OPS-42).
+
+        A node that dies leaves them as they were when the session last subscribed: keep little there that changes.
+        """
+        if self._carried is None:
+            self._carried = {}
+        return self._carried
+
+    @property
+    def carries(self) -> bool:
+        """There is something that it takes along."""
+        return bool(self._carried)
 
     @property
     def listeners(self) -> SessionListeners:

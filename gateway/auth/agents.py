@@ -3,7 +3,7 @@
 One door for REST and Bayeux. What somebody shows with a request wins over his cookie, so that a
 new sign-in in the same browser is at once the new user's (AG-102).
 
-Source: AG-10…12, AG-14, SEC-51…53.
+Source: AG-10…14, AG-26, SEC-51…53.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 from bayeux.protocol.errors import Unavailable
 from bayeux.server.transport import Context
-from gateway.auth.http_sessions import COOKIE, HttpSession, HttpSessions, cookie_line
+from gateway.auth.http_sessions import COOKIE, CSRF_HEADER, HttpSession, HttpSessions, cookie_line
 from gateway.auth.passwords import Passwords, PasswordsBusy
 from gateway.auth.shared_sessions import SharedSessions
 from gateway.auth.throttle import Throttle, TooManyFailures
@@ -64,10 +64,13 @@ class Agents:
 
     Args:
         config: users, keys and limits.
+        guards_bayeux: Bayeux requests that come with a cookie alone have to show the CSRF token, too (AG-13).
         clock: seconds, monotonic.
     """
 
-    def __init__(self, config: Auth, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, config: Auth, *, guards_bayeux: bool = False, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.users = {user.name: user for user in config.users}
         self.tokens = Tokens(config.tokens)
         self.http_sessions = HttpSessions(
@@ -82,6 +85,7 @@ class Agents:
         )
         self._passwords = Passwords(config.users)
         self._allow_basic_over_http = config.allow_basic_over_http
+        self._guards_bayeux = guards_bayeux
         self._clock = clock
         # A fingerprint is of no use outside this process: its key is never stored.
         self._fingerprint_key = os.urandom(32)
@@ -114,9 +118,16 @@ class Agents:
             found = self.who(shown)
         except TooManyFailures:
             return None
+        if self._guards_bayeux and not authorization:
+            return self._guarded(found, cookie, context.headers.get(CSRF_HEADER.lower(), ""))
         if isinstance(found, Awaitable):
             return self._welcome_later(found, context)
         return self._welcome_later(_said(found), context) if self._is_welcomed(found, context) else found
+
+    async def _guarded(self, found: str | Awaitable[str | None] | None, cookie: str, token: str) -> str | None:
+        user = await found if isinstance(found, Awaitable) else found
+        session = self.session_of(cookie)
+        return user if session is not None and session.is_shown(token) else None
 
     async def _welcome_later(self, found: Awaitable[str | None], context: Context) -> str | None:
         try:
@@ -164,6 +175,12 @@ class Agents:
             session.told_at = self._clock()
             await self.shared.keep(session)
         return value, session
+
+    async def leave(self, session: HttpSession) -> None:
+        """End an HTTP session, at other nodes within a minute or two (AG-26). Raises Unavailable."""
+        self.http_sessions.end(session)
+        if self.shared is not None:
+            await self.shared.forget(session)
 
     async def _by_cookie_of_another_node(self, cookie: str, shared: SharedSessions) -> str | None:
         session = await shared.find(cookie, self._clock())

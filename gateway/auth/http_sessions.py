@@ -3,18 +3,20 @@
 A bounded table; time is an argument. A session ends when nothing used it for a while, or when
 its user or everybody has too many: then the one idle for longest goes.
 
-Source: AG-10, AG-13, AG-14, SEC-37.
+Source: AG-10, AG-13, AG-14, AG-26, SEC-37, SEC-54.
 """
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import secrets
 import uuid
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
 COOKIE = "JSESSIONID"
+CSRF_HEADER = "X-CSRF-TOKEN"
 
 
 def cookie_line(value: str, *, secure: bool) -> str:
@@ -33,6 +35,10 @@ class HttpSession:
     """Lives as long as the session (AG-13)."""
     told_at: float = float("-inf")
     """When a store that others read was last told that it is used."""
+
+    def is_shown(self, token: str) -> bool:
+        """Is this its CSRF token (SEC-54)?"""
+        return hmac.compare_digest(token.encode(), self.csrf_token.encode())
 
 
 class HttpSessions:
@@ -80,6 +86,11 @@ class HttpSessions:
             self._by_key.move_to_end(session.key)
             self._by_user[session.user].move_to_end(session.key)
         return session
+
+    def end(self, session: HttpSession) -> None:
+        """Its cookie stands for nothing from here on; nothing happens if it is over already."""
+        if session.key in self._by_key:
+            self._end(session.key)
 
     @staticmethod
     def key_of(cookie: str) -> bytes:

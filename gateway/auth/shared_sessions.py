@@ -3,7 +3,7 @@
 Whoever signed in at one node is known at all others, and as long as any of them hears of him. The bounds of the tables
 are each node's own; what is pushed out of a table is found again in the store.
 
-Source: AG-10, AG-14, OPS-42, OPS-64.
+Source: AG-10, AG-14, AG-26, OPS-42, OPS-64.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from typing import Final
 
 import orjson
 
-from bayeux.backplane.backplane import SessionStore
+from bayeux.backplane.backplane import SessionStore, StaleClaim
 from bayeux.protocol.errors import Unavailable
 from gateway.auth.http_sessions import HttpSession, HttpSessions
 
 _FORMAT: Final = 1
+_ENDED: Final = orjson.dumps([_FORMAT, "", ""])
+"""The record of a session that its user has ended."""
 _RENEWALS = 30
 """In the time a session may be idle, the store is told so often that it is not."""
 _KIND = "http"  # keeps them apart from Bayeux sessions, whose ids are longer than this
@@ -51,18 +53,27 @@ class SharedSessions:
         if claim is None:
             return None
         match orjson.loads(claim.record):
-            case [1, str(user), str(csrf_token)]:
+            case [1, str(user), str(csrf_token)] if user:
                 session = self._own.adopt(HttpSession(user, key, now, csrf_token))
                 self.renew(session, now)
                 return session
         return None  # of a format that is not ours: he signs in again
+
+    async def forget(self, session: HttpSession) -> None:
+        """It was ended: other nodes learn it when they next tell the store that it is used. Raises Unavailable."""
+        claim = await self._store.find(_name(session.key))
+        if claim is None:
+            return
+        with suppress(StaleClaim):  # it has vanished meanwhile
+            # Not taken away: nothing in its place could also mean that the store has lost its data.
+            await self._store.update(_name(session.key), claim.number, _ENDED, self._own.idle)
 
     def renew(self, session: HttpSession, now: float) -> None:
         """It was used: tell the store, now and then."""
         if now - session.told_at < self._own.idle / _RENEWALS:
             return
         session.told_at = now
-        task = asyncio.get_running_loop().create_task(self._touch(session.key))
+        task = asyncio.get_running_loop().create_task(self._touch(session))
         self._touching.add(task)
         task.add_done_callback(self._touching.discard)
 
@@ -71,9 +82,13 @@ class SharedSessions:
         for task in self._touching:
             task.cancel()
 
-    async def _touch(self, key: bytes) -> None:
+    async def _touch(self, session: HttpSession) -> None:
         with suppress(Unavailable):  # the next time, then: there are many before it would be forgotten
-            await self._store.touch([_name(key)], self._own.idle)
+            claim = await self._store.find(_name(session.key))
+            if claim is not None and claim.record == _ENDED:
+                self._own.end(session)
+            else:
+                await self._store.touch([_name(session.key)], self._own.idle)
 
 
 def _name(key: bytes) -> str:

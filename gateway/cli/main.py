@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import bench, config, operate, publish, serve, status, subscribe, token, user
+from gateway.cli import bench, config, mre, openapi, operate, publish, serve, status, subscribe, token, user
 from gateway.config import ConfigurationWrong
 from gateway.failure import ExitCode, Failure
 
@@ -31,8 +31,10 @@ app.command()(subscribe.subscribe)
 app.command()(status.status)
 app.command()(operate.drain)
 app.command()(operate.kick)
+app.command()(openapi.openapi)
 app.add_typer(bench.app)
 app.add_typer(config.app)
+app.add_typer(mre.app)
 app.add_typer(token.app)
 app.add_typer(user.app)
 

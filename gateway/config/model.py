@@ -11,22 +11,29 @@ import os
 from collections import Counter
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from bayeux.backplane.redis.topology import Topology
 from bayeux.protocol.channel import parse_channel
 from bayeux.protocol.errors import ChannelInvalid
-from gateway.config.bayeux import BayeuxSection, MountOverrides, strict
+from gateway.config.bayeux import BayeuxSection, MountOverrides
+from gateway.config.contact import (
+    AgentTimers,
+    Chat,
+    Csrf,
+    Logout,
+    Lost,
+    Mail,
+    Mre,
+    Rona,
+    Sessions,
+    Workbin,
+)
+from gateway.config.section import Section
 from gateway.config.units import Address, Duration, Size
 
 MINIMUM_SECRET_BYTES = 32  # SEC-50: a shorter HS256 secret can be guessed offline
 MAXIMUM_KEYS = 20  # SEC-50
-
-
-class Section(BaseModel):
-    """A table of the configuration file."""
-
-    model_config = strict
 
 
 class Listen(Section):
@@ -217,7 +224,8 @@ class Backplane(Section):
     )
     grace: Duration = Field(
         default=Duration(30),
-        description="How long Redis may be away before `/health/ready` says 503; 0 = for ever (OPS-72).",
+        description="How long Redis, or the contact center's store, may be away before `/health/ready` says 503; "
+        "0 = for ever (OPS-72).",
     )
     required_at_start: bool = Field(
         default=False, description="End with exit code 69 if Redis cannot be reached at the start (OPS-48)."
@@ -278,6 +286,20 @@ class Config(Section):
         "all messages go a dearer way then; unset = where `redis` is set.",
     )
     retention: list[Retention] = Field(default=[], description=Retention.__doc__)
+    data_dir: str = Field(
+        default="",
+        description="Directory of the embedded store, for where `redis` is not set; empty = nothing outlives us.",
+    )
+    mre: Mre = Field(default=Mre(), description=Mre.__doc__)
+    agent: AgentTimers = Field(default=AgentTimers(), description=AgentTimers.__doc__)
+    lost: Lost = Field(default=Lost(), description=Lost.__doc__)
+    logout: Logout = Field(default=Logout(), description=Logout.__doc__)
+    rona: Rona = Field(default=Rona(), description=Rona.__doc__)
+    sessions: Sessions = Field(default=Sessions(), description=Sessions.__doc__)
+    csrf: Csrf = Field(default=Csrf(), description=Csrf.__doc__)
+    chat: Chat = Field(default=Chat(), description=Chat.__doc__)
+    mail: Mail = Field(default=Mail(), description=Mail.__doc__)
+    workbins: list[Workbin] = Field(default=[], description=Workbin.__doc__)
     backplane: Backplane = Field(default=Backplane(), description=Backplane.__doc__)
     drain: Drain = Field(default=Drain(), description=Drain.__doc__)
     shutdown: Shutdown = Field(default=Shutdown(), description=Shutdown.__doc__)
@@ -319,6 +341,25 @@ class Config(Section):
                 except ValueError as error:
                     raise ValueError(f"mounts.{name}: {error}") from None
         return self
+
+    @model_validator(mode="after")
+    def _contact_center_without_contradiction(self) -> Self:
+        if self.mre.transport == "redis" and self.redis is None:
+            raise ValueError("mre.transport: redis needs the option redis to be set")
+        if self.mre.transport == "memory" and self.redis is not None:
+            raise ValueError("mre.transport: memory is for one process alone; leave it out where redis is set")
+        if len(set(self.mre.roles)) < 3 and self.mre.transport != "stomp" and self.redis is None:
+            raise ValueError("mre.roles: another program can play a role by redis or stomp only, not in memory")
+        queues = {each.name: each.mrd for each in self.mre.queues}
+        for mailbox in self.mail.mailboxes:
+            if queues.get(mailbox.queue) != "email":
+                raise ValueError(f"mail.mailboxes: {mailbox.queue} is no queue of mre.queues with mrd = 'email'")
+        return self
+
+    @property
+    def has_contact_center(self) -> bool:
+        """Is anything routed to agents?"""
+        return bool(self.mre.mrds)
 
     @property
     def processes(self) -> int:

@@ -28,5 +28,36 @@ DEVELOPMENT: dict[str, Any] = {
             "$d74zpDSU6er1wVLlGsJXwAPaH1F2uXihLPruV7K4xiI",
         },
     ],
+    # A contact center that two people can try: chats and mails, in the queues of the vendor's samples.
+    "mre.mrds": [
+        {"id": "chat", "name": "Chat", "max_tasks": 3, "default_queue": "SimpleChatInQueue"},
+        {
+            "id": "email",
+            "name": "E-mail",
+            "max_tasks": 5,
+            "accept_timeout": "60s",
+            "default_queue": "SimpleEmailInQueue",
+        },
+    ],
+    "mre.queues": [
+        {
+            "name": "SimpleChatInQueue",
+            "mrd": "chat",
+            "in_queues": ["SimpleChatTranscriptQueue"],
+            "strategy": "SimpleChatInStrategy",
+            "strategy_id": "125",
+        },
+        {
+            "name": "SimpleEmailInQueue",
+            "mrd": "email",
+            "in_queues": ["__STOP__"],
+            "out_queues": ["SimpleEmailOutQueue"],
+            "strategy": "SimpleEmailInStrategy",
+            "strategy_id": "134",
+        },
+    ],
+    "agent.reasons": ["OutToLunch"],
+    "workbins": [{"name": "Personal"}],
+    "mail.mailboxes": [{"address": "support@localhost", "queue": "SimpleEmailInQueue"}],
     "auth.tokens.secret": "known to everybody, for development only",
 }

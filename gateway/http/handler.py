@@ -26,6 +26,8 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 )
+_WATCHED = ("/health", "/metrics", "/admin/bus")
+"""What is asked for again and again; each time would be a line of the log."""
 _STATUS_CODES = {400: 1, 403: 3, 404: 6, 405: 10}
 """The ``statusCode`` of an error that has no better one (AG-140); others are 4."""
 
@@ -123,7 +125,7 @@ def log_access(name: str) -> Callable[[RequestHandler], None]:
     def write(handler: RequestHandler) -> None:
         request: httputil.HTTPServerRequest = handler.request
         access.log(
-            logging.DEBUG if request.path.startswith(("/health", "/metrics")) else logging.INFO,
+            logging.DEBUG if request.path.startswith(_WATCHED) and request.method == "GET" else logging.INFO,
             "request",
             extra={
                 "listener": name,

@@ -45,7 +45,7 @@ class OrderRefused(Exception):
     """What is wrong with an order, for its sender."""
 
 
-class _Ordered(JsonHandler):
+class Ordered(JsonHandler):
     """Takes orders of whoever bears the token (SEC-97)."""
 
     def initialize(self, operations: Operations, token: str, max_json_depth: int) -> None:
@@ -76,7 +76,7 @@ class _Ordered(JsonHandler):
         self.answer({"statusCode": code, "statusMessage": text, "requestId": self.request_id}, status)
 
 
-class PublishHandler(_Ordered):
+class PublishHandler(Ordered):
     """``POST /internal/publish`` with ``{"user": …, "channel": …, "data": …}``."""
 
     async def post(self) -> None:
@@ -97,7 +97,7 @@ class PublishHandler(_Ordered):
             self.answer({"statusCode": 0, **done})
 
 
-class StatusHandler(_Ordered):
+class StatusHandler(Ordered):
     """``GET /internal/status``."""
 
     async def get(self) -> None:
@@ -105,7 +105,7 @@ class StatusHandler(_Ordered):
         self.answer({"statusCode": 0, **await self.operations.status()})
 
 
-class DrainHandler(_Ordered):
+class DrainHandler(Ordered):
     """``POST /internal/drain`` with ``{"node": …, "leave": …}``; both may be left out."""
 
     async def post(self) -> None:
@@ -124,7 +124,7 @@ class DrainHandler(_Ordered):
             self.refuse(str(unknown), 404, 6)
 
 
-class KickHandler(_Ordered):
+class KickHandler(Ordered):
     """``POST /internal/kick`` with ``{"user": …}`` or ``{"session": …}``, as logs call it."""
 
     async def post(self) -> None:

@@ -11,10 +11,10 @@ from pathlib import Path
 from tornado.web import Application
 
 from bayeux.transports.mount import Mount
-from bayeux.transports.proxy import Proxies
 from bayeux.transports.routes import make_handlers
-from gateway.auth.agents import Agents
-from gateway.http.agent_api import Me, Version
+from gateway.api.resource import Surroundings
+from gateway.api.routes import api_routes
+from gateway.http.admin import BusHandler, DeadLettersHandler, TaskHandler
 from gateway.http.handler import NotFound, StaticFiles, log_access
 from gateway.http.health import DetailedHealthHandler, HealthHandler
 from gateway.http.internal import DrainHandler, KickHandler, MetricsHandler, PublishHandler, StatusHandler
@@ -25,7 +25,7 @@ STATIC = Path(__file__).parent.parent / "static"
 _HEALTH = r"/health/(live|ready|startup)"
 
 
-def public_application(mounts: Iterable[Mount], agents: Agents, health: Health, proxies: Proxies) -> Application:
+def public_application(mounts: Iterable[Mount], api: Surroundings, health: Health) -> Application:
     """What clients may reach.
 
     The listener keeps connections that begin at a mount; the routes of the mounts are for a browser that
@@ -35,9 +35,9 @@ def public_application(mounts: Iterable[Mount], agents: Agents, health: Health, 
         [
             *make_handlers(*mounts),
             (_HEALTH, HealthHandler, {"health": health}),
-            (r"/api/v2/me/?", Me, {"agents": agents, "proxies": proxies}),
-            (r"/api/v2/diagnostics/version", Version),
+            *api_routes(api),
             (r"/()", StaticFiles, {"path": STATIC, "default_filename": "index.html"}),
+            (r"/desktop/?()", StaticFiles, {"path": STATIC / "desktop", "default_filename": "index.html"}),
             (r"/static/([A-Za-z0-9_./-]+)", StaticFiles, {"path": STATIC}),
         ],
         default_handler_class=NotFound,
@@ -57,6 +57,9 @@ def internal_application(operations: Operations, token: str, max_json_depth: int
             (r"/internal/status", StatusHandler, ordered),
             (r"/internal/drain", DrainHandler, ordered),
             (r"/internal/kick", KickHandler, ordered),
+            (r"/admin/tasks/([^/]{1,256})", TaskHandler, ordered),
+            (r"/admin/dlq", DeadLettersHandler, ordered),
+            (r"/admin/bus", BusHandler, ordered),
         ],
         default_handler_class=NotFound,
         log_function=log_access("internal"),

@@ -12,9 +12,7 @@ import asyncio
 import platform
 import random
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import accumulate
-from typing import Any, TypeAlias
+from collections.abc import Iterator
 
 import tornado
 from prometheus_client import CollectorRegistry
@@ -26,10 +24,10 @@ import gateway
 from bayeux.backplane.redis.backplane import RedisBackplane
 from bayeux.server.counters import Histogram
 from bayeux.server.server import BayeuxServer
-from gateway.observe.families import LABEL, Family
+from gateway.observe.families import Family
 from gateway.observe.loop_lag import LoopLag
+from gateway.observe.samples import counter, gauge, histogram
 
-_WORKER = "0"  # the one process there is, or replaced by the supervisor
 _SAMPLED_SESSIONS = 200
 _MESSAGES = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 _BYTES = (0, 256, 1024, 4096, 16384, 65536, 262144, 1048576)
@@ -51,6 +49,10 @@ class Metrics:
             self._registry.register(_ClusterCollector(server))
         ProcessCollector(registry=self._registry)
 
+    def watch(self, collector: Collector) -> None:
+        """What a part of the gateway tells of itself."""
+        self._registry.register(collector)
+
     def families(self) -> list[Family]:
         """All of them, as they are at this moment."""
         return [Family.of(metric) for metric in self._registry.collect()]
@@ -67,34 +69,34 @@ class _BayeuxCollector(Collector):
     def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily]:
         yield from self._gauges()
         counters = self._server.counters
-        yield _counter("bayeux_handshakes", "Handshakes answered.", ("result", "transport"), counters.handshakes)
-        yield _counter("bayeux_session_ends", "Sessions ended.", ("reason",), counters.session_ends)
-        yield _counter(
+        yield counter("bayeux_handshakes", "Handshakes answered.", ("result", "transport"), counters.handshakes)
+        yield counter("bayeux_session_ends", "Sessions ended.", ("reason",), counters.session_ends)
+        yield counter(
             "bayeux_messages_received", "Messages from clients.", ("kind", "transport"), counters.messages_received
         )
-        yield _counter(
+        yield counter(
             "bayeux_messages_delivered", "Events written to clients.", ("transport",), counters.messages_delivered
         )
-        yield _counter("bayeux_messages_dropped", "Events dropped.", ("reason",), counters.messages_dropped)
-        yield _counter("bayeux_bytes_received", "Bytes from clients.", ("transport",), counters.bytes_received)
-        yield _counter("bayeux_bytes_sent", "Bytes to clients.", ("transport",), counters.bytes_sent)
-        yield _counter("bayeux_rejected", "Refusals, by the limit that refused.", ("reason",), counters.rejected)
-        yield _histogram(
+        yield counter("bayeux_messages_dropped", "Events dropped.", ("reason",), counters.messages_dropped)
+        yield counter("bayeux_bytes_received", "Bytes from clients.", ("transport",), counters.bytes_received)
+        yield counter("bayeux_bytes_sent", "Bytes to clients.", ("transport",), counters.bytes_sent)
+        yield counter("bayeux_rejected", "Refusals, by the limit that refused.", ("reason",), counters.rejected)
+        yield histogram(
             "bayeux_delivery_seconds",
             "From the acceptance of a publish to its write to a socket.",
             ("scope",),
             {"local": counters.delivery_seconds},
         )
-        yield _histogram("bayeux_request_seconds", "Processing of a request.", ("request",), counters.request_seconds)
+        yield histogram("bayeux_request_seconds", "Processing of a request.", ("request",), counters.request_seconds)
         yield from self._queues()
 
     def _gauges(self) -> Iterator[GaugeMetricFamily]:
         sessions = Counter(session.reached_by for session in self._server.sessions)
         subscriptions = sum(len(session.subscriptions) for session in self._server.sessions)
-        yield _gauge("bayeux_sessions", "Sessions, by how they are reached.", ("transport",), sessions)
-        yield _gauge("bayeux_connections", "Open connections.", ("transport",), self._server.counters.connections)
-        yield _gauge("bayeux_subscriptions", "Subscriptions of all sessions.", (), {(): subscriptions})
-        yield _gauge("bayeux_channels", "Channels and patterns.", (), {(): len(self._server.channels)})
+        yield gauge("bayeux_sessions", "Sessions, by how they are reached.", ("transport",), sessions)
+        yield gauge("bayeux_connections", "Open connections.", ("transport",), self._server.counters.connections)
+        yield gauge("bayeux_subscriptions", "Subscriptions of all sessions.", (), {(): subscriptions})
+        yield gauge("bayeux_channels", "Channels and patterns.", (), {(): len(self._server.channels)})
 
     def _queues(self) -> Iterator[HistogramMetricFamily]:
         """The queues of some sessions, chosen by chance at each asking."""
@@ -102,8 +104,8 @@ class _BayeuxCollector(Collector):
         for session in random.sample(sessions, min(_SAMPLED_SESSIONS, len(sessions))):
             self._queue_messages.observe(len(session.queue.messages))
             self._queue_bytes.observe(session.queue.bytes)
-        yield _histogram("bayeux_queue_messages", "Waiting events of sampled sessions.", (), {(): self._queue_messages})
-        yield _histogram("bayeux_queue_bytes", "Bytes of them.", (), {(): self._queue_bytes})
+        yield histogram("bayeux_queue_messages", "Waiting events of sampled sessions.", (), {(): self._queue_messages})
+        yield histogram("bayeux_queue_bytes", "Bytes of them.", (), {(): self._queue_bytes})
 
 
 class _BackplaneCollector(Collector):
@@ -114,15 +116,15 @@ class _BackplaneCollector(Collector):
 
     def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
         backplane, link = self._backplane, self._backplane.link
-        yield _gauge("backplane_up", "Can Redis be reached?", (), {(): int(backplane.is_connected)})
-        yield _gauge("backplane_nodes", "Nodes that are known, this one included.", (), {(): len(backplane.nodes) + 1})
-        yield _counter("backplane_reconnects", "Connections made anew.", (), {(): link.reconnects})
-        yield _counter("backplane_probe_timeouts", "Probes that were not heard.", (), {(): link.probes_missed})
-        yield _counter("backplane_gaps", "Gaps in what was heard.", ("result",), {
+        yield gauge("backplane_up", "Can Redis be reached?", (), {(): int(backplane.is_connected)})
+        yield gauge("backplane_nodes", "Nodes that are known, this one included.", (), {(): len(backplane.nodes) + 1})
+        yield counter("backplane_reconnects", "Connections made anew.", (), {(): link.reconnects})
+        yield counter("backplane_probe_timeouts", "Probes that were not heard.", (), {(): link.probes_missed})
+        yield counter("backplane_gaps", "Gaps in what was heard.", ("result",), {
             "filled": link.gaps_filled,
             "told": link.gaps_told,
         })  # fmt: skip
-        yield _counter("backplane_invalid_messages", "Messages that were dropped.", ("reason",), link.dropped)
+        yield counter("backplane_invalid_messages", "Messages that were dropped.", ("reason",), link.dropped)
 
 
 class _ClusterCollector(Collector):
@@ -135,12 +137,12 @@ class _ClusterCollector(Collector):
         cluster = self._server.cluster
         if cluster is not None:
             ownership = cluster.ownership
-            yield _counter("bayeux_handover", "Requests and sessions that were another node's.", ("kind",), {
+            yield counter("bayeux_handover", "Requests and sessions that were another node's.", ("kind",), {
                 "forwarded": cluster.relay.relayed,
                 "moved": ownership.moved_here,
                 "taken_over": ownership.taken_over,
             })  # fmt: skip
-            yield _counter("bayeux_recovery_gaps", "Sessions that had to begin anew.", (), {(): ownership.gaps})
+            yield counter("bayeux_recovery_gaps", "Sessions that had to begin anew.", (), {(): ownership.gaps})
 
 
 class _LoopCollector(Collector):
@@ -150,45 +152,9 @@ class _LoopCollector(Collector):
         self._lag = lag
 
     def collect(self) -> Iterator[GaugeMetricFamily | HistogramMetricFamily]:
-        yield _histogram("process_loop_lag_seconds", "How late the event loop turns.", (), {(): self._lag.histogram})
-        yield _gauge("process_tasks", "Running asyncio tasks.", (), {(): len(asyncio.all_tasks())})
+        yield histogram("process_loop_lag_seconds", "How late the event loop turns.", (), {(): self._lag.histogram})
+        yield gauge("process_tasks", "Running asyncio tasks.", (), {(): len(asyncio.all_tasks())})
         build = GaugeMetricFamily("build_info", "What is running.", labels=("version", "python", "tornado"))
         build.add_metric((gateway.__version__, platform.python_version(), tornado.version), 1)
         yield build
         yield GaugeMetricFamily("config_version", "How often the configuration was loaded.", value=1)
-
-
-Key: TypeAlias = "str | tuple[str, ...]"
-"""The value of the only label, or of each."""
-
-
-def _values(key: Key) -> tuple[str, ...]:
-    return (key,) if isinstance(key, str) else key
-
-
-def _counter(name: str, text: str, labels: Sequence[str], counts: Mapping[Any, float]) -> CounterMetricFamily:
-    family = CounterMetricFamily(name, text, labels=labels)
-    for key, value in tuple(counts.items()):
-        family.add_metric(_values(key), value)
-    return family
-
-
-def _gauge(name: str, text: str, labels: Sequence[str], values: Mapping[Any, float]) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(name, text, labels=(*labels, LABEL))
-    for key, value in tuple(values.items()):
-        family.add_metric((*_values(key), _WORKER), value)
-    return family
-
-
-def _histogram(
-    name: str, text: str, labels: Sequence[str], histograms: Mapping[Any, Histogram]
-) -> HistogramMetricFamily:
-    family = HistogramMetricFamily(name, text, labels=labels)
-    for key, histogram in tuple(histograms.items()):
-        family.add_metric(_values(key), list(_buckets(histogram)), histogram.total)
-    return family
-
-
-def _buckets(histogram: Histogram) -> Iterable[tuple[str, float]]:
-    bounds = [*(repr(float(bound)) for bound in histogram.bounds), "+Inf"]
-    return zip(bounds, accumulate(histogram.counts), strict=True)

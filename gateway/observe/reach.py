@@ -1,4 +1,4 @@
-"""For how long the backplane has been away.
+"""For how long something has been away that the gateway needs: the backplane, the store.
 
 Looked at each second rather than told: whoever asks for health in between gets the truth to a second, and nothing hangs
 on anybody asking.
@@ -18,13 +18,17 @@ class Reach:
     """Watches from ``start`` to ``stop``.
 
     Args:
-        is_connected: can the backplane be reached, by what is known?
+        is_connected: can it be reached, by what is known?
         grace: seconds it may be away; 0 = for ever.
+        trouble: why it cannot be reached, for operators; empty where that is not known.
     """
 
-    def __init__(self, is_connected: Callable[[], bool], grace: float) -> None:
+    def __init__(
+        self, is_connected: Callable[[], bool], grace: float, *, trouble: Callable[[], str] = lambda: ""
+    ) -> None:
         self._is_connected = is_connected
         self._grace = grace
+        self._trouble = trouble
         self._away_since: float | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._was_there = False
@@ -44,10 +48,11 @@ class Reach:
         if self._is_connected():
             return True, "connected"
         if not self._was_there:
-            return False, "not reached yet"
+            return False, self._trouble() or "not reached yet"
         now = asyncio.get_running_loop().time()
         away = now - (now if self._away_since is None else self._away_since)
-        return self._grace == 0 or away < self._grace, f"away for {away:.0f} s"
+        why = f": {trouble}" if (trouble := self._trouble()) else ""
+        return self._grace == 0 or away < self._grace, f"away for {away:.0f} s{why}"
 
     def _look(self) -> None:
         loop = asyncio.get_running_loop()

@@ -85,7 +85,7 @@ async function watch() {
     onEnded: (error) => leave(`The server ended the connection: ${error}. Sign in again.`),
   }, element("transport").value);
   try {
-    connection.open(channel);
+    connection.open([channel]);
   } catch (error) {
     notify(error.message);
   }

@@ -1,7 +1,7 @@
 // One Bayeux connection of the page, over npm `cometd`; knows nothing of what is shown.
 //
-// Keeps one subscription and makes it again after every handshake. Tells its owner, through the
-// four functions it is given, what a person would want to know.
+// Keeps its subscriptions and makes them again after every handshake. Tells its owner, through the
+// functions it is given, what a person would want to know.
 
 import {CometD} from "/static/vendor/cometd/cometd.js";
 
@@ -10,7 +10,8 @@ const TRANSPORTS = ["websocket", "long-polling"];
 /**
  * @typedef {object} Owner
  * @property {(state: "trying" | "on" | "off", transport: string | null) => void} onState
- * @property {(message: {channel: string, data: unknown}) => void} onMessage
+ * @property {(message: {channel: string, data: unknown, ext?: object}) => void} onMessage
+ * @property {() => void} [onWatching] all channels are subscribed to, for the first time or after a new handshake
  * @property {(error: string) => void} onRefused the channel can't be watched
  * @property {(error: string) => void} onEnded the server sent us away; nothing more will be tried
  */
@@ -18,7 +19,7 @@ const TRANSPORTS = ["websocket", "long-polling"];
 export class Connection {
   #cometd = new CometD();
   #owner;
-  #channel = "";
+  #channels = [];
 
   /**
    * @param {string} url of the Bayeux endpoint
@@ -38,11 +39,14 @@ export class Connection {
     this.#cometd.addListener("/meta/connect", (reply) => this.#tellState(reply.successful));
   }
 
-  /** @param {string} channel a name or pattern, watched from the handshake on */
-  open(channel) {
-    this.#channel = channel;
+  /**
+   * @param {string[]} channels names or patterns, watched from the handshake on
+   * @param {object} ext for the handshake
+   */
+  open(channels, ext = {}) {
+    this.#channels = channels;
     this.#owner.onState("trying", null);
-    this.#cometd.handshake();
+    this.#cometd.handshake({ext});
   }
 
   /**
@@ -72,14 +76,19 @@ export class Connection {
   }
 
   #subscribe() {
-    try {
-      this.#cometd.subscribe(this.#channel, (message) => this.#owner.onMessage(message), undefined, (answer) => {
-        if (!answer.successful) {
-          this.#owner.onRefused(errorOf(answer));
-        }
-      });
-    } catch (error) {
-      this.#owner.onRefused(error.message); // the library knows what a channel's name looks like
+    let missing = this.#channels.length;
+    for (const channel of this.#channels) {
+      try {
+        this.#cometd.subscribe(channel, (message) => this.#owner.onMessage(message), undefined, (answer) => {
+          if (!answer.successful) {
+            this.#owner.onRefused(errorOf(answer));
+          } else if (--missing === 0) {
+            this.#owner.onWatching?.();
+          }
+        });
+      } catch (error) {
+        this.#owner.onRefused(error.message); // the library knows what a channel's name looks like
+      }
     }
   }
 

@@ -110,7 +110,9 @@ def test_baggage_comes_back(events: list[tuple[str, bytes, int]], next_batch: in
             made[-1].position = position
         return made
 
-    baggage = Baggage(is_connected, {3: 4}, [(1, messages())], next_batch, 2, messages(), messages(), {"/a": 1}, 5.0)
+    baggage = Baggage(
+        is_connected, {3: 4}, [(1, messages())], next_batch, 2, messages(), messages(), {"/a": 1}, 5.0, {"x": 1}
+    )
     read = Baggage.read(baggage.packed())
     for ours, theirs in ((read.queue, baggage.queue), (read.unhooked, baggage.unhooked), (read.sent[0][1], messages())):
         assert [(each.channel, each.json, each.position) for each in ours] == [

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 import pytest
 
 from tests.support import nodes_on_redis
+from tests.support.activemq import activemq, has_activemq
 from tests.support.nodes import Nodes, NodesInMemory
 from tests.support.nodes_on_redis import NodesOnRedis, Store
 from tests.support.redis_server import has_redis
@@ -18,6 +19,8 @@ SERVERS: dict[str, Callable[[], AbstractContextManager[Store]]] = {
     "sentinel": nodes_on_redis.sentinels,
     "cluster": nodes_on_redis.cluster,
 }
+BROKER = "activemq"
+"""Of messages alone."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -29,8 +32,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def store(request: pytest.FixtureRequest) -> Iterator[Store | None]:
-    """Servers for all tests of a kind; None for memory."""
-    if request.param == "memory":
+    """Servers for all tests of a kind; None for what needs none."""
+    if request.param == BROKER:
+        if not has_activemq():
+            pytest.skip("there is no ActiveMQ here: the packages activemq and default-jre-headless have it")
+        with activemq() as broker:
+            yield Store(broker.url, broker.port, lambda: None)
+        return
+    if request.param not in SERVERS:
         yield None
         return
     if not has_redis():

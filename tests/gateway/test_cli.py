@@ -37,7 +37,7 @@ def test_the_version_is_that_of_the_package() -> None:
     "command",
     [[], ["serve"], ["publish"], ["subscribe"], ["config"], ["config", "check"], ["config", "show"], ["config", "docs"],
      ["token"], ["token", "make"], ["token", "check"], ["user"], ["user", "hash"],
-     ["bench"], *(["bench", kind] for kind in KINDS)],
+     ["mre"], ["mre", "tail"], ["mre", "send"], ["bench"], *(["bench", kind] for kind in KINDS)],
 )  # fmt: skip
 def test_help_has_an_example_and_fits_a_narrow_terminal(shell: Shell, command: list[str]) -> None:
     assert shell(*command, "--help") == 0
@@ -155,7 +155,7 @@ def test_a_password_is_hashed_from_standard_input(shell: Shell) -> None:
 
 @pytest.mark.spec("OPS-8", "OPS-15", "OPS-17")
 @pytest.mark.parametrize(
-    "command", [["publish", "--user", "Agent1", "/v2/me", "1"], ["publish", "/x"], ["subscribe", "/x"]]
+    "command", [["publish", "--user", "Agent1", "/v2/me", "1"], ["publish", "/x"], ["subscribe", "/x"], ["mre", "tail"]]
 )
 def test_without_a_gateway_commands_end_with_69(shell: Shell, command: list[str]) -> None:
     assert shell(*command) == 69

@@ -8,7 +8,9 @@ import sys
 
 import pytest
 
+from gateway.config.units import Address
 from gateway.failure import ExitCode
+from gateway.lifecycle import tell_urls
 from gateway.run import is_farewell
 from tests.gateway.conftest import Serve
 
@@ -98,3 +100,13 @@ def test_hup_ends_only_what_was_started_in_a_terminal(monkeypatch: pytest.Monkey
     assert is_farewell(signal.SIGHUP) is has_terminal
     assert is_farewell(signal.SIGTERM)
     assert not is_farewell(signal.SIGUSR2)
+
+
+@pytest.mark.spec("OPS-15")
+async def test_the_banner_names_the_desktop_where_there_is_one(
+    serve: Serve, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for dev, named in ((True, True), (False, False)):
+        served = await serve(dev=dev)
+        tell_urls(served.gateway.config, Address("localhost", 8080), Address("localhost", 8081))
+        assert ("http://localhost:8080/desktop/" in capsys.readouterr().err) is named

@@ -1,5 +1,6 @@
 """Logs, metrics, health and the lag of the loop."""
 
+import asyncio
 import io
 import json
 import logging
@@ -11,11 +12,15 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bayeux.client.client import BayeuxClient
+from bayeux.protocol.errors import Unavailable
 from gateway.config.model import Log
 from gateway.observe.health import Health
 from gateway.observe.logging import RepeatFilter, configure, safe
 from gateway.observe.loop_lag import LATE_FOR, LoopLag
+from gateway.store.sqlite import SqliteStore
+from gateway.store.store import Changes, Write
 from tests.gateway.conftest import Serve
+from tests.store.test_sqlite import limit_pages
 
 HOSTILE = [
     "two\nlines",
@@ -197,6 +202,33 @@ async def test_health_remembers_since_when_an_answer_is_the_same() -> None:
     assert report["checks"][0]["since"] == "1970-01-01T00:00:05.000+00:00"
     now = 9.0
     assert health.ready()[1]["checks"][0]["since"] == "1970-01-01T00:00:05.000+00:00"
+
+
+@pytest.mark.spec("OPS-51", "OPS-72")
+@pytest.mark.expected_logs("ERROR gateway.store.database_thread: .*the disk is full", "begins anew: .*the disk is full")
+async def test_a_store_without_space_makes_the_gateway_unready(serve: Serve) -> None:
+    served = await serve(["backplane.grace=1ms"])
+    center, health = served.gateway.center, served.gateway.health
+    assert center is not None
+    store = center.store
+    assert isinstance(store, SqliteStore)
+    large = Changes(writes=[Write("large", {"text": "x" * 500_000}, 0)])
+    assert health.ready()[0]
+    await limit_pages(store, 1)
+
+    def why() -> str:
+        (check,) = [each for each in health.ready()[1]["checks"] if each["name"] == "store"]
+        return "" if check["ok"] else check["detail"]
+
+    async with asyncio.timeout(20):
+        # What is small still fits, and says that all is well.
+        while "the disk is full; free some space" not in why():
+            with pytest.raises(Unavailable):
+                await store.room("contact").commit(large)
+            await asyncio.sleep(0.05)
+    await limit_pages(store, 1_000_000)
+    await store.room("contact").commit(large)
+    assert health.ready()[0]
 
 
 @pytest.mark.spec("OPS-47", "OPS-51")

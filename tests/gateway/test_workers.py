@@ -183,6 +183,28 @@ def test_metrics_of_all_workers_are_told_as_one(start: Start, redis: RedisServer
     assert lines['gateway_workers{state="ready"}'] == "2.0"
 
 
+@pytest.mark.spec("MRE-151", "MRE-152")
+def test_the_routing_of_all_workers_is_told_as_one(start: Start, redis: RedisServer) -> None:
+    served = gateway(start, redis)
+    (served.process.directory / "body.json").write_text('{"TaskId": "nonsense"}')
+    tail = start("mre", "tail", "--dev", "--json", "-n", "3")
+    while tail.child.poll() is None:  # it may begin to listen after what was sent
+        assert start("mre", "send", "--dev", "GetTaskState", "body.json").end() == 0
+    shown = [json.loads(line) for line in tail.printed.splitlines()]
+    assert {(each["queue"], each["type"]) for each in shown} == {("General", "GetTaskState"), ("ChatServer", "Error")}
+    assert len({(each["queue"], each["id"]) for each in shown}) == len(shown)
+    refused = start("mre", "send", "--dev", "Nonsense", "body.json")
+    assert refused.end() == 1
+    assert refused.child.stderr is not None
+    assert "there are AgentState" in refused.child.stderr.read()
+
+    lines = served.ask("/metrics")[1].splitlines()
+    leads = [line for line in lines if line.startswith('mre_leads{role="communication"')]
+    assert sorted(line.rsplit(" ", 1)[1] for line in leads) == ["0.0", "1.0"]
+    dead = [line for line in lines if line.startswith('mre_dead_letters{queue="General"')]
+    assert [line.rsplit(" ", 1)[1] for line in dead] == ["0.0"]
+
+
 @pytest.mark.spec("OPS-8", "OPS-46", "SEC-44")
 def test_publish_reaches_the_user_at_whatever_worker(start: Start, redis: RedisServer) -> None:
     gateway(start, redis)

@@ -48,11 +48,16 @@ class Gateway:
 
 
 @contextmanager
-def gateway(directory: Path) -> Iterator[Gateway]:
-    """Start a development gateway on free ports; its files are in ``directory``, so commands find this one."""
+def gateway(directory: Path, *settings: str) -> Iterator[Gateway]:
+    """Start a development gateway on free ports; its files are in ``directory``, so commands find this one.
+
+    Args:
+        settings: more of what ``--set`` takes.
+    """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
     environment |= {"XDG_RUNTIME_DIR": str(directory), "NO_COLOR": "1"}
-    command = [*COMMAND, "serve", "--dev", "--set", f"listen.public={ANY_PORT}", "--set", f"listen.internal={ANY_PORT}"]
+    all_settings = (f"listen.public={ANY_PORT}", f"listen.internal={ANY_PORT}", *settings)
+    command = [*COMMAND, "serve", "--dev", *(word for each in all_settings for word in ("--set", each))]
     log = directory / "gateway.log"
     with (
         log.open("wb") as output,

@@ -179,3 +179,23 @@ async def test_the_chat_of_the_tutorial(chrome: Browser, tmp_path: Path) -> None
             for each in (window, other):
                 await each.see("li:nth-child(3)", "bot: pong")
                 assert await each.texts("li") == ["server: Welcome!", "somebody: ping", "bot: pong"]
+
+
+@pytest.mark.timeout(120)
+async def test_the_agent_of_the_tutorial_answers_the_customer(tmp_path: Path) -> None:
+    agent = program("docs/tutorial/agent-desktop-feed.md", "agent.py")
+    customer = program("docs/tutorial/agent-desktop-feed.md", "customer.py")
+    with gateway(tmp_path) as service:
+        agent, customer = [text.replace("http://localhost:8080", service.origin) for text in (agent, customer)]
+        async with running(tmp_path, "agent.py", agent) as desk:
+            assert await printed_line(desk) == "Agent1 is ready\n"
+            async with running(tmp_path, "customer.py", customer) as ann:
+                assert await printed_line(ann) == "They are there\n"
+                async with asyncio.timeout(PATIENCE):
+                    assert await ann.wait() == 0
+            assert await printed_line(desk) == "Invited Accept Reject\n"
+            lines = [await printed_line(desk) for _ in range(4)]
+            assert lines[0].startswith("Accepted Transfer ")
+            assert lines[1:] == ["1 PARTY_JOINED Ann\n", "2 NEW_MESSAGE Hello?\n", "3 PARTY_JOINED Al\n"]
+            while not (await printed_line(desk)).startswith("Completed"):
+                pass

@@ -43,6 +43,21 @@ async def test_a_private_name_has_no_list_of_subscribers() -> None:
         assert server.deliver_to_user("Agent1", NAME, 1) == 0
 
 
+@pytest.mark.spec("SEC-44", "LST-4")
+async def test_who_comes_to_a_private_name_and_leaves_it_is_told() -> None:
+    """Listeners for channels hear nothing of it: there is no channel."""
+    async with still_server(ManualClock(), OPTIONS) as server:
+        told: list[tuple[str, str]] = []
+        listeners = server.listeners
+        listeners.privately_subscribed.append(lambda session, name, _: told.append((session.user or "", name.text)))
+        listeners.privately_unsubscribed.append(lambda session, name, _: told.append(("left", name.text)))
+        listeners.subscribed.append(lambda session, channel, _: told.append(("channel", channel.name.text)))
+        alice = Peer(server, user="Agent1").handshake()
+        alice.subscribe([NAME, "/news"])
+        alice.ask("/meta/unsubscribe", subscription=NAME)
+        assert told == [("Agent1", NAME), ("channel", "/news"), ("left", NAME)]
+
+
 @pytest.mark.spec("SEC-44", "AG-105", "CM-14")
 @pytest.mark.parametrize("channel", [NAME, "/v2/me", "/_genesys", "/_genesys/x"])
 async def test_clients_cannot_publish_to_private_names(channel: str) -> None:

@@ -43,6 +43,12 @@ class Store:
     forget: Callable[[], object]
     prefix: str = ""
 
+    def fresh_prefix(self) -> str:
+        """One under which nothing is stored yet."""
+        if self.prefix:
+            self.forget()
+        return self.prefix or f"bayeux-{next(_PREFIXES)}"
+
 
 @contextmanager
 def single() -> Iterator[Store]:
@@ -103,9 +109,7 @@ class NodesOnRedis:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._prefix = store.prefix or f"bayeux-{next(_PREFIXES)}"
-        if store.prefix:
-            store.forget()
+        self._prefix = store.fresh_prefix()
         self._stack = AsyncExitStack()
 
     async def node(self, name: str = "", *, is_reachable: bool = True) -> RedisMember:

@@ -229,6 +229,14 @@ class RedisLink:
         self._followers.add(follower)
         return follower
 
+    async def open_for(self, key: str) -> Wire:
+        """A connection of its own to a key's server, for commands that wait there; whoever asks ``cut``s it.
+
+        Raises StoreUnavailable.
+        """
+        wire, _ = await self._servers.open_for(key)
+        return wire
+
     def _follower_missed(self, why: str) -> None:
         log.debug("a follower lost its connection: %s", why)
         self._servers.look_again()

@@ -18,7 +18,7 @@ from bayeux.backplane.backplane import Places
 from bayeux.protocol.acknowledgement import Acknowledgement
 from bayeux.protocol.encoded import EncodedMessage
 from bayeux.protocol.session import State
-from bayeux.server.cluster.wire import Unreadable, pack, packed_places, read_places, string_map, unpack
+from bayeux.server.cluster.wire import Unreadable, pack, packed_places, read_carried, read_places, string_map, unpack
 
 if TYPE_CHECKING:
     from bayeux.server.sessions import ServerSession
@@ -37,6 +37,7 @@ class Baggage:
         unhooked: likewise, behind that; hooks of the session have not seen these.
         replays: by channel whose history it is being sent: the last id that it was given.
         age: seconds since its handshake, which a guest's socket may have to match (SEC-42); infinite if not known.
+        carried: what the application gave it to take along.
     """
 
     is_connected: bool
@@ -48,6 +49,7 @@ class Baggage:
     unhooked: list[EncodedMessage]
     replays: Mapping[str, int]
     age: float
+    carried: Mapping[str, Any]
 
     @classmethod
     def of(cls, session: ServerSession, places: Places, now: float) -> Baggage:
@@ -65,6 +67,7 @@ class Baggage:
             [] if hooks is None else [each.message for each in hooks.waiting if not each.is_withdrawn],
             {name: cursor.after for name, cursor in cursors.items()},
             math.inf if session.is_taken_over else now - session.begun_at,
+            dict(session.carried) if session.carries else {},
         )
 
     @property
@@ -84,12 +87,15 @@ class Baggage:
             _packed(self.unhooked),
             dict(self.replays),
             self.age,
+            dict(self.carried),
         )
 
     @classmethod
     def read(cls, packed: bytes) -> Baggage:
         """Raises Unreadable."""
-        values = unpack(packed, _TYPES)[: len(_TYPES)]
+        values = unpack(packed, _TYPES)
+        carried = read_carried(values, len(_TYPES))
+        values = values[: len(_TYPES)]
         connected, places, sent, next_batch, resends, queue, unhooked, replays, age = values
         batches = []
         for batch in sent:
@@ -100,7 +106,7 @@ class Baggage:
         if not all(type(each) is int for each in ids.values()):
             raise Unreadable("no ids")
         waiting = _read(queue), _read(unhooked)
-        return cls(connected, read_places(places), batches, next_batch, resends, *waiting, ids, float(age))
+        return cls(connected, read_places(places), batches, next_batch, resends, *waiting, ids, float(age), carried)
 
     def unpack_into(self, session: ServerSession, now: float) -> None:
         """Have it wait there; all of it counts as having come ``now``."""
@@ -118,6 +124,8 @@ class Baggage:
             session.is_taken_over = True
         else:
             session.begun_at = now - self.age
+        if self.carried:
+            session.carried.update(self.carried)
         session.become(State.CONNECTED if self.is_connected else State.HANDSHAKEN)
 
 

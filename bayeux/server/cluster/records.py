@@ -10,12 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bayeux.backplane.backplane import Places
 from bayeux.protocol.acknowledgement import ResumedAcknowledgement
 from bayeux.protocol.options import TRANSPORTS, Options
-from bayeux.server.cluster.wire import Unreadable, pack, packed_places, read_places, string_map, strings, unpack
+from bayeux.server.cluster.wire import (
+    Unreadable,
+    pack,
+    packed_places,
+    read_carried,
+    read_places,
+    string_map,
+    strings,
+    unpack,
+)
 from bayeux.server.sessions import ServerSession
 from bayeux.server.transport import Context
 
@@ -72,8 +81,10 @@ class Record:
     since: int
     users: tuple[str, ...]
     replays: Mapping[str, int]
-    left: bytes = b""
+    left: bytes
     """What a node that left had waiting for its client (``Baggage``); nothing where its last checkpoint says it all."""
+    carried: Mapping[str, Any]
+    """What the application gave it to take along."""
 
     @classmethod
     def of(cls, server: BayeuxServer, session: ServerSession, kept: Kept, left: bytes = b"") -> Record:
@@ -100,6 +111,7 @@ class Record:
             kept.users,
             kept.replays,
             left,
+            dict(session.carried) if session.carries else {},
         )
 
     def packed(self) -> bytes:
@@ -123,12 +135,15 @@ class Record:
             list(self.users),
             dict(self.replays),
             self.left,
+            dict(self.carried),
         )
 
     @classmethod
     def read(cls, packed: bytes) -> Record:
         """Raises Unreadable."""
-        values = unpack(packed, _TYPES)[: len(_TYPES)]
+        values = unpack(packed, _TYPES)
+        carried = read_carried(values, len(_TYPES))
+        values = values[: len(_TYPES)]
         times, begun, base, since, users, replays, left = values[-7:]
         if len(times) != 3 or not all(each is None or isinstance(each, int | float) for each in times):
             raise Unreadable("no times")
@@ -145,6 +160,7 @@ class Record:
             tuple(strings(users)),
             replays,
             left,
+            carried,
         )
 
     def session(self, server: BayeuxServer, client_id: str) -> ServerSession:
@@ -161,6 +177,8 @@ class Record:
         session.timeout, session.interval, session.max_interval = self.timeout, self.interval, self.max_interval
         session.acknowledgement = ResumedAcknowledgement() if self.acknowledges else None
         session.enter(*self.begun)
+        if self.carried:
+            session.carried.update(self.carried)
         return session
 
 

@@ -48,6 +48,11 @@ def fit(values: Sequence[Any], types: Sequence[Any]) -> bool:
     return len(values) >= len(types) and all(map(isinstance, values, types))
 
 
+def read_carried(values: Sequence[Any], at: int) -> Mapping[str, Any]:
+    """What a session carries, behind all else; a node of an earlier release has not written it. Raises Unreadable."""
+    return string_map(values[at]) if len(values) > at else {}
+
+
 class Header(NamedTuple):
     """What the publisher's node says about an event."""
 

@@ -1,0 +1,1 @@
+"""Agents at work: their session with the contact center, their channels, their interactions."""

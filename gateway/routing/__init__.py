@@ -1,0 +1,1 @@
+"""The routing engine: agents, tasks, and the messages between the three roles."""

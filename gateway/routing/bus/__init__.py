@@ -1,0 +1,1 @@
+"""The ways between the three roles."""

@@ -1,0 +1,1 @@
+"""The communication server: agents' states, tasks, and what each role has to know of them."""

@@ -1,0 +1,3 @@
+"""Fixtures of roles that last."""
+
+from tests.support.stores import sqlite_store  # noqa: F401 (a fixture)
