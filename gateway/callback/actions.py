@@ -1,6 +1,6 @@
 """What one row of the machine's tables does to an instance.
 
-Source: the action column of SM-20…43.
+Source: the action column of SM-20…34, SM-40…43.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What has to happen elsewhere when a callback changed, and what its customer is answered: values, all of them.
 
-Source: the action column of SM-20…43; SM-70.
+Source: the action column of SM-20…34, SM-40…43; SM-70.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """One running callback, as it is stored.
 
-Source: SM-20…41, SM-70; SV-4, SV-5.
+Source: SM-20…34, SM-40…41, SM-70; SV-4.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Reads no clock and waits for nothing: an event that is received again by the same instance ends as it would have ended.
 
-Source: SM-20…43 (delayed, immediate, routing); SM-70, SM-72, SM-73.
+Source: SM-20…34, SM-40…43 (delayed, immediate, routing); SM-70, SM-72, SM-73.
 """
 
 from __future__ import annotations

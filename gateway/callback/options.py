@@ -4,7 +4,7 @@ A service's own value wins. The app is heard where the service says nothing and 
 selected by, and for whatever the service lists in ``_overwritable_options``. All else that it sends under the name of
 an option has no effect: nobody lifts a limit by asking for it.
 
-Source: G-11…13; CB-1, CB-9.
+Source: G-11…13; CB-1, CB-15.
 """
 
 from __future__ import annotations

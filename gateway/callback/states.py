@@ -2,7 +2,7 @@
 
 Steps are not on the wire; the log and the management pages tell them.
 
-Source: SM-10…13 and the step column of SM-20…43.
+Source: SM-10…13 and the step column of SM-20…34, SM-40…43.
 """
 
 from __future__ import annotations

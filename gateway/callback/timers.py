@@ -1,6 +1,6 @@
 """What an instance waits for by the clock: stored deadlines, each of which belongs to certain steps.
 
-Source: the T(…) of SM-20…41; SM-70.
+Source: the T(…) of SM-20…34, SM-40…41; SM-70.
 """
 
 from __future__ import annotations

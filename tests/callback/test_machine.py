@@ -311,6 +311,12 @@ def test_agent_who_rejects_or_is_silent_is_followed_by_another(profile: Profile)
     assert (story.reason, story.effects) == ("FAIL_AGENT_CONNECT", (LeaveQueue(),))
 
 
+@pytest.mark.spec("SM-40")
+def test_agent_who_rejected_is_not_waited_for_as_well() -> None:
+    story = there(Profile.CHAT_NOW).asks_agent().waits(10).agent_rejects().waits(30)
+    assert story.instance.rejections == 1
+
+
 @pytest.mark.spec("SM-41")
 @each_profile
 def test_customer_does_not_wait_for_an_agent_for_ever(profile: Profile) -> None:
