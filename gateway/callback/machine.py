@@ -166,7 +166,7 @@ def receive(instance: Instance, event: Event, now: float) -> Outcome:
 
 
 def expire(instance: Instance, now: float) -> Outcome:
-    """What becomes of the deadlines that are due; nothing if none is."""
+    """What becomes of the deadlines that are due; nothing if none is, as when one was moved since it was stored."""
     return _caught_up(instance, now).outcome
 
 

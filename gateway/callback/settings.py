@@ -17,6 +17,8 @@ from gateway.callback.threshold import Threshold, ThresholdInvalid, WhenUnknown
 
 Seconds = NewType("Seconds", int)
 
+WHOLE = re.compile(r"-?[0-9]{1,9}")
+
 
 class InQueueCheck(StrEnum):
     """``_enable_in_queue_checking``: how many callbacks of one number the queue holds (CB-18)."""
@@ -161,7 +163,6 @@ def _written(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-WHOLE = re.compile(r"-?[0-9]{1,9}")
 _READERS: Mapping[Any, Callable[[str], Any]] = {
     bool: _flag,
     int: _whole,
