@@ -24,17 +24,17 @@ from bayeux.server.sessions import ServerSession
 from bayeux.transports.mount import Mount
 from gateway.agents.absent import NoContactCenter
 from gateway.agents.center import ContactCenter
-from gateway.api.pages import Pages
 from gateway.api.resource import Surroundings
 from gateway.api.signing_in import Reception
 from gateway.auth.agents import Agents
-from gateway.auth.http_sessions import COOKIE
+from gateway.auth.http_sessions import COOKIE, CSRF_HEADER
 from gateway.auth.policy import GatewayPolicy
 from gateway.auth.shared_sessions import SharedSessions
 from gateway.config.model import Config
 from gateway.config.model import Mount as MountConfig
 from gateway.development import serve_development_channels, serve_development_customers
 from gateway.failure import ExitCode, Failure
+from gateway.http.pages import Pages
 from gateway.http.routes import internal_application, public_application
 from gateway.observe.health import Health
 from gateway.observe.loop_lag import LoopLag
@@ -162,7 +162,7 @@ class Gateway:
         return Surroundings(
             service=self.center.service if self.center is not None else NoContactCenter(),
             reception=Reception(self.agents, demands_csrf_token=self.config.csrf.enabled),
-            pages=Pages(notifications),
+            pages=Pages(notifications, allows=(CSRF_HEADER,), exposes=("X-CSRF-HEADER", CSRF_HEADER)),
             max_json_depth=notifications.options("long-polling").max_json_depth,
         )
 
