@@ -24,6 +24,7 @@ from bayeux.server.sessions import ServerSession
 from bayeux.transports.mount import Mount
 from gateway.agents.absent import NoContactCenter
 from gateway.agents.center import ContactCenter
+from gateway.agents.storage import make_store
 from gateway.api.resource import Surroundings
 from gateway.api.signing_in import Reception
 from gateway.auth.agents import Agents
@@ -32,6 +33,7 @@ from gateway.auth.policy import GatewayPolicy
 from gateway.auth.shared_sessions import SharedSessions
 from gateway.config.model import Config
 from gateway.config.model import Mount as MountConfig
+from gateway.customers.side import CustomerSide
 from gateway.development import serve_development_channels, serve_development_customers
 from gateway.failure import ExitCode, Failure
 from gateway.http.pages import Pages
@@ -41,6 +43,7 @@ from gateway.observe.loop_lag import LoopLag
 from gateway.observe.metrics import Metrics
 from gateway.observe.reach import Reach
 from gateway.operations import Operations
+from gateway.store.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +94,11 @@ class Gateway:
             self.health.ready_also_if("backplane", self._reach.check)
         self.metrics = Metrics(self.server, self.lag, self.backplane)
         self.center = self._contact_center(config)
-        self.public_http = _http_server(config, public_application(self.mounts, self._api(), self.health))
+        self._store: Store | None = None
+        """That of the customers, where no contact center opens one."""
+        self.customers = self._customer_side(config)
+        routes = self.customers.routes if self.customers is not None else ()
+        self.public_http = _http_server(config, public_application(self.mounts, self._api(), self.health, routes))
 
     async def start(self) -> None:
         """Begin to work on the running loop.
@@ -100,6 +107,8 @@ class Gateway:
         """
         await self.server.start()
         self.lag.start()
+        if self._store is not None:
+            await self._store.open()
         if self.center is not None:
             await self.center.start()
         if self.backplane is None or self._reach is None:
@@ -115,6 +124,10 @@ class Gateway:
         """End all sessions at once."""
         if self.center is not None:
             await self.center.stop()
+        if self.customers is not None:
+            self.customers.close()
+        if self._store is not None:
+            await self._store.close()
         await self.server.stop()
         self.lag.stop()
         if self._reach is not None:
@@ -156,6 +169,16 @@ class Gateway:
         if config.is_development:
             serve_development_customers(self.server, center.customers)
         return center
+
+    def _customer_side(self, config: Config) -> CustomerSide | None:
+        if not config.server.enabled:
+            return None
+        if self.center is None:
+            self._store = make_store(config, node=self.node_id or uuid.uuid4().hex)
+        store = self.center.store if self.center is not None else self._store
+        assert store is not None
+        _, genesys, _ = self.mounts
+        return CustomerSide(config, genesys, store)
 
     def _api(self) -> Surroundings:
         notifications = self.mounts[-1]
