@@ -25,23 +25,26 @@ from bayeux.server.sessions import ServerSession
 from bayeux.transports.mount import Mount
 from gateway.agents.absent import NoContactCenter
 from gateway.agents.center import ContactCenter
-from gateway.api.pages import Pages
+from gateway.agents.storage import make_store
 from gateway.api.resource import Surroundings
 from gateway.api.signing_in import Reception
 from gateway.auth.agents import Agents
-from gateway.auth.http_sessions import COOKIE
+from gateway.auth.http_sessions import COOKIE, CSRF_HEADER
 from gateway.auth.policy import GatewayPolicy
 from gateway.auth.shared_sessions import SharedSessions
 from gateway.config.model import Config
 from gateway.config.model import Mount as MountConfig
+from gateway.customers.side import CustomerSide
 from gateway.development import serve_development_channels, serve_development_customers
 from gateway.failure import ExitCode, Failure
+from gateway.http.pages import Pages
 from gateway.http.routes import internal_application, public_application
 from gateway.observe.health import Health
 from gateway.observe.loop_lag import LoopLag
 from gateway.observe.metrics import Metrics
 from gateway.observe.reach import Reach
 from gateway.operations import Operations
+from gateway.store.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +97,11 @@ class Gateway:
                 self.metrics.watch(collector)
             store = self.center.store
             self._watch("store", lambda: not store.trouble, trouble=lambda: store.trouble)
-        self.public_http = _http_server(config, public_application(self.mounts, self._api(), self.health))
+        self._store: Store | None = None
+        """That of the customers, where no contact center opens one."""
+        self.customers = self._customer_side(config)
+        routes = self.customers.routes if self.customers is not None else ()
+        self.public_http = _http_server(config, public_application(self.mounts, self._api(), self.health, routes))
 
     async def start(self) -> None:
         """Begin to work on the running loop.
@@ -103,6 +110,8 @@ class Gateway:
         """
         await self.server.start()
         self.lag.start()
+        if self._store is not None:
+            await self._store.open()
         if self.center is not None:
             await self.center.start()
         for reach in self._reaches:
@@ -118,6 +127,10 @@ class Gateway:
         """End all sessions at once."""
         if self.center is not None:
             await self.center.stop()
+        if self.customers is not None:
+            self.customers.close()
+        if self._store is not None:
+            await self._store.close()
         await self.server.stop()
         self.lag.stop()
         for reach in self._reaches:
@@ -166,12 +179,22 @@ class Gateway:
             serve_development_customers(self.server, center.customers)
         return center
 
+    def _customer_side(self, config: Config) -> CustomerSide | None:
+        if not config.server.enabled:
+            return None
+        if self.center is None:
+            self._store = make_store(config, node=self.node_id or uuid.uuid4().hex)
+        store = self.center.store if self.center is not None else self._store
+        assert store is not None
+        _, genesys, _ = self.mounts
+        return CustomerSide(config, genesys, store)
+
     def _api(self) -> Surroundings:
         notifications = self.mounts[-1]
         return Surroundings(
             service=self.center.service if self.center is not None else NoContactCenter(),
             reception=Reception(self.agents, demands_csrf_token=self.config.csrf.enabled),
-            pages=Pages(notifications),
+            pages=Pages(notifications, allows=(CSRF_HEADER,), exposes=("X-CSRF-HEADER", CSRF_HEADER)),
             max_json_depth=notifications.options("long-polling").max_json_depth,
         )
 

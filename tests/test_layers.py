@@ -56,6 +56,7 @@ STOREYS = {
     "gateway.store": Storey(
         ("bayeux.protocol", "bayeux.backplane.redis", "gateway.failure", "gateway.store"), frozenset({"msgpack"})
     ),
+    "gateway.callback": Storey(("gateway.callback",), refused=IMPURE),
     # It asks bayeux.backplane.redis, and gateway.store.
     "gateway": Storey(ROOMS, third_party=None, refused=frozenset({"redis", "sqlite3"})),
 }
@@ -154,6 +155,8 @@ def test_every_module_imports_only_what_its_storey_may() -> None:
         ("gateway.app", "import sqlite3"),
         ("gateway.store.redis", "import redis"),
         ("gateway.store.sqlite", "from gateway.config.model import Config"),
+        ("gateway.callback.machine", "from time import time"),
+        ("gateway.callback.instance", "from gateway.store.store import Document"),
         ("bayeux", "from bayeux.testing import Conversation"),
         ("gateway.app", "import bayeux.testing.fault_proxy"),
     ],

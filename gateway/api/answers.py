@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from gateway.agents.operations import ChannelResult, Done, Json
-from gateway.agents.refusal import FAILED, MISSING, OUT_OF_RANGE, Refused
+from gateway.agents.refusal import FAILED, FORBIDDEN, MISSING, OUT_OF_RANGE, Refused
 
 PARTLY: Final = 7
 """Some of it was done."""
@@ -69,6 +69,13 @@ class BodyMalformed(RequestRefused):
 
     def __init__(self, why: str) -> None:
         super().__init__(400, MISSING, f"the body {why}")
+
+
+class PageRefused(RequestRefused):
+    """CORS-6."""
+
+    def __init__(self) -> None:
+        super().__init__(403, FORBIDDEN, "pages of this origin may not do that")
 
 
 class MethodNotAllowed(RequestRefused):

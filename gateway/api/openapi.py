@@ -5,24 +5,19 @@ Source: OpenAPI 3.1; AG-10…13, AG-140.
 
 from __future__ import annotations
 
-import inspect
-import re
 from collections.abc import Sequence
-from http.client import responses
 from typing import Any
 
-import gateway
 from gateway.agents.operations import Json
 from gateway.api.declaration import JSON_MEDIA, Parameter, Reads, Takes
 from gateway.api.resource import Resource
 from gateway.auth.http_sessions import COOKIE
-from gateway.http.handler import JsonHandler
+from gateway.http import openapi
+from gateway.http.openapi import DEFECT, About, path_item, refused_with
 
-_ARGUMENT = re.compile(r"\{(\w+)\}")
 _OF_AGENTS = (403, 503)
 """HTTP status codes of whatever is for agents: who is not one, and a store that is away."""
 _OF_BODIES = (400, 413, 415)
-_DEFECT = 500
 _REFUSALS = (400, 403, 404, 409, 413, 415, 500, 503)
 
 _SECURITY_SCHEMES: Json = {
@@ -59,40 +54,20 @@ def document(root: str, resources: Sequence[type[Resource]]) -> dict[str, Any]:
     Args:
         root: where the resources are, such as ``/api/v2``.
     """
+    about = About(
+        title="Agent API",
+        description="What agents ask for. What comes of it is told by Bayeux, at `/api/v2/notifications`.",
+        root=root,
+        security=_SECURITY_SCHEMES,
+        refusal=_REFUSAL,
+        refusals=_REFUSALS,
+    )
     bodies = {_body_name(each): _body(each.posts) for each in resources if each.posts is not None}
-    return {
-        "openapi": "3.1.0",
-        "info": {
-            "title": "Agent API",
-            "version": gateway.__version__,
-            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
-            "description": "What agents ask for. What comes of it is told by Bayeux, at `/api/v2/notifications`.",
-        },
-        "servers": [{"url": root}],
-        "paths": {each.path: _path(each) for each in resources},
-        "components": {
-            "securitySchemes": _SECURITY_SCHEMES,
-            "responses": {str(status): _refusal(status) for status in _REFUSALS},
-            "schemas": {"Refusal": _REFUSAL, **bodies},
-        },
-    }
-
-
-def _refusal(status: int) -> dict[str, Any]:
-    return {
-        "description": responses[status],
-        "content": {JSON_MEDIA: {"schema": {"$ref": "#/components/schemas/Refusal"}}},
-    }
+    return openapi.document(about, {each.path: _path(each) for each in resources}, bodies)
 
 
 def _path(resource: type[Resource]) -> dict[str, Any]:
-    item: dict[str, Any] = {"summary": inspect.cleandoc(resource.__doc__ or "").splitlines()[0]}
-    arguments = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
-        for name in _ARGUMENT.findall(resource.path)
-    ]
-    if arguments:
-        item["parameters"] = arguments
+    item = path_item(resource)
     if resource.gets is not None:
         item["get"] = _method("read", resource, resource.gets, ())
     if resource.posts is not None:
@@ -105,7 +80,7 @@ def _path(resource: type[Resource]) -> dict[str, Any]:
 
 
 def _method(verb: str, resource: type[Resource], declared: Reads | Takes, also: Sequence[int]) -> dict[str, Any]:
-    refuses = {*declared.refuses, *also, _DEFECT} | ({*_OF_AGENTS} if not resource.is_for_everybody else set())
+    refuses = {*declared.refuses, *also, DEFECT} | ({*_OF_AGENTS} if not resource.is_for_everybody else set())
     return {
         "operationId": f"{verb}{resource.__name__}",
         "summary": declared.says,
@@ -113,7 +88,7 @@ def _method(verb: str, resource: type[Resource], declared: Reads | Takes, also: 
         "security": [] if resource.is_for_everybody else [{name: []} for name in _SECURITY_SCHEMES],
         "responses": {
             "200": {"description": "Done.", "content": {JSON_MEDIA: {"schema": _answer(declared)}}},
-            **{str(status): {"$ref": f"#/components/responses/{status}"} for status in sorted(refuses)},
+            **refused_with(refuses),
         },
     }
 
@@ -147,15 +122,3 @@ def _query_parameter(parameter: Parameter) -> dict[str, Any]:
         "description": parameter.says,
         "schema": parameter.kind.schema(),
     }
-
-
-class OpenApi(JsonHandler):
-    """The document, for everybody."""
-
-    def initialize(self, document: Json) -> None:
-        """Which."""
-        self._document = document
-
-    def get(self) -> None:
-        """As it is, without the envelope of other answers: tools read it."""
-        self.answer(self._document)

@@ -1,26 +1,20 @@
 """One way through every resource: origin, sign-in, body, declaration, operation, envelope.
 
-A resource declares what can be got and posted, and implements ``read`` or ``operate``; all else is here. Bodies are
-collected by us, so that one that is too large is answered in the same envelope as everything else.
+A resource declares what can be got and posted, and implements ``read`` or ``operate``; all else is here.
 
 Source: AG-10…15, AG-140…142, CORS-3, CORS-4, OPS-72, SEC-17, SEC-18, SEC-30, SEC-L9.
 """
 
 from __future__ import annotations
 
-import http.client
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, cast
-
-from tornado.http1connection import HTTP1Connection
-from tornado.web import stream_request_body
+from typing import Any, ClassVar, Final
 
 from bayeux.protocol import json
 from bayeux.protocol.errors import MalformedBody, Unavailable
-from bayeux.transports.proxy import Client
 from gateway.agents.operations import AgentService, Caller, Json
 from gateway.agents.refusal import Refused
 from gateway.api.answers import (
@@ -29,20 +23,19 @@ from gateway.api.answers import (
     BodyTooLarge,
     MediaTypeWrong,
     MethodNotAllowed,
+    PageRefused,
     error,
     http_status,
 )
 from gateway.api.declaration import JSON_MEDIA, Operation, Order, Parameter, Reads, Takes, read_query, take_order
-from gateway.api.pages import Pages
 from gateway.api.signing_in import AccessDenied, Reception, SignedIn
 from gateway.auth.http_sessions import COOKIE, CSRF_HEADER, cookie_line
 from gateway.auth.passwords import PasswordsBusy
 from gateway.auth.throttle import TooManyFailures
-from gateway.http.handler import JsonHandler
+from gateway.http.pages import OriginRefused, Pages
+from gateway.http.resource import Declared
 
 MAXIMUM_BODY: Final = 1024 * 1024  # SEC-L9
-_DRAINED: Final = 8 * MAXIMUM_BODY
-"""What is too large is read up to here and thrown away: a client that is still sending would not see our answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,12 +48,9 @@ class Surroundings:
     max_json_depth: int
 
 
-@stream_request_body
-class Resource(JsonHandler):
+class Resource(Declared):
     """A path of the API; for agents, unless it says that it is for everybody."""
 
-    path: ClassVar[str]
-    """Below ``/api/v2``; what is in braces is an argument of ``read`` and ``operate``."""
     gets: ClassVar[Reads | None] = None
     posts: ClassVar[Takes | None] = None
     is_for_everybody: ClassVar[bool] = False
@@ -72,7 +62,16 @@ class Resource(JsonHandler):
         """Tornado: once a request."""
         self.around = around
         self.service = around.service
-        self._body = bytearray()
+        self.pages = around.pages
+
+    @property
+    def maximum_body(self) -> int:
+        """The same for all of them."""
+        return MAXIMUM_BODY
+
+    def known_methods(self) -> Iterable[str]:
+        """By what is declared."""
+        return (method for method, declared in (("GET", self.gets), ("POST", self.posts)) if declared)
 
     @property
     def caller(self) -> Caller:
@@ -90,41 +89,34 @@ class Resource(JsonHandler):
 
     def body_of(self, media: str) -> bytes:
         """What was posted. Raises BodyTooLarge, MediaTypeWrong."""
-        if len(self._body) > MAXIMUM_BODY:
+        sent = self.sent_body
+        if sent is None:
             raise BodyTooLarge(MAXIMUM_BODY)
         given, _, parameters = self.request.headers.get("Content-Type", "").partition(";")
         charset = parameters.replace('"', "").strip().lower()
         is_utf8 = media != JSON_MEDIA or charset in ("", "charset=utf-8")
         if given.strip().lower() != media or not is_utf8 or "Content-Encoding" in self.request.headers:
             raise MediaTypeWrong(media)
-        return bytes(self._body)
+        return sent
 
     async def answer_to(self, ask: Callable[..., Awaitable[Json]], *path: str) -> None:
         """Let ask who may, and say what comes of it."""
         try:
-            self._admit_page()
+            self.admit_page()
             if not self.is_for_everybody:
                 await self._sign_in()
             said = await ask(*path)
         except (PasswordsBusy, Unavailable):
             self.set_header("Retry-After", "1")
             self._refuse(Away())
+        except OriginRefused:
+            self._refuse(PageRefused())
         except Refused as refused:
             self._refuse(refused)
         else:
             self.answer({"statusCode": 0, **said})
 
     # What Tornado calls
-
-    def prepare(self) -> None:
-        """The head is here, the body is not."""
-        connection = cast(HTTP1Connection, self.request.connection)
-        connection.set_max_body_size(_DRAINED)
-
-    def data_received(self, chunk: bytes) -> None:
-        """A part of the body."""
-        if len(self._body) <= MAXIMUM_BODY:
-            self._body += chunk
 
     async def put(self, *path: str) -> None:
         """A method that this resource does not know."""
@@ -135,42 +127,20 @@ class Resource(JsonHandler):
     async def options(self, *path: str) -> None:
         """A preflight asks nothing of the resource (CORS-3, CORS-4)."""
         try:
-            self._admit_page()
-        except Refused as refused:
-            self._refuse(refused)
+            self.admit_page()
+        except OriginRefused:
+            self._refuse(PageRefused())
         else:
             self.finish()
 
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """Also for methods that Tornado does not know."""
-        if status_code == http.client.METHOD_NOT_ALLOWED:
-            self._tell_methods()
-        super().write_error(status_code, **kwargs)
-
     async def _refuse_method(self) -> Json:
-        self._tell_methods()
+        self.tell_methods()
         raise MethodNotAllowed
-
-    def _tell_methods(self) -> None:
-        known = {"GET": self.gets, "POST": self.posts}
-        self.set_header("Allow", ", ".join([*(method for method, declared in known.items() if declared), "OPTIONS"]))
 
     # Steps of its way
 
-    @property
-    def _client(self) -> Client:
-        request = self.request
-        is_secure = request.protocol == "https"
-        return self.around.pages.client(request.remote_ip or "", is_secure=is_secure, headers=request.headers)
-
-    def _admit_page(self) -> None:
-        for name, value in self.around.pages.admit(
-            self.request.method or "", self.request.headers, self._client
-        ).items():
-            self.set_header(name, value)
-
     async def _sign_in(self) -> None:
-        request, client = self.request, self._client
+        request, client = self.request, self.client
         cookie = self.get_cookie(COOKIE, "") or ""
         try:
             self.signed_in = await self.around.reception.receive(request.method or "", request.headers, cookie, client)

@@ -5,7 +5,6 @@ Source: AG-1…3, AG-28.
 
 from __future__ import annotations
 
-import re
 from typing import Any, Final
 
 from gateway.api.channels import Channel, Channels
@@ -13,12 +12,13 @@ from gateway.api.chats import Chat, MyChat, MyChats
 from gateway.api.emails import Email, Emails, MyEmail, MyEmails
 from gateway.api.interactions import Interaction, Interactions, MyInteraction, MyInteractions
 from gateway.api.me import Me
-from gateway.api.openapi import OpenApi, document
+from gateway.api.openapi import document
 from gateway.api.resource import Resource, Surroundings
 from gateway.api.settings import AgentStates
 from gateway.api.version import Version
 from gateway.api.workbins import Workbin, Workbins
 from gateway.http.handler import JsonHandler
+from gateway.http.openapi import OpenApi, pattern
 
 ROOT: Final = "/api/v2"
 RESOURCES: Final[tuple[type[Resource], ...]] = (
@@ -42,8 +42,6 @@ RESOURCES: Final[tuple[type[Resource], ...]] = (
     Workbin,
 )
 
-_ARGUMENT = re.compile(r"\{\w+\}")
-
 
 def reference() -> dict[str, Any]:
     """All of them as an OpenAPI document."""
@@ -52,9 +50,5 @@ def reference() -> dict[str, Any]:
 
 def api_routes(around: Surroundings) -> list[tuple[str, type[JsonHandler], dict[str, Any]]]:
     """Routes for a Tornado application; a slash at the end makes no difference (AG-28)."""
-    resources = [(_pattern(each.path), each, {"around": around}) for each in RESOURCES]
-    return [*resources, (_pattern("/openapi.json"), OpenApi, {"document": reference()})]
-
-
-def _pattern(path: str) -> str:
-    return ROOT + _ARGUMENT.sub("([^/]+)", path) + "/?"
+    resources = [(pattern(ROOT + each.path), each, {"around": around}) for each in RESOURCES]
+    return [*resources, (pattern(f"{ROOT}/openapi.json"), OpenApi, {"document": reference()})]

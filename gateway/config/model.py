@@ -29,6 +29,7 @@ from gateway.config.contact import (
     Sessions,
     Workbin,
 )
+from gateway.config.customers import Server
 from gateway.config.section import Section
 from gateway.config.units import Address, Duration, Size
 
@@ -300,6 +301,7 @@ class Config(Section):
     chat: Chat = Field(default=Chat(), description=Chat.__doc__)
     mail: Mail = Field(default=Mail(), description=Mail.__doc__)
     workbins: list[Workbin] = Field(default=[], description=Workbin.__doc__)
+    server: Server = Field(default=Server(), description=Server.__doc__)
     backplane: Backplane = Field(default=Backplane(), description=Backplane.__doc__)
     drain: Drain = Field(default=Drain(), description=Drain.__doc__)
     shutdown: Shutdown = Field(default=Shutdown(), description=Shutdown.__doc__)

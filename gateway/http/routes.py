@@ -14,6 +14,7 @@ from bayeux.transports.mount import Mount
 from bayeux.transports.routes import make_handlers
 from gateway.api.resource import Surroundings
 from gateway.api.routes import api_routes
+from gateway.customers.http.routes import Route
 from gateway.http.admin import BusHandler, DeadLettersHandler, TaskHandler
 from gateway.http.handler import NotFound, StaticFiles, log_access
 from gateway.http.health import DetailedHealthHandler, HealthHandler
@@ -25,17 +26,23 @@ STATIC = Path(__file__).parent.parent / "static"
 _HEALTH = r"/health/(live|ready|startup)"
 
 
-def public_application(mounts: Iterable[Mount], api: Surroundings, health: Health) -> Application:
+def public_application(
+    mounts: Iterable[Mount], api: Surroundings, health: Health, customers: Iterable[Route] = ()
+) -> Application:
     """What clients may reach.
 
     The listener keeps connections that begin at a mount; the routes of the mounts are for a browser that
     goes on there with the connection over which it got the page.
+
+    Args:
+        customers: routes of their side, where it is served.
     """
     return Application(
         [
             *make_handlers(*mounts),
             (_HEALTH, HealthHandler, {"health": health}),
             *api_routes(api),
+            *customers,
             (r"/()", StaticFiles, {"path": STATIC, "default_filename": "index.html"}),
             (r"/desktop/?()", StaticFiles, {"path": STATIC / "desktop", "default_filename": "index.html"}),
             (r"/static/([A-Za-z0-9_./-]+)", StaticFiles, {"path": STATIC}),

@@ -29,12 +29,12 @@ from channels.private import CHANNELS
 from gateway.agents.operations import Caller, ChannelResult, Dialect, Done, Json
 from gateway.agents.refusal import NOT_NOW, Refused
 from gateway.agents.states import NOT_READY, RONA, UserState, UserStates, not_ready
-from gateway.api.pages import Pages
 from gateway.api.resource import Surroundings
 from gateway.api.signing_in import Reception
 from gateway.auth.agents import Agents
 from gateway.auth.policy import GatewayPolicy
 from gateway.config.model import Auth, Config
+from gateway.http.pages import Pages
 from gateway.http.routes import public_application
 from gateway.observe.health import Health
 from gateway.observe.loop_lag import LoopLag

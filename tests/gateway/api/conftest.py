@@ -16,13 +16,14 @@ from tornado.web import Application
 
 from bayeux import BayeuxServer, Options
 from bayeux.transports.mount import Mount
-from gateway.api.pages import Pages
 from gateway.api.resource import Surroundings
 from gateway.api.routes import api_routes
 from gateway.api.signing_in import Reception
 from gateway.auth.agents import Agents
+from gateway.auth.http_sessions import CSRF_HEADER
 from gateway.config.model import Auth
 from gateway.http.handler import NotFound
+from gateway.http.pages import Pages
 from tests.gateway.api.desk import Desk
 
 LIGHT = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -87,7 +88,7 @@ async def api(options: dict[str, Any], demands_csrf_token: bool) -> AsyncIterato
     around = Surroundings(
         service=desk,
         reception=Reception(agents, demands_csrf_token=demands_csrf_token),
-        pages=Pages(mount),
+        pages=Pages(mount, allows=(CSRF_HEADER,), exposes=("X-CSRF-HEADER", CSRF_HEADER)),
         max_json_depth=mount.options("long-polling").max_json_depth,
     )
     server = HTTPServer(

@@ -1,38 +1,39 @@
-"""Which pages in browsers may use the API, and what lets them read our answers.
+"""Which pages in browsers may use an API, and what lets them read its answers.
 
 The same origins as for Bayeux: one list decides for both.
 
-Source: CORS-2…6, SEC-30, AG-13.
+Source: CORS-2…6, SEC-30, SEC-33.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Iterable, Mapping
 
 from bayeux.protocol.options import Options
 from bayeux.transports.mount import Mount
 from bayeux.transports.origin import Origins, Verdict
 from bayeux.transports.proxy import Client
-from gateway.agents.refusal import FORBIDDEN
-from gateway.api.answers import RequestRefused
-from gateway.auth.http_sessions import CSRF_HEADER
-
-_EXPOSED: Final = f"X-CSRF-HEADER, {CSRF_HEADER}, X-Request-Id, Retry-After"
 
 
-class OriginRefused(RequestRefused):
-    """CORS-6."""
+class OriginRefused(Exception):
+    """A page that may not has asked for what might change something (CORS-6)."""
 
     def __init__(self) -> None:
-        super().__init__(403, FORBIDDEN, "pages of this origin may not do that")
+        super().__init__("pages of this origin may not do that")
 
 
 class Pages:
-    """Judges the pages that requests come from, by the options of one mount."""
+    """Judges the pages that requests come from, by the options of one mount.
 
-    def __init__(self, mount: Mount) -> None:
+    Args:
+        allows: headers of requests that a preflight grants besides those of the mount.
+        exposes: headers of answers that pages may read besides those of every answer.
+    """
+
+    def __init__(self, mount: Mount, *, allows: Iterable[str] = (), exposes: Iterable[str] = ()) -> None:
         self._mount = mount
+        self._allows = tuple(allows)
+        self._exposed = ", ".join((*exposes, "X-Request-Id", "Retry-After"))
         self._made_from: Options | None = None
         self._origins = Origins()
 
@@ -53,11 +54,11 @@ class Pages:
         if verdict is not Verdict.ALLOWED:
             return {}
         lines = origins.headers(headers["origin"], is_preflight=method == "OPTIONS").decode("latin-1").splitlines()
-        return {**dict(line.split(": ", 1) for line in lines), "Access-Control-Expose-Headers": _EXPOSED}
+        return {**dict(line.split(": ", 1) for line in lines), "Access-Control-Expose-Headers": self._exposed}
 
     def _known_origins(self) -> Origins:
         options = self._mount.options("long-polling")
         if options is not self._made_from:  # SRV-7: they may be replaced while we serve
             self._made_from = options
-            self._origins = Origins(options.allowed_origins, (*options.allowed_headers, CSRF_HEADER))
+            self._origins = Origins(options.allowed_origins, (*options.allowed_headers, *self._allows))
         return self._origins

@@ -1,0 +1,258 @@
+"""One way through every resource of the customers: page, account, parameters, operation, answer.
+
+Source: G-4, G-7…9, G-14…17, G-22…24, G-27, ERR-1…4, AUTH-2, NF-2, NF-3, SEC-33, SEC-62.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
+from urllib.parse import quote
+
+from tornado.http1connection import HTTP1Connection
+
+from bayeux.protocol import json
+from bayeux.protocol.errors import Unavailable
+from gateway.customers.http.authentication import Doorkeeper
+from gateway.customers.http.compression import WORTH_IT, packed, takes_gzip, unpacked
+from gateway.customers.http.declaration import Json, Method
+from gateway.customers.http.errors import error, unforeseen
+from gateway.customers.http.parameters import read_parameters
+from gateway.customers.refusal import (
+    Away,
+    Forbidden,
+    MethodNotAllowed,
+    NotAuthenticated,
+    PathUnknown,
+    Refused,
+    RequestWrong,
+    TooLarge,
+)
+from gateway.customers.storage import Storage
+from gateway.customers.values import File, Values
+from gateway.http.pages import OriginRefused, Pages
+from gateway.http.resource import DRAINED, Declared
+
+USER_HEADER: Final = "gms_user"
+LONGEST_USER: Final = 512
+_MEDIA_TYPE = re.compile(r"[\w.+-]{1,64}/[\w.+-]{1,64}(\s*;[\x20-\x7e]{0,128})?\Z", re.ASCII)
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]")
+_AT_ONCE: Final = 64 * 1024
+"""Bytes of a body that are read on the loop; more are, in a thread."""
+
+Answer = Json | str | File | None
+"""An object, a text, a file, or a body that is empty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What every resource works with."""
+
+    storage: Storage
+    doorkeeper: Doorkeeper
+    pages: Pages
+    root: str
+    """Where the resources are, whatever alias a request came by: URLs that we tell begin with it."""
+    maximum_body: int
+    max_json_depth: int
+
+
+class Customer(Declared):
+    """A path of the customers' API; what it does not declare answers 405."""
+
+    gets: ClassVar[Method | None] = None
+    posts: ClassVar[Method | None] = None
+    deletes: ClassVar[Method | None] = None
+
+    def initialize(self, around: Surroundings) -> None:
+        """Tornado: once a request."""
+        self.around = around
+        self.pages = around.pages
+
+    # What resources implement
+
+    async def read(self, *path: str) -> Answer:
+        """What there is. Raises Refused, Unavailable."""
+        raise MethodNotAllowed
+
+    async def take(self, values: Values, *path: str) -> Answer:
+        """Do something with what was sent. Raises Refused, Unavailable."""
+        raise MethodNotAllowed
+
+    async def remove(self, *path: str) -> Answer:
+        """End it. Raises Refused, Unavailable."""
+        raise MethodNotAllowed
+
+    @property
+    def user(self) -> str:
+        """Whose device asks; empty = it does not say (G-14)."""
+        return self.request.headers.get(USER_HEADER, "")
+
+    # What is declared
+
+    @property
+    def maximum_body(self) -> int:
+        """As configured."""
+        return self.around.maximum_body
+
+    def known_methods(self) -> Iterable[str]:
+        """By what is declared; HEAD is where GET is."""
+        declared = {"GET": self.gets, "HEAD": self.gets, "POST": self.posts, "DELETE": self.deletes}
+        return (method for method, each in declared.items() if each is not None)
+
+    async def answer_to(self, declared: Method | None, ask: Callable[[], Awaitable[Answer]]) -> None:
+        """Let ask who may, and say what comes of it."""
+        try:
+            self._admit_page()
+            await self.around.doorkeeper.admit(self.request.headers.get("Authorization", ""), self.client)
+            if declared is None:
+                raise MethodNotAllowed
+            if len(self.user) > LONGEST_USER:
+                raise RequestWrong(f"{USER_HEADER} has at most {LONGEST_USER} characters")
+            answer = await ask()
+        except Unavailable:
+            self._refuse(Away("try again in a moment", retry_after=1))
+        except Refused as refused:
+            self._refuse(refused)
+        else:
+            await self._answer(answer)
+
+    # What Tornado calls
+
+    def set_default_headers(self) -> None:
+        """G-15."""
+        super().set_default_headers()
+        self.set_header("Cache-Control", "no-cache, no-store")
+        self.set_header("Pragma", "no-cache")
+        self.set_header("Expires", "Thu, 01 Jan 1970 00:00:00 GMT")
+
+    def prepare(self) -> None:
+        """A body that is far too large is not even awaited (G-9)."""
+        super().prepare()
+        length = self.request.headers.get("Content-Length", "")
+        if length.isdecimal() and int(length[:19]) > self.maximum_body + DRAINED:
+            connection = self.request.connection
+            assert isinstance(connection, HTTP1Connection)
+            connection.set_max_body_size(int(length[:19]))  # or Tornado would answer before us
+            self._refuse(TooLarge(f"the body has more than {self.maximum_body} bytes"))
+
+    async def get(self, *path: str) -> None:
+        """Tornado."""
+        await self.answer_to(self.gets, lambda: self.read(*path))
+
+    head = get
+
+    async def post(self, *path: str) -> None:
+        """Tornado."""
+
+        async def take() -> Answer:
+            return await self.take(await self._values(), *path)
+
+        await self.answer_to(self.posts, take)
+
+    async def delete(self, *path: str) -> None:
+        """Tornado."""
+        await self.answer_to(self.deletes, lambda: self.remove(*path))
+
+    async def put(self, *path: str) -> None:
+        """A method that no resource knows."""
+        await self.answer_to(None, self.read)
+
+    patch = put
+
+    async def options(self, *path: str) -> None:
+        """G-22, G-23: a preflight asks nothing of the resource."""
+        try:
+            self._admit_page()
+        except Refused as refused:
+            self._refuse(refused)
+        else:
+            self.tell_methods()
+            self.set_status(204)
+            self.finish()
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """What was no refusal of ours."""
+        if status_code == MethodNotAllowed.status:
+            self.tell_methods()
+        self.set_status(status_code)
+        self._send(json.encode(unforeseen(status_code, self.request_id)), "application/json;charset=UTF-8")
+
+    # Its steps
+
+    def _admit_page(self) -> None:
+        try:
+            self.admit_page()
+        except OriginRefused as refused:
+            raise Forbidden(str(refused)) from None
+        if "Access-Control-Allow-Methods" in self._headers:
+            self.set_header("Access-Control-Allow-Methods", ", ".join([*self.known_methods(), "OPTIONS"]))
+
+    async def _values(self) -> Values:
+        sent = self.sent_body
+        if sent is None:
+            raise TooLarge(f"the body has more than {self.maximum_body} bytes")
+        if len(sent) <= _AT_ONCE and "Content-Encoding" not in self.request.headers:
+            return self._read_values(sent)
+        return await asyncio.to_thread(self._read_values, sent)
+
+    def _read_values(self, sent: bytes) -> Values:
+        headers = self.request.headers
+        encoding = headers.get("Content-Encoding", "")
+        if sent and encoding:
+            sent = unpacked(sent, encoding, self.maximum_body)
+        return read_parameters(headers.get("Content-Type", ""), sent, self.request.query, self.around.max_json_depth)
+
+    async def _answer(self, answer: Answer) -> None:
+        if answer is None:
+            self.finish()
+        elif isinstance(answer, File):
+            self._send_file(answer)
+        elif isinstance(answer, str):
+            await self._send_packed(answer.encode(), "text/plain;charset=UTF-8")
+        else:
+            await self._send_packed(json.encode(answer), "application/json;charset=UTF-8")
+
+    def _refuse(self, refused: Refused) -> None:
+        self.set_status(refused.status)
+        if isinstance(refused, MethodNotAllowed):
+            self.tell_methods()
+        if isinstance(refused, NotAuthenticated):
+            self.set_header("WWW-Authenticate", 'Basic realm="customers", charset="UTF-8"')
+        if refused.retry_after is not None:
+            self.set_header("Retry-After", str(refused.retry_after))
+        if isinstance(refused, TooLarge):
+            self.set_header("Connection", "close")  # G-9
+        self._send(json.encode(error(refused)), "application/json;charset=UTF-8")
+
+    async def _send_packed(self, body: bytes, content_type: str) -> None:
+        """G-27; whether it is packed depends on who asks."""
+        self.set_header("Vary", ", ".join(filter(None, [self._headers.get("Vary"), "Accept-Encoding"])))
+        if len(body) > WORTH_IT and takes_gzip(self.request.headers.get("Accept-Encoding", "")):
+            body = await asyncio.to_thread(packed, body)
+            self.set_header("Content-Encoding", "gzip")
+        self._send(body, content_type)
+
+    def _send_file(self, file: File) -> None:
+        """As a download, in a sandbox: what a customer sent must not act as a page of ours (SEC-62)."""
+        plain = _NOT_IN_NAMES.sub("_", file.name)[-128:]
+        label = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(file.name[-128:], safe='')}"
+        self.set_header("Content-Disposition", label)
+        self.set_header("Content-Security-Policy", "default-src 'none'; sandbox")
+        is_sane = _MEDIA_TYPE.match(file.media_type) is not None
+        self._send(file.content, file.media_type if is_sane else "application/octet-stream")
+
+    def _send(self, body: bytes, content_type: str) -> None:
+        self.set_header("Content-Type", content_type)
+        self.finish(body)
+
+
+class UnknownPath(Customer):
+    """Whatever no resource has (G-22)."""
+
+    async def answer_to(self, declared: Method | None, ask: Callable[[], Awaitable[Answer]]) -> None:
+        """Any method."""
+        self._refuse(PathUnknown("there is nothing at this path"))

@@ -1,0 +1,38 @@
+"""Every resource of the customers' API, each with its URLs.
+
+Source: G-1, G-2, G-22, ST-10.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from gateway.customers.http.handler import Customer, Surroundings, UnknownPath
+from gateway.customers.http.openapi import document
+from gateway.customers.http.storage import CustomStorage, Storage, StoredFile, StoredValue
+from gateway.http.handler import JsonHandler
+from gateway.http.openapi import OpenApi, pattern
+
+VERSION: Final = "/1"
+LEGACY: Final = "/gms-web/gms"
+
+RESOURCES: Final[tuple[type[Customer], ...]] = (Storage, StoredValue, StoredFile, CustomStorage)
+
+Route = tuple[str, type[JsonHandler], dict[str, Any]]
+
+
+def reference(root: str = "/genesys/1") -> dict[str, Any]:
+    """All of them as an OpenAPI document."""
+    return document(root, RESOURCES)
+
+
+def customer_routes(around: Surroundings, *, has_legacy_path: bool) -> list[Route]:
+    """Routes for a Tornado application; what else is below a root is theirs, too, for its 404."""
+    roots = (around.root, LEGACY + VERSION) if has_legacy_path else (around.root,)
+    return [route for root in roots for route in _routes(root, around)]
+
+
+def _routes(root: str, around: Surroundings) -> list[Route]:
+    resources: list[Route] = [(pattern(root + each.path), each, {"around": around}) for each in RESOURCES]
+    served = (pattern(f"{root}/openapi.json"), OpenApi, {"document": reference(around.root)})
+    return [*resources, served, (f"{root}(?:/.*)?", UnknownPath, {"around": around})]

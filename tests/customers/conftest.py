@@ -1,0 +1,96 @@
+"""The customers' API on a free port of this machine, over a store of its own."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import argon2
+import pytest
+from tornado.httpclient import AsyncHTTPClient, HTTPResponse
+from tornado.httpserver import HTTPServer
+from tornado.testing import bind_unused_port
+from tornado.web import Application
+
+from bayeux import BayeuxServer, Options
+from bayeux.transports.mount import Mount
+from gateway.config.model import Config
+from gateway.customers.side import CustomerSide
+from gateway.http.handler import NotFound, log_access
+from gateway.store.sqlite import SqliteStore
+from tests.support.stores import sqlite_store
+
+__all__ = ["sqlite_store"]
+
+LIGHT = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+JSON = {"Content-Type": "application/json"}
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+ALICE = {"gms_user": "alice"}
+BOB = {"gms_user": "bob"}
+
+
+def basic(user: str, password: str) -> dict[str, str]:
+    return {"Authorization": f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"}
+
+
+class Api:
+    """Asks as an app does."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.origin = f"http://127.0.0.1:{port}"
+
+    async def fetch(self, path: str, method: str = "GET", **more: Any) -> HTTPResponse:
+        more.setdefault("allow_nonstandard_methods", True)
+        more.setdefault("decompress_response", False)
+        return await AsyncHTTPClient().fetch(self.origin + path, method=method, raise_error=False, **more)
+
+    async def ask(self, path: str, method: str = "GET", **more: Any) -> tuple[int, Any]:
+        """The HTTP status and what was answered, which is JSON."""
+        answer = await self.fetch(f"/genesys/1{path}", method, **more)
+        return answer.code, json.loads(answer.body)
+
+    async def store(self, values: dict[str, Any], ttl: int = 60) -> str:
+        """The id of a storage with these values."""
+        status, answer = await self.ask(f"/storage/{ttl}", "POST", headers=JSON, body=json.dumps(values))
+        assert status == 200, answer
+        return str(answer["id"])
+
+    async def refused(self, path: str, method: str = "GET", **more: Any) -> tuple[int, str]:
+        """Status and the name of the exception, without what all of them have in common."""
+        status, answer = await self.ask(path, method, **more)
+        assert answer["status"] == status
+        assert answer["phrase"]
+        assert answer["message"]
+        return status, answer["exception"].removeprefix("com.genesyslab.gsg.")
+
+
+@pytest.fixture
+def settings() -> dict[str, Any]:
+    """Of the section ``server``; parametrize it where a test needs others."""
+    return {}
+
+
+@pytest.fixture
+def options() -> dict[str, Any]:
+    """Of the mount; parametrize it, too."""
+    return {}
+
+
+@pytest.fixture
+async def api(settings: dict[str, Any], options: dict[str, Any], sqlite_store: SqliteStore) -> AsyncIterator[Api]:
+    config = Config.model_validate({"server": {"enabled": True, **settings}})
+    mount = Mount(BayeuxServer(Options(**options)), "/genesys/cometd")
+    side = CustomerSide(config, mount, sqlite_store)
+    server = HTTPServer(
+        Application(side.routes, default_handler_class=NotFound, log_function=log_access("public")), body_timeout=5
+    )
+    socket, port = bind_unused_port()
+    server.add_socket(socket)
+    yield Api(port)
+    server.stop()
+    await server.close_all_connections()
+    side.close()
+    AsyncHTTPClient().close()
