@@ -25,7 +25,9 @@ def test_the_bound_counts_after_unpacking() -> None:
 
 @pytest.mark.spec("G-8", "G-27")
 @pytest.mark.parametrize(
-    "body", [b"plain", gzip.compress(b"a" * 99)[:-9], gzip.compress(b"a") + b"more", gzip.compress(b"a") * 2]
+    "body",
+    [b"plain", gzip.compress(b"a" * 99)[:-9], gzip.compress(b"a") + b"more", gzip.compress(b"a") * 2],
+    ids=["plain", "cut", "followed", "twice"],  # the bytes themselves name the second they were made in
 )
 def test_a_damaged_body(body: bytes) -> None:
     with pytest.raises(RequestWrong):
