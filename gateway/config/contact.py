@@ -189,6 +189,12 @@ class AgentTimers(Section):
         default=[], description="Further states, such as `OutToLunch`: each is NotReady with that reason (AG-30)."
     )
     forbidden: list[str] = Field(default=[], description="Operations that nobody has, as `PlaceInWorkbin` (AG-63).")
+    origin: str = Field(
+        default="",
+        description="What URIs begin with, such as `https://agents.example.com` (AG-98); empty = in answers where the "
+        "request came to, and nothing in notifications.",
+        pattern=r"^(https?://[^/?#\s]+)?$",
+    )
 
     @field_validator("reasons")
     @classmethod
