@@ -181,6 +181,14 @@ def test_task_that_is_brought_twice_for_another_mrd_is_refused() -> None:
     assert story.errors() == ["DUPLICATE_MISMATCH"]
 
 
+@spec("MRE-114")
+def test_task_that_is_not_taken_is_refused_by_the_name_of_whoever_waits_for_it() -> None:
+    story = Story()
+    story.say("Task", Mrd="fax", ClientUniqueId="c1")
+    (error,) = (body for kind, body in story.heard if kind == "Error")
+    assert (error["Code"], error["ClientUniqueId"]) == ("UNKNOWN_MRD", "c1")
+
+
 @spec("MRE-71")
 def test_command_about_a_task_needs_a_part_in_it_and_an_allowed_change() -> None:
     story = Story()
