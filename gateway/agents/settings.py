@@ -124,6 +124,7 @@ def routing_plan(config: Config) -> plan.Plan:
         offers_most=mre.offers_max,
         preferred_wait=mre.preferred_wait,
         no_agent_fast=mre.no_agent_fast,
+        transfer_returns=config.transfer.fail == "return",
         conference_most=mre.conference_max,
         logout_closes=config.logout.active == "close",
         lost_after=config.agent.lost_after,

@@ -432,3 +432,27 @@ async def test_what_is_said_late_of_the_task_before_is_not_heard(open_office: Op
         await agent.told("Invited", chat)
         await agent.perform(chat, "Accept")
         await agent.perform(chat, "StopProcessing")
+
+
+@pytest.mark.spec("AG-67", "AG-76")
+@pytest.mark.parametrize("declines", ["Reject", "RONA"])
+async def test_chat_that_a_colleague_does_not_take_may_return(open_office: OpenOffice, declines: str) -> None:
+    office = await open_office("transfer.fail=return")
+    owner = await office.ready("Agent1")
+    chat = await office.chat()
+    await owner.told("Invited", chat)
+    await owner.perform(chat, "Accept")
+    colleague, other = await office.ready("Agent2"), await office.ready("Agent3")
+    await owner.perform(chat, "Transfer", agentId="Agent2")
+    await owner.told("Transferred", chat)
+    await colleague.told("Invited", chat)
+    if declines == "Reject":
+        await colleague.perform(chat, "Reject")
+    else:
+        await office.pass_time(31)
+        await colleague.told("Revoked", chat)
+        assert office.reasons("Agent2") == ["RONA"]
+    await owner.told("Invited", chat)
+    await owner.perform(chat, "Accept")
+    await owner.told("Accepted", chat)
+    assert (await colleague.has(), await other.has()) == ([], [])
