@@ -193,7 +193,9 @@ class Gateway:
         notifications = self.mounts[-1]
         return Surroundings(
             service=self.center.service if self.center is not None else NoContactCenter(),
-            reception=Reception(self.agents, demands_csrf_token=self.config.csrf.enabled),
+            reception=Reception(
+                self.agents, demands_csrf_token=self.config.csrf.enabled, origin=self.config.agent.origin
+            ),
             pages=Pages(notifications, allows=(CSRF_HEADER,), exposes=("X-CSRF-HEADER", CSRF_HEADER)),
             max_json_depth=notifications.options("long-polling").max_json_depth,
         )

@@ -1,6 +1,6 @@
 """The contact center of one node: its parts joined, and what runs as long as it serves.
 
-Source: MRE-1, AG-80, AG-123.
+Source: MRE-1, AG-80, AG-101, AG-123.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ from gateway.agents.interactions import Interactions
 from gateway.agents.letters import Letters
 from gateway.agents.nodes import Nodes, keep_alive
 from gateway.agents.presence import Presence
-from gateway.agents.roles import COMMUNICATION, GROUPS, Roles
+from gateway.agents.roles import CHAT, COMMUNICATION, GROUPS, Roles
 from gateway.agents.service import Service
+from gateway.agents.services import BUS, MAIL, STORE, Absences, Services
 from gateway.agents.sessions import Sessions
 from gateway.agents.settings import Settings, routing_plan
 from gateway.agents.side import ROOM, ChatSide
@@ -51,6 +52,9 @@ from gateway.store.store import Store
 
 log = logging.getLogger(__name__)
 
+_HANDED_ON_WITHIN: Final = 15.0
+"""Seconds in which a role that is led by nobody finds another node, and all others hear of that one; what waited for
+the store leaves by the bus in less."""
 _FAREWELL: Final = 2.0
 """Seconds for saying that this node leaves; who does not hear it finds out."""
 
@@ -87,7 +91,7 @@ class ContactCenter:
         self._nodes = Nodes(self._side, sessions)
         mailboxes = {key: mailbox for key, (mailbox, _) in settings.mailboxes.items()}
         self._letters = Letters(self._side, interactions, _relay(config), mailboxes)
-        waiting = Waiting(self._side, self.bus)
+        waiting = Waiting(self._side, tapped)
         self.customers = Customers(self._side, settings, interactions, waiting, _new_hex)
         workbins = Workbins(self._side, settings, interactions, _new_hex)
         self.service = Service(self._side, settings, interactions, sessions, self.customers, workbins, _new_hex)
@@ -110,6 +114,10 @@ class ContactCenter:
         """What is told of it to who asks for metrics."""
         if COMMUNICATION in self.roles:
             self.collectors.append(TasksCollector(communication, self.roles[COMMUNICATION], clock))
+        self._absences = Absences(_HANDED_ON_WITHIN, clock)
+        self._nodes.reports = self._report_services
+        self._services = Services(server, self._look_at_services)
+        self._services.watch()
         self.mail: MailListener | None = None
         """Where mail is taken, while it is."""
         self._running = AsyncExitStack()
@@ -128,6 +136,7 @@ class ContactCenter:
                 *(pump.run() for pump in self._side.pumps),
                 *(role.run() for role in self.roles.values()),
                 self._presence.run(),
+                self._services.run(),
                 keep_alive(self._nodes, self._presence.report_again),
             ]
             undo.push_async_callback(_end, [asyncio.create_task(each) for each in runs])
@@ -159,6 +168,28 @@ class ContactCenter:
         )
         await self.mail.start(door)
         undo.push_async_callback(self.mail.stop)
+
+    # Services
+
+    def _report_services(self) -> Mapping[str, Any]:
+        """What only this node can know."""
+        leads = [name for name, role in self.roles.items() if role.is_reigning]
+        return {"leads": leads, "away": [MAIL] if self._letters.is_relay_away and CHAT in leads else []}
+
+    async def _look_at_services(self) -> Mapping[str, bool]:
+        """All that work here needs (AG-101)."""
+        if self.store.trouble:
+            return {STORE: False}  # of all others nothing can be known
+        try:
+            said = [*await self._nodes.said(), self._report_services()]
+        except Unavailable:
+            return {STORE: False}
+        led = {name for each in said for name in each.get("leads", ())}
+        away = {name for each in said for name in each.get("away", ())}
+        missing = {name: name not in led for name in map(str, self._config.mre.roles)} | {BUS: self._side.is_cut_off}
+        are_there = {name: not self._absences.counts(name, is_missing=each) for name, each in missing.items()}
+        mail = {MAIL: MAIL not in away} if self._config.mail.relay.address is not None else {}
+        return {STORE: True, **are_there, **mail}
 
     async def _say_goodbye(self) -> None:
         try:

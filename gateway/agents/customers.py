@@ -75,7 +75,7 @@ class Customers:
         chosen = self._settings.queues.get(queue or self._settings.default_queues.get(Channel.CHAT, ""))
         if chosen is None or chosen.mrd != Channel.CHAT.value:
             raise Refused(NOT_FOUND, f"there is no queue {queue!r} for chats")
-        id = _id_of(key or self._side.new_id())
+        id = id_of(key or self._side.new_id())
 
         async def decision(turn: Turn) -> None:
             if await self._interactions.find(turn, id) is not None:
@@ -131,7 +131,7 @@ class Customers:
         if known is None:
             raise Refused(NOT_FOUND, f"{mail.letter.mailbox} is no mailbox here")
         queue = self._settings.queues[known[1]]
-        id = _id_of(mail.delivery)
+        id = id_of(mail.delivery)
 
         async def decision(turn: Turn) -> None:
             if await self._interactions.find(turn, id) is not None:
@@ -171,7 +171,7 @@ class Customers:
         return chat
 
 
-def _id_of(key: str) -> str:
+def id_of(key: str) -> str:
     """16 characters, always the same ones for one key."""
     number = int.from_bytes(hashlib.sha256(key.encode()).digest())
     digits = []

@@ -57,6 +57,7 @@ class Interactions:
     def __init__(self, side: ChatSide, settings: Settings) -> None:
         self._side = side
         self._settings = settings
+        self._base = settings.origin + _API
 
     # Found
 
@@ -115,7 +116,7 @@ class Interactions:
             return
         key = interaction_key(after.id)
         turn.write(key, after.to_document(), indexes=_indexes(after), ttl=KEPT if after.is_closed else None)
-        for each in announcements(before, change, asked=asked, rules=self._settings.rules):
+        for each in announcements(before, change, base=self._base, asked=asked, rules=self._settings.rules):
             _announce(turn, each, key, self._time_left(before, after, each.user))
         awaited = idle.due(after, self._settings.rules)
         if after.transcript is not None:
@@ -163,7 +164,7 @@ class Interactions:
                 self._side.command(turn, "Conference", {**body, _COLLEAGUE: effect.participant}, asked)
             case ShowHistory():
                 of = f"history:{turn.new_id()}"
-                for each in history(after, effect, rules=self._settings.rules):
+                for each in history(after, effect, base=self._base, rules=self._settings.rules):
                     _announce(turn, each, of, {"only": asker})
             case SendLetter():
                 named = {"agent": asked.agent, "referenceId": asked.reference_id} if asked is not None else {}
@@ -209,7 +210,7 @@ class Interactions:
         agent = await turn.agent(user)
         if workbin in agent.workbins:
             leg = item.leg(user)
-            told = typed.snapshot(item, leg, _API, self._settings.rules) if leg is not None else {"id": item.id}
+            told = typed.snapshot(item, leg, self._base, self._settings.rules) if leg is not None else {"id": item.id}
             news = notices.workbin_changed(workbin, action, item.channel.value, told)
             turn.announce(user, WORKBINS, news, of=interaction_key(item.id))
 
@@ -219,7 +220,8 @@ class Interactions:
         """As the agent of this leg has it (AG-55)."""
         if dialect is Dialect.INTERACTIONS:
             return dialect_a.snapshot(interaction, leg, self._settings.rules)
-        return typed.snapshot(interaction, leg, origin + _API, self._settings.rules)
+        base = origin + _API if origin else self._base
+        return typed.snapshot(interaction, leg, base, self._settings.rules)
 
 
 def is_of(interaction: Interaction, dialect: Dialect) -> bool:

@@ -49,6 +49,8 @@ class Letters:
         self._attachments = Attachments(side.room)
         self._relay = relay
         self._mailboxes = mailboxes
+        self.is_relay_away: bool = False
+        """By what this node found when it last had a mail to send."""
         self.pump = Pump(side.room, MAIL_LANE, self.leave)
         """To be run on one node."""
 
@@ -77,11 +79,13 @@ class Letters:
         try:
             refused = await self._relay.send(post(whole, now=self._side.clock(), message_id=id, contents=contents))
         except (LetterInvalid, RelayAway, RelayRefused) as error:
+            self.is_relay_away = isinstance(error, RelayAway)
             log.info("a mail did not leave: %s", error)
             return str(error)
         except Exception:  # all others behind it shall leave
             log.exception("defect in sending a mail", extra={"interaction": draft.id})
             return "it cannot be sent"
+        self.is_relay_away = False
         if refused:
             log.info("some recipients of a mail were refused", extra={"count": len(refused)})
         return ""

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 from bayeux.protocol.errors import Unavailable
 from gateway.agents.sessions import Sessions
@@ -35,6 +35,8 @@ class Nodes:
     def __init__(self, side: ChatSide, sessions: Sessions) -> None:
         self._side = side
         self._sessions = sessions
+        self.reports: Callable[[], Mapping[str, Any]] = dict
+        """What others shall know of this node, as ``said`` gives it to them."""
 
     async def alive(self) -> bool:
         """This node says that it lives; False if it was thought dead, and nothing is left of what it reported."""
@@ -42,10 +44,16 @@ class Nodes:
 
         async def decision(turn: Turn) -> bool:
             (body,) = await turn.read(key)
-            turn.write(key, {"node": self._side.node}, indexes={_NODES: turn.now})
+            turn.write(key, {**self.reports(), "node": self._side.node}, indexes={_NODES: turn.now})
             return body is not None
 
         return await self._side.decide(decision)
+
+    async def said(self) -> Sequence[Mapping[str, Any]]:
+        """What the nodes that live have reported, this one included. Raises Unavailable."""
+        room, alive = self._side.room, self._side.clock() - DEAD_AFTER
+        entries = await room.page(_NODES, least=alive, limit=1000)
+        return [document.body for document in await room.read(*(each.key for each in entries)) if document is not None]
 
     async def gone(self) -> None:
         """This node leaves: its agents have no desktops here."""

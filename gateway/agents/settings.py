@@ -53,6 +53,8 @@ class Settings:
     rona_not_ready: bool = True
     routing_keys: bool = True
     multi: Literal["shared", "takeover", "refuse"] = "shared"
+    origin: str = ""
+    """What URIs in notifications begin with; empty: they are relative."""
     chat_server: ChatServer = field(
         default_factory=lambda: ChatServer(name="bayeux-gateway", host="localhost", port="", id="1")
     )
@@ -94,6 +96,7 @@ class Settings:
             rona_not_ready=config.rona.not_ready,
             routing_keys=config.mre.routing_keys,
             multi=config.sessions.multi,
+            origin=config.agent.origin,
             chat_server=ChatServer(
                 name=config.chat.server_name,
                 host=config.chat.server_host or socket.gethostname(),
@@ -121,6 +124,7 @@ def routing_plan(config: Config) -> plan.Plan:
         offers_most=mre.offers_max,
         preferred_wait=mre.preferred_wait,
         no_agent_fast=mre.no_agent_fast,
+        transfer_returns=config.transfer.fail == "return",
         conference_most=mre.conference_max,
         logout_closes=config.logout.active == "close",
         lost_after=config.agent.lost_after,

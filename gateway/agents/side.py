@@ -64,6 +64,11 @@ class ChatSide:
         """To be run on every node: what another one could not send leaves from here, too."""
         return list(self._pumps.values())
 
+    @property
+    def is_cut_off(self) -> bool:
+        """What this node has for other roles cannot leave."""
+        return self._pumps[BUS_LANE].is_stuck
+
     async def decide(self, decision: Decision[T], *, taken: str = "", fence: Fence | None = None) -> T:
         """Take a decision, commit it, and announce it.
 

@@ -226,7 +226,7 @@ class Tasks:
             "the communication server refused a message",
             extra={"type": body["Type"], "code": body["Code"], "reason": body["Reason"]},
         )
-        interaction = await self._interactions.of_task(turn, body["TaskId"]) if body.get("TaskId") else None
+        interaction = await self._refused_one(turn, body)
         if interaction is None:
             if body["Type"] in ("Connect", "Login", "AgentState") and body.get("AgentId"):
                 told = notices.error(body["Type"], _status(body), body["Reason"], "", None)
@@ -236,6 +236,18 @@ class Tasks:
         elif body["Type"] == "Task" and (interaction.channel is Channel.EMAIL or body["Code"] == Code.MISSING_FIELD):
             # Its queue is full, for example; or an agent asked for a skill that there cannot be.
             await self._ask_later(turn, interaction)
+        elif body["Type"] == "Task" and not interaction.task:
+            # One that the engine refused is closed, and ends by that; of this one nothing else is told.
+            await self._interactions.keep(turn, interaction, engine.ended(interaction, Reason.DONE, turn.now))
+
+    async def _refused_one(self, turn: Turn, body: Mapping[str, Any]) -> Interaction | None:
+        """What the refused message was about; where no task was made of it, what waits for one."""
+        if body.get("TaskId"):
+            return await self._interactions.of_task(turn, body["TaskId"])
+        if body["Type"] != "Task" or not body.get("ClientUniqueId"):
+            return None
+        waiting = await self._interactions.find(turn, body["ClientUniqueId"])
+        return waiting if waiting is not None and waiting.is_routed and not waiting.task else None
 
     async def _refused(self, turn: Turn, interaction: Interaction, body: Mapping[str, Any]) -> None:
         """The owner keeps it; who was asked into a conference is not any more (MRE-86)."""
@@ -244,7 +256,8 @@ class Tasks:
         owner = interaction.owner
         if body["Type"] == "Conference":
             operation = "InitiateConsultation" if role is Role.CONSULTANT else "InviteUser"
-            if colleague is not None and not colleague.is_held:
+            # Who has come by now goes again: the engine does not count it among his, unless he was in it before.
+            if colleague is not None and role is not Role.OWNER and body["Code"] != Code.ALREADY_IN_TASK:
                 await self._revoke(turn, interaction, colleague.agent, Reason.REJECTED)
         else:
             operation = "CompleteTransfer" if role is Role.CONSULTANT else "Transfer"

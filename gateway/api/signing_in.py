@@ -50,11 +50,13 @@ class Reception:
     Args:
         agents: signs them in.
         demands_csrf_token: of changes that come with a cookie alone.
+        origin: what URIs in answers begin with; empty: where the request came to.
     """
 
-    def __init__(self, agents: Agents, *, demands_csrf_token: bool) -> None:
+    def __init__(self, agents: Agents, *, demands_csrf_token: bool, origin: str = "") -> None:
         self.agents = agents
         self._demands_csrf_token = demands_csrf_token
+        self._origin = origin
 
     async def receive(self, method: str, headers: Mapping[str, str], cookie: str, client: Client) -> SignedIn:
         """Who sends a request.
@@ -76,7 +78,9 @@ class Reception:
             new_cookie, session = await self.agents.enter(user)
         if needs_token and not session.is_shown(token):
             raise CsrfTokenWrong
-        caller = Caller(user=user, roles=self._roles(user), session=session.key.hex(), origin=client.own_origin)
+        caller = Caller(
+            user=user, roles=self._roles(user), session=session.key.hex(), origin=self._origin or client.own_origin
+        )
         return SignedIn(caller, session, new_cookie)
 
     def _roles(self, user: str) -> frozenset[str]:

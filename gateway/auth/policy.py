@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bayeux.server.sessions import ServerSession
     from gateway.config.model import Grant, User
 
-_RESERVED = ("/v2",)
+_RESERVED = ("/v2", SERVICES)
 """The agents' names; none of them is public, not even in development (AG-104, AG-105)."""
 
 

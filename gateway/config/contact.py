@@ -2,8 +2,8 @@
 
 Without a media routing domain there is no contact center, and none of this matters.
 
-Source: AG-13, AG-25, AG-26, AG-29, AG-53, AG-54, AG-63, AG-80, AG-125…127, AG-129, AG-150, MRE-2, MRE-65, MRE-69,
-MRE-73…76, MRE-90…98, MRE-150.
+Source: AG-13, AG-25, AG-26, AG-29, AG-53, AG-54, AG-63, AG-76, AG-80, AG-125…127, AG-129, AG-150, MRE-2, MRE-65,
+MRE-69, MRE-73…76, MRE-90…98, MRE-150.
 """
 
 from __future__ import annotations
@@ -189,6 +189,12 @@ class AgentTimers(Section):
         default=[], description="Further states, such as `OutToLunch`: each is NotReady with that reason (AG-30)."
     )
     forbidden: list[str] = Field(default=[], description="Operations that nobody has, as `PlaceInWorkbin` (AG-63).")
+    origin: str = Field(
+        default="",
+        description="What URIs begin with, such as `https://agents.example.com` (AG-98); empty = in answers where the "
+        "request came to, and nothing in notifications.",
+        pattern=r"^(https?://[^/?#\s]+)?$",
+    )
 
     @field_validator("reasons")
     @classmethod
@@ -224,6 +230,14 @@ class Rona(Section):
     not_ready: bool = Field(default=True, description="The agent's channel goes NotReady (AG-127).")
     exclude_for: Duration = Field(default=Duration(60), description="He is not offered it again for so long (MRE-94).")
     exclude_min: Duration = Field(default=Duration(5), description="The same if nobody else could take it (MRE-94).")
+
+
+class Transfer(Section):
+    """What follows from a transfer to an agent who does not take it."""
+
+    fail: Literal["requeue", "return"] = Field(
+        default="requeue", description="return = it is offered to who passed it on, if he can be offered one (AG-76)."
+    )
 
 
 class Sessions(Section):

@@ -27,6 +27,7 @@ from gateway.config.contact import (
     Mre,
     Rona,
     Sessions,
+    Transfer,
     Workbin,
 )
 from gateway.config.customers import Server
@@ -296,6 +297,7 @@ class Config(Section):
     lost: Lost = Field(default=Lost(), description=Lost.__doc__)
     logout: Logout = Field(default=Logout(), description=Logout.__doc__)
     rona: Rona = Field(default=Rona(), description=Rona.__doc__)
+    transfer: Transfer = Field(default=Transfer(), description=Transfer.__doc__)
     sessions: Sessions = Field(default=Sessions(), description=Sessions.__doc__)
     csrf: Csrf = Field(default=Csrf(), description=Csrf.__doc__)
     chat: Chat = Field(default=Chat(), description=Chat.__doc__)

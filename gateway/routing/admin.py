@@ -151,6 +151,7 @@ class Admin:
             return {}
 
     async def _send(self, queue: str, message: BusMessage) -> None:
+        self._tap.hear(queue, [message])
         try:
             async with asyncio.timeout(PATIENCE):
                 await self._bus.send(queue, message)

@@ -203,6 +203,7 @@ MESSAGES: Mapping[tuple[str, str], Row] = {
             string("Reason"),
             optional(string("TaskId")),
             optional(string("AgentId")),
+            optional(string("ClientUniqueId")),  # of a refused Task, which has no id yet
             string("RequestId"),
         ),
     ),

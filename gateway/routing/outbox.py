@@ -49,6 +49,12 @@ class Pump:
         self._leave = leave
         self._turn = asyncio.Lock()
         self._wanted = asyncio.Event()
+        self._pauses = Pauses()
+
+    @property
+    def is_stuck(self) -> bool:
+        """What there is cannot leave at present."""
+        return not self._pauses.are_over
 
     def hurry(self) -> None:
         """There is something to hand on; ``run`` does it."""
@@ -63,7 +69,7 @@ class Pump:
 
     async def run(self) -> None:
         """Hand on whatever comes, until cancelled. While it cannot leave it waits, however long that takes."""
-        pauses = Pauses()
+        pauses = self._pauses
         while True:
             self._wanted.clear()
             try:

@@ -93,6 +93,8 @@ class Plan:
     """How long a task waits for its preferred agent alone."""
     no_agent_fast: bool = False
     """A task that nobody signed in could ever take is given up at once, not at the end of its time."""
+    transfer_returns: bool = False
+    """What the recipient of a transfer does not take is offered to who passed it on, not to whoever is next."""
     conference_most: int = 4
     """Agents in one task."""
     logout_closes: bool = False

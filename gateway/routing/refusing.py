@@ -18,6 +18,8 @@ from gateway.routing.refusal import Code, Refused
 
 ERROR = "Error"
 LONGEST_TYPE = 64
+ABOUT = ("TaskId", "AgentId", "ClientUniqueId")
+"""Whom a message is about: whoever hears that it was refused finds it by them."""
 
 
 def check_time(message: BusMessage, now: float) -> None:
@@ -49,7 +51,7 @@ def refusal(place: str, message: BusMessage, refused: Refused, *, id: str, now: 
 
 
 def _about(body: bytes) -> Mapping[str, Any]:
-    """Task and agent of a refused message, as far as it can be read."""
+    """Task, agent and interaction of a refused message, as far as it can be read."""
     if len(body) > MAXIMUM_BODY:
         return {}
     try:
@@ -59,4 +61,4 @@ def _about(body: bytes) -> Mapping[str, Any]:
     if not isinstance(content, dict):
         return {}
     found = {key.lower(): value for key, value in content.items()}
-    return {name: found[name.lower()] for name in ("TaskId", "AgentId") if isinstance(found.get(name.lower()), str)}
+    return {name: found[name.lower()] for name in ABOUT if isinstance(found.get(name.lower()), str)}

@@ -15,15 +15,20 @@ from channels.interaction.model import Interaction
 from channels.private import AGENT, AGENT_CHANNELS, CHANNELS, INTERACTIONS, PRIVATE_PREFIXES
 from gateway.agents.agent import Agent as Kept
 from gateway.agents.center import ContactCenter
+from gateway.agents.customers import id_of
 from gateway.agents.interactions import interaction_key
 from gateway.agents.operations import Caller, Dialect, Json
 from gateway.agents.side import ROOM
 from gateway.agents.turn import agent_key
 from gateway.config.loading import Sources, load
+from gateway.routing.bus.bus import CHAT_SERVER, GENERAL
+from gateway.routing.messages import compose
 from gateway.store.store import Changes, Write
 
 NOON = 1_768_468_800.0
 PATIENCE = 20.0
+ELSEWHERE = f"{CHAT_SERVER}.elsewhere"
+"""Where another chat server would hear."""
 
 
 class Office:
@@ -92,6 +97,12 @@ class Office:
 
     async def chat(self, nickname: str = "Carla", **form: str) -> str:
         return await self.center.customers.begin_chat(nickname=nickname, user_data=form)
+
+    async def occupy(self, key: str, mrd: str) -> None:
+        """Have another chat server ask for an agent by the id that an interaction of this key will have."""
+        body = {"Mrd": mrd, "ClientUniqueId": id_of(key)}
+        task = compose(GENERAL, "Task", body, id=f"asked {key}", now=self.clock(), producer="test", reply_to=ELSEWHERE)
+        await self.center.bus.send(GENERAL, task)
 
     async def say(self, chat: str, text: str) -> None:
         await self.center.customers.say(chat, text)

@@ -31,11 +31,13 @@ async def reigning(office: Office) -> None:
     await until(lambda: all(role.is_reigning for role in office.center.roles.values()))
 
 
-async def task_of(office: Office, chat: str) -> Any:
-    """What operators see of a chat's task; its id went by on the bus."""
+async def task_of(office: Office, chat: str, state: str) -> Any:
+    """What operators see of a chat's task once it is so; its id went by on the bus."""
     heard = office.center.admin.overheard({})["messages"]
     (id,) = {each["key"].removeprefix("task:") for each in heard if each["type"] == "NewTask"}
-    report = await office.center.admin.task(id)
+    async with asyncio.timeout(PATIENCE):
+        while (report := await office.center.admin.task(id))["state"] != state:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
     assert report["clientUniqueId"] == chat
     return report
 
@@ -66,7 +68,7 @@ async def test_a_task_shows_its_state_its_legs_and_how_they_came_about(open_offi
     await agent.perform(chat, "Accept")
     await agent.told("Accepted", chat)
 
-    report = await task_of(office, chat)
+    report = await task_of(office, chat, "ACTIVE")
     assert (report["mrd"], report["owner"], report["attempts"]) == ("chat", "Agent1", 1)
     assert [(leg["agent"], leg["state"], leg["role"]) for leg in report["legs"]] == [("Agent1", "ACTIVE", "OWNER")]
     assert [(each["from"], each["to"], each["agent"]) for each in report["history"]] == [

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -10,7 +12,8 @@ from channels.private import CHATS, INTERACTIONS
 from gateway.agents.operations import Dialect
 from gateway.agents.refusal import Refused
 from gateway.agents.side import ROOM
-from gateway.agents.tasks import ASKED_AGAIN_AFTER
+from gateway.agents.tasks import ASKED_AGAIN_AFTER, Tasks
+from gateway.agents.turn import Turn
 from gateway.routing.bus.bus import CHAT_SERVER
 from gateway.routing.messages import compose
 from tests.agents.conftest import OpenOffice
@@ -327,6 +330,76 @@ async def test_chat_for_a_skill_that_cannot_be_is_asked_for_without_it(open_offi
     await agent.told("Invited", chat)
 
 
+@pytest.mark.spec("MRE-48", "MRE-114")
+async def test_chat_that_the_communication_server_does_not_take_is_over(open_office: OpenOffice) -> None:
+    """Its customer would wait for an agent whom nobody looks for."""
+    office = await open_office()
+    await office.occupy("visit 1", "email")
+    chat = await office.center.customers.begin_chat(nickname="Carla", key="visit 1")
+    await office.knows_interaction(chat, lambda interaction: interaction.is_closed)
+    with pytest.raises(Refused, match="over"):
+        await office.say(chat, "Anybody there?")
+    assert (await office.center.customers.transcript(chat))[-1]["MessageType"] == "PARTY_LEFT"
+
+
+@pytest.mark.spec("AG-75", "MRE-86")
+async def test_colleague_who_came_before_his_conference_was_refused_goes_again(
+    open_office: OpenOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine does not count this chat among his."""
+    office = await open_office('mre.agents=[{"name": "Agent2", "mrds": ["chat=1"]}]')
+    second = await office.ready("Agent2")
+    busy_with = await office.chat()
+    await second.told("Invited", busy_with)
+    await second.perform(busy_with, "Accept")
+    first = await office.ready("Agent1")
+    chat = await office.chat()
+    await first.told("Invited", chat)
+    await first.perform(chat, "Accept")
+
+    accepted = asyncio.Event()
+    hear = Tasks.heard
+
+    async def hear_late(tasks: Tasks, turn: Turn, message_type: str, body: Mapping[str, Any]) -> None:
+        if message_type == "Error":
+            await accepted.wait()
+        await hear(tasks, turn, message_type, body)
+
+    monkeypatch.setattr(Tasks, "heard", hear_late)
+    await first.perform(chat, "InviteUser", agentId="Agent2", referenceId=17)
+    await second.told("Invited", chat)
+    await second.perform(chat, "Accept")
+    accepted.set()
+
+    await second.told("Revoked", chat)
+    error = await first.error()
+    assert (error["operationName"], error["statusCode"], error["referenceId"]) == ("InviteUser", 2, 17)
+    assert await second.has() == [(busy_with, "Accepted")]
+    assert (await office.center.customers.transcript(chat))[-1]["MessageType"] == "PARTY_LEFT"
+    assert await first.has() == [(chat, "Accepted")]
+
+
+@pytest.mark.spec("MRE-84", "MRE-86")
+async def test_colleague_who_is_in_the_task_stays_though_he_is_asked_for_again(open_office: OpenOffice) -> None:
+    office = await open_office()
+    first = await office.ready("Agent1")
+    chat = await office.chat()
+    await first.told("Invited", chat)
+    await first.perform(chat, "Accept")
+    second = await office.ready("Agent2")
+    await first.perform(chat, "InviteUser", agentId="Agent2")
+    await second.told("Invited", chat)
+    await second.perform(chat, "Accept")
+    tasks: list[str] = []
+    await office.knows_interaction(chat, lambda interaction: bool(tasks.append(interaction.task) or tasks[-1]))
+    again = {"Type": "Conference", "Code": "ALREADY_IN_TASK", "Reason": "in it", "RequestId": "1#1"}
+    body = {**again, "TaskId": tasks[-1], "AgentId": "Agent2"}
+    message = compose(CHAT_SERVER, "Error", body, id="again", now=office.clock(), producer="test")
+    await office.center.bus.send(CHAT_SERVER, message)
+    await first.error()
+    assert await second.has() == [(chat, "Accepted")]
+
+
 @pytest.mark.spec("MRE-75")
 async def test_what_was_pulled_and_given_away_is_not_offered_to_who_did(open_office: OpenOffice) -> None:
     """The engine says late that it is his."""
@@ -360,3 +433,26 @@ async def test_what_is_said_late_of_the_task_before_is_not_heard(open_office: Op
         await agent.perform(chat, "Accept")
         await agent.perform(chat, "StopProcessing")
 
+
+@pytest.mark.spec("AG-67", "AG-76")
+@pytest.mark.parametrize("declines", ["Reject", "RONA"])
+async def test_chat_that_a_colleague_does_not_take_may_return(open_office: OpenOffice, declines: str) -> None:
+    office = await open_office("transfer.fail=return")
+    owner = await office.ready("Agent1")
+    chat = await office.chat()
+    await owner.told("Invited", chat)
+    await owner.perform(chat, "Accept")
+    colleague, other = await office.ready("Agent2"), await office.ready("Agent3")
+    await owner.perform(chat, "Transfer", agentId="Agent2")
+    await owner.told("Transferred", chat)
+    await colleague.told("Invited", chat)
+    if declines == "Reject":
+        await colleague.perform(chat, "Reject")
+    else:
+        await office.pass_time(31)
+        await colleague.told("Revoked", chat)
+        assert office.reasons("Agent2") == ["RONA"]
+    await owner.told("Invited", chat)
+    await owner.perform(chat, "Accept")
+    await owner.told("Accepted", chat)
+    assert (await colleague.has(), await other.has()) == ([], [])

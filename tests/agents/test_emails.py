@@ -111,6 +111,18 @@ async def test_mail_that_nobody_could_ever_take_is_not_asked_for_without_pause(o
     await office.knows_interaction(mail, lambda interaction: not interaction.is_closed)
 
 
+@pytest.mark.spec("MRE-48", "MRE-114")
+async def test_mail_that_the_communication_server_does_not_take_is_asked_for_again(open_office: OpenOffice) -> None:
+    office = await open_office()
+    sent = parse(MAIL, Correspondent("support@localhost"))
+    await office.occupy(sent.delivery, "chat")
+    mail = await office.center.service.begin_email(sent)
+    async with asyncio.timeout(PATIENCE):
+        while not await is_asked_for_later(office, mail):  # noqa: ASYNC110 - roles write it
+            await asyncio.sleep(0.01)
+    await office.knows_interaction(mail, lambda interaction: not interaction.is_closed)
+
+
 @pytest.mark.spec("MRE-128")
 async def test_mail_whose_queue_is_full_waits_outside(open_office: OpenOffice) -> None:
     office = await open_office()

@@ -191,7 +191,7 @@ async def test_session_may_begin_with_what_there_is(open_office: OpenOffice) -> 
     assert (event["data"]["id"], event["ext"]["gw"]["snapshot"]) == (chat, True)
 
 
-@pytest.mark.spec("AG-123", "AG-125")
+@pytest.mark.spec("AG-123", "AG-125", "MRE-127")
 async def test_desktops_of_a_node_that_died_count_no_more(open_office: OpenOffice) -> None:
     """It could not say goodbye; the others notice that it is silent."""
     office = await open_office()

@@ -13,6 +13,7 @@ from typing import Any
 from bayeux.protocol import json
 from gateway.routing import moment
 from gateway.routing.bus.bus import COMMUNICATION_SERVER, GENERAL, ROUTING_ENGINE, BusMessage
+from gateway.routing.communication.deadlines import GRACE
 from gateway.routing.communication.server import CommunicationServer
 from gateway.routing.engine.engine import RoutingEngine
 from gateway.routing.expression import Expression
@@ -24,6 +25,9 @@ from gateway.store.store import Document
 NOON = 1_768_468_800.0
 HOME = "ChatServer.node1"
 """Where the agents' chat server listens."""
+
+RINGING = 30.0 + GRACE
+"""After which a chat is taken back that nobody accepted."""
 
 EVERYBODY = Agent({"chat": None, "email": None})
 

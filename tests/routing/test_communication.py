@@ -7,11 +7,10 @@ from dataclasses import replace
 import pytest
 
 from gateway.routing.bus.bus import BusMessage
-from gateway.routing.communication.deadlines import GRACE
 from gateway.routing.communication.server import CommunicationServer
 from gateway.routing.messages import compose
 from gateway.routing.plan import Agent, Mrd, Queue
-from tests.routing.story import HOME, NOON, Story, plan
+from tests.routing.story import HOME, NOON, RINGING, Story, plan
 
 spec = pytest.mark.spec
 CONNECT = {"AgentId": "Anna", "Password": "", "Extension": "7001", "Destination": HOME}
@@ -181,6 +180,14 @@ def test_task_that_is_brought_twice_for_another_mrd_is_refused() -> None:
     assert story.errors() == ["DUPLICATE_MISMATCH"]
 
 
+@spec("MRE-114")
+def test_task_that_is_not_taken_is_refused_by_the_name_of_whoever_waits_for_it() -> None:
+    story = Story()
+    story.say("Task", Mrd="fax", ClientUniqueId="c1")
+    (error,) = (body for kind, body in story.heard if kind == "Error")
+    assert (error["Code"], error["ClientUniqueId"]) == ("UNKNOWN_MRD", "c1")
+
+
 @spec("MRE-71")
 def test_command_about_a_task_needs_a_part_in_it_and_an_allowed_change() -> None:
     story = Story()
@@ -223,7 +230,7 @@ def test_offer_that_rings_out_goes_to_another_agent_and_makes_the_first_not_read
     story.sign_in("Bert")
     story.task("c1")
     story.listen()
-    story.pass_time(30 + GRACE - 0.1)
+    story.pass_time(RINGING - 0.1)
     assert story.listen() == []
     story.pass_time(0.1)
     assert story.listen() == [
@@ -569,7 +576,7 @@ def test_all_goes_on_after_a_restart() -> None:
     first, second = story.task("c1"), story.task("c2")
     story.restart()
     story.listen()
-    story.pass_time(30 + GRACE)
+    story.pass_time(RINGING)
     assert "Anna of c1 QUEUED (RONA)" in story.listen()
     story.restart()
     story.want("Anna", "READY")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.routing.bus.bus import BusMessage
-from gateway.routing.bus.dead_letters import masked
+from gateway.routing.bus.dead_letters import DeadLetter, masked
 
 
 def body_of(body: bytes) -> bytes:
@@ -32,3 +32,21 @@ def test_a_password_is_masked_wherever_it_stands(body: bytes, shown: bytes) -> N
 @pytest.mark.parametrize("body", [b'{ "AgentId" :  "A" }', b'{"name":"Zo\\u00eb"}', b"{", b"", b"\xff"])
 def test_a_body_without_one_is_kept_to_the_byte(body: bytes) -> None:
     assert body_of(body) == body
+
+
+@pytest.mark.spec("MRE-116", "MRE-125")
+@pytest.mark.parametrize(
+    ("body", "is_whole"),
+    [
+        (b'{"AgentId":"A"}', True),
+        (b'{"AgentId":"***"}', True),
+        (b"{", True),
+        (b"***", True),
+        (b'{"Password":""}', False),
+        (b'[{"deep":[{"pAssword":"s3cret"}]}]', False),
+        (b'{"Password":"s3cret"', False),
+    ],
+)
+def test_a_letter_knows_whether_it_can_be_sent_again_as_it_was(body: bytes, is_whole: bool) -> None:
+    message = masked(BusMessage(type="Login", body=body, id="id-1", key=""))
+    assert DeadLetter(message, "General", "a reason", 1, 1.0, 2.0).is_whole == is_whole

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.routing.engine.engine import RoutingEngine
 from gateway.routing.plan import CHAT, Agent, Queue
-from tests.routing.story import NOON, Story, plan, step
+from tests.routing.story import NOON, RINGING, Story, plan, step
 
 spec = pytest.mark.spec
 
@@ -117,7 +117,7 @@ def test_task_that_was_missed_keeps_its_place() -> None:
     first = story.task("c1")
     story.pass_time(10)
     second = story.task("c2")
-    story.pass_time(20)
+    story.pass_time(RINGING - 10)
     assert [story.ask_task(task).get("Position") for task in (first, second)] == [1, 2]
     story.sign_in("Bert")
     assert story.owner(first) == "Bert"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from gateway.routing.plan import Agent
-from tests.routing.story import Story
+from tests.routing.story import RINGING, Story
 
 spec = pytest.mark.spec
 
@@ -64,8 +64,56 @@ def test_recipient_who_lets_it_ring_out_sends_it_to_the_queue() -> None:
     story, task = at_work()
     story.transfer(task, "Anna", "Bert")
     story.listen()
-    story.pass_time(30)
+    story.pass_time(RINGING)
     assert story.listen()[:2] == ["Bert of c1 QUEUED (RONA)", "Bert NOT_READY (RONA)"]
+
+
+def rejecting(story: Story, task: str) -> None:
+    story.do("Bert", task, "QUEUED")
+
+
+def ringing_out(story: Story, task: str) -> None:
+    story.pass_time(RINGING)
+
+
+@spec("AG-76", "MRE-83")
+@pytest.mark.parametrize(("declines", "code"), [(rejecting, "REJECTED"), (ringing_out, "RONA")])
+def test_what_the_recipient_does_not_take_may_be_configured_to_return(
+    declines: Callable[[Story, str], None], code: str
+) -> None:
+    """To who passed it on, though others are free for it; from him it goes to the queue like anything else."""
+    story, task = at_work(transfer_returns=True)
+    story.transfer(task, "Anna", "Bert")
+    story.listen()
+    declines(story, task)
+    after = {"REJECTED": "Bert READY", "RONA": "Bert NOT_READY (RONA)"}[code]
+    assert story.listen() == [
+        f"Bert of c1 CLOSED ({code})",
+        after,
+        "selected Anna RESERVED",
+        "Anna of c1 RESERVED",
+        "Anna RESERVED",
+    ]
+    story.restart()
+    story.do("Anna", task, "ACTIVE")
+    assert (story.owner(task), story.ask_agent("Anna")["Load"], story.ask_agent("Bert")["Load"]) == ("Anna", 1, 0)
+    story.do("Anna", task, "QUEUED")
+    story.listen()
+    chosen = story.owner(task)
+    assert chosen in {"Bert", "Cleo"}
+    story.do(chosen, task, "QUEUED")
+    assert f"{chosen} of c1 QUEUED (REJECTED)" in story.listen()
+
+
+@spec("AG-76", "MRE-83")
+def test_nothing_returns_to_who_wants_no_more() -> None:
+    story, task = at_work(transfer_returns=True)
+    story.transfer(task, "Anna", "Bert")
+    story.want("Anna", "NOT_READY")
+    story.listen()
+    rejecting(story, task)
+    assert "Bert of c1 QUEUED (REJECTED)" in story.listen()
+    assert story.owner(task) == "Cleo"
 
 
 def closed(story: Story, task: str) -> None:
@@ -241,7 +289,7 @@ def test_participant_who_does_not_come_ends_his_leg_alone() -> None:
     story.confer(task, "Anna", "Cleo")
     story.listen()
     story.do("Bert", task, "QUEUED")
-    story.pass_time(30)
+    story.pass_time(RINGING)
     assert story.listen() == [
         "Bert of c1 CLOSED (REJECTED)",
         "Bert READY",

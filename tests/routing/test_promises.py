@@ -1,4 +1,4 @@
-"""Whatever agents and customers do, in whatever order messages are handled, and whatever is lost in a crash:
+"""Whatever agents and customers do, in whatever order messages are handled, whenever roles begin anew from the store:
 no task has two owners, nobody more than he may have, nobody is offered what he should not be, and every task ends.
 """
 
@@ -46,7 +46,7 @@ AT_ONCE = st.sampled_from([True, True, False])
 
 
 class Watched(Story):
-    """Every step is handled twice, as after a crash before the commit, and compared with the model."""
+    """Compares every decision of the engine with the model, and every state of an agent with the one before."""
 
     def __init__(self) -> None:
         super().__init__(PLAN)

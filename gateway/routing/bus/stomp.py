@@ -103,8 +103,10 @@ class StompBus:
         browser = Browser()
         headers = {"ack": "auto", "browser": "true"}
         id = await connection.subscribe(browser, self._destinations.dead(queue), headers)
-        found = await browser.all()
-        await connection.unsubscribe(id)
+        try:
+            found = await browser.all()
+        finally:  # who counts them for metrics does not wait for long
+            await connection.unsubscribe(id)
         return [dead_letter_of(queue, headers, body, self._destinations) for headers, body in found[:limit]]
 
     async def count_dead(self, queue: str) -> int:

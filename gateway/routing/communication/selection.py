@@ -6,6 +6,7 @@ Source: MRE-47, MRE-98, MRE-99; AG-37.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from gateway.routing.agent_state import CANDIDATES, AgentState
@@ -54,6 +55,8 @@ def _assign(draft: Draft, task: TaskRecord, agent_id: str, state: TaskState, bod
         pace = draft.paces.get(task.queue)
         draft.paces.put(task.queue, Pace(remember(pace.assignments if pace else (), draft.now)))
     code = Disposition.ACCEPTED if state is TaskState.ACTIVE else Disposition.NONE
+    # It is the queue's again: if he does not take it, nobody gets it back (AG-76).
+    task = replace(task, transferred=None)
     tasks.ring(draft, task, Leg(agent_id, state, LegRole.OWNER, draft.now), code)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from gateway.routing.communication.records import AgentRecord, Pace, TaskRecord
 from gateway.routing.line import Line, Place
+from gateway.routing.members import Members
 from gateway.routing.task_state import TaskState
 
 AGENT, TASK, PACE = "agent:", "task:", "pace:"
@@ -30,7 +31,7 @@ class State:
         self.paces: dict[str, Pace] = {}
         self.open_tasks: dict[str, str] = {}
         """Ids of tasks that are not closed, by ClientUniqueId."""
-        self.tasks_of: defaultdict[str, set[str]] = defaultdict(set)
+        self.tasks_of = Members()
         """Ids of the tasks in which an agent has a leg."""
         self.lines: defaultdict[str, Line] = defaultdict(Line)
         """What waits, by queue."""
@@ -67,14 +68,14 @@ class State:
         self.lines[task.queue].discard(place_of(task))
         _count(self.task_counts, (task.queue, task.state), -1)
         for leg in task.legs:
-            self.tasks_of[leg.agent].discard(task.id)
+            self.tasks_of.discard(leg.agent, task.id)
         if self.open_tasks.get(task.client_id) == task.id:
             del self.open_tasks[task.client_id]
 
     def _list(self, task: TaskRecord) -> None:
         _count(self.task_counts, (task.queue, task.state), 1)
         for leg in task.legs:
-            self.tasks_of[leg.agent].add(task.id)
+            self.tasks_of.add(leg.agent, task.id)
         if not task.closed:
             self.open_tasks[task.client_id] = task.id
         if task.state is TaskState.QUEUED:

@@ -1,6 +1,6 @@
 """A task comes, changes hands and ends; rows 11 and 13.
 
-Source: MRE-45, MRE-46, MRE-48, MRE-70…76, MRE-85, MRE-124.
+Source: AG-76, MRE-45, MRE-46, MRE-48, MRE-70…76, MRE-83, MRE-85, MRE-124.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from gateway.routing.agent_state import CANDIDATES
 from gateway.routing.bus.bus import ROUTING_ENGINE
 from gateway.routing.communication import deadlines
 from gateway.routing.communication.draft import Draft, task_body
@@ -107,7 +108,11 @@ def leave(draft: Draft, task: TaskRecord, leg: Leg, code: str) -> None:
     """
     successor = successor_among(task.legs) if code != Disposition.REQUEUED else None
     if leg.is_owner and successor is None:
-        _requeue(draft, task, leg, code)
+        giver = _who_gets_it_back(draft, task, leg)
+        if giver:
+            _give_back(draft, task, leg, code, giver)
+        else:
+            _requeue(draft, task, leg, code)
         return
     rest = without(task.legs, leg.agent)
     if leg.is_owner and successor is not None:
@@ -127,13 +132,13 @@ def close(draft: Draft, task: TaskRecord, code: str) -> None:
     draft.deadlines[deadlines.forget(task.id)] = draft.now + draft.plan.task_kept
 
 
-def ring(draft: Draft, task: TaskRecord, leg: Leg, code: str) -> None:
-    """A leg that the engine booked begins; a RESERVED one until its time is over (MRE-74)."""
+def ring(draft: Draft, task: TaskRecord, leg: Leg, code: str, *, booked: bool = True) -> None:
+    """A leg begins, which the engine booked or is told of; a RESERVED one until its time is over (MRE-74)."""
     task = replace(task, legs=(*without(task.legs, leg.agent), leg), attempts=task.attempts + 1)
     if leg.state is RESERVED:
         ringing = draft.plan.accept_timeout(task.mrd, task.queue)
         draft.deadlines[deadlines.accept(task.id, leg.agent)] = draft.now + ringing + deadlines.GRACE
-    draft.change(task, leg.agent, leg.state, code, booked=True)
+    draft.change(task, leg.agent, leg.state, code, booked=booked)
 
 
 def ring_out(draft: Draft, task_id: str, agent_id: str) -> None:
@@ -182,6 +187,29 @@ def _requeue(draft: Draft, task: TaskRecord, owner: Leg, code: str) -> None:
     task = _end_participants(draft, task, code)
     _stop_timers(draft, task, owner)
     draft.change(replace(task, legs=()), owner.agent, QUEUED, code)
+
+
+def _who_gets_it_back(draft: Draft, task: TaskRecord, leg: Leg) -> str:
+    """Who passed on what this recipient has not taken, if that is configured and he may be offered it; or empty."""
+    if not draft.plan.transfer_returns or leg.state is not RESERVED or task.transferred is None:
+        return ""
+    giver, recipient = task.transferred
+    presence = draft.presence(giver, task.mrd)
+    is_free = presence is not None and presence.state in CANDIDATES and task.leg(giver) is None
+    return giver if recipient == leg.agent and is_free else ""
+
+
+def _give_back(draft: Draft, task: TaskRecord, recipient: Leg, code: str, giver: str) -> None:
+    """AG-76: the desk of who passed it on rings, without the engine having chosen him."""
+    task = _end_participants(draft, task, code)
+    _stop_timers(draft, task, recipient)
+    # Who gets it is told to the engine first: it drops a task that nobody is in.
+    draft.tell_engine(task, giver, RESERVED)
+    leg = Leg(giver, RESERVED, LegRole.OWNER, draft.now)
+    task = draft.change(replace(task, legs=(leg,), transferred=None), recipient.agent, CLOSED, code)
+    selected = {"TaskId": task.id, "AgentId": giver, "Status": RESERVED, "ClientUniqueId": task.client_id}
+    draft.notify(task, giver, "TaskAgentSelected", selected)
+    ring(draft, task, leg, Disposition.NONE, booked=False)
 
 
 def _end_participants(draft: Draft, task: TaskRecord, code: str) -> TaskRecord:

@@ -16,6 +16,7 @@ from typing import Any
 from gateway.routing.engine.records import AgentRecord, Standing, TaskRecord
 from gateway.routing.engine.steps import Membership
 from gateway.routing.line import Line, Place
+from gateway.routing.members import Members
 from gateway.routing.plan import Plan
 from gateway.routing.selection import Candidate, may_be_offered, place_of
 from gateway.routing.task_state import TaskState
@@ -45,11 +46,11 @@ class State:
         self.membership = Membership(plan)
         self.agents: dict[str, AgentRecord] = {}
         self.tasks: dict[str, TaskRecord] = {}
-        self.tasks_of: defaultdict[str, set[str]] = defaultdict(set)
+        self.tasks_of = Members()
         """Ids of the tasks in which an agent has a leg."""
         self.lines: defaultdict[str, Line] = defaultdict(Line)
         """What waits, by queue."""
-        self.preferring: defaultdict[str, set[str]] = defaultdict(set)
+        self.preferring = Members()
         """Ids of waiting tasks, by their preferred agent."""
         self.ranking: defaultdict[str, Line] = defaultdict(Line)
         """Who may be offered a task, by MRD."""
@@ -78,16 +79,16 @@ class State:
         before = self.tasks.pop(name, None)
         if before is not None:
             self.lines[before.wishes.queue].discard(task_place(before))
-            self.preferring[before.wishes.preferred].discard(name)
+            self.preferring.discard(before.wishes.preferred, name)
             for leg in before.legs:
-                self.tasks_of[leg.agent].discard(name)
+                self.tasks_of.discard(leg.agent, name)
         if task is not None:
             self.tasks[name] = task
             if task.waits:
                 self.lines[task.wishes.queue].add(task_place(task))
-                self.preferring[task.wishes.preferred].add(name)
+                self.preferring.add(task.wishes.preferred, name)
             for leg in task.legs:
-                self.tasks_of[leg.agent].add(name)
+                self.tasks_of.add(leg.agent, name)
         for agent_id in {leg.agent for each in (before, task) if each is not None for leg in each.legs}:
             self._rank(agent_id)
 
@@ -101,7 +102,7 @@ class State:
     def _rank(self, agent_id: str) -> None:
         agent = self.agents.get(agent_id)
         for mrd, standing in agent.mrds.items() if agent else ():
-            tasks = (self.tasks[id] for id in self.tasks_of[agent_id])
+            tasks = (self.tasks[id] for id in self.tasks_of.get(agent_id, ()))
             rank = rank_of(candidate(self.plan, agent_id, mrd, standing, tasks), self.plan)
             before = self._ranks.pop((agent_id, mrd), None)
             if before is not None:
