@@ -12,7 +12,7 @@ import types
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from enum import StrEnum
-from functools import cache, partial
+from functools import cache
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 Value = TypeVar("Value")
@@ -41,8 +41,23 @@ def to_document(value: Any) -> dict[str, Any]:
 
 def from_document(kind: type[Value], body: Mapping[str, Any]) -> Value:
     """What ``to_document`` made of a value of this class. Raises KeyError, TypeError, ValueError for anything else."""
-    kept = _fields(cast(Hashable, kind))
-    return kind(**{name: kept[name].read(content) for name, content in body.items()})
+    return cast(Value, _reader(cast(Hashable, kind))(body))
+
+
+@cache
+def _reader(kind: Hashable) -> Convert:
+    """Most of what is kept is as it was, and only the rest is gone through for each of a chat's events."""
+    assert isinstance(kind, type)
+    converted = [(kept.name, kept.read) for kept in _fields(kind).values() if kept.read is not _as_it_is]
+
+    def read(body: Mapping[str, Any]) -> object:
+        values = dict(body)
+        for name, convert in converted:
+            if name in values:
+                values[name] = convert(values[name])
+        return kind(**values)
+
+    return read
 
 
 @cache
@@ -67,9 +82,9 @@ def _converters(hint: Any) -> tuple[Convert, Convert]:
         write, read = _converters(arguments[0])
         return lambda content: [write(each) for each in content], lambda content: tuple(map(read, content))
     if isinstance(hint, type) and is_dataclass(hint):
-        return to_document, partial(from_document, hint)
+        return to_document, _reader(cast(Hashable, hint))
     if isinstance(hint, type) and issubclass(hint, StrEnum):
-        return str, hint
+        return str, {each.value: each for each in hint}.__getitem__
     return _as_it_is, _as_it_is
 
 

@@ -14,8 +14,12 @@ from typing import Any
 
 from channels.chat.notices import TYPING, EventKind, NoticeKind, PartyKind, Visibility
 
-MAX_EVENTS = 5_000
-"""Messages and notices that one chat keeps; a day of steady talk between two."""
+MAX_EVENTS = 2_000
+"""Events that one chat keeps: four a minute for eight hours.
+
+The whole is read and written with each of them, and the last must not keep everybody else of the node waiting: 2,000
+take about 10 ms.
+"""
 MAX_CHARACTERS = 2 * 1024 * 1024
 """Of all their texts together: the whole is read and written with each event."""
 REMEMBER_MESSAGE_IDS = 24 * 60 * 60.0

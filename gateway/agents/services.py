@@ -1,7 +1,8 @@
 """What desktops are told of the services behind the gateway: which of them is away, and that it is back.
 
 Each node tells its own sessions what it knows: what all of them were told by one, nobody would tell while the store is
-away. Once when something begins to be away, once when it is back, and all of it to who subscribes.
+away. Once when something begins to be away, once when it is back; who subscribes is told how all of it stands, and who
+does so by a wildcard, which is seldom meant for this, what is away then.
 
 Source: AG-101.
 """
@@ -73,8 +74,11 @@ class Services:
                 session.deliver(SERVICES, news)
 
     def _subscribed(self, session: ServerSession, channel: ServerChannel, message: Message | None) -> None:
-        if message is not None and session.user is not None and channel.name.covers(SERVICES):
-            session.deliver(SERVICES, self._told(self._are_there))
+        if message is None or session.user is None or not channel.name.covers(SERVICES):
+            return
+        told = [name for name, is_there in self._are_there.items() if not (channel.name.is_wild and is_there)]
+        if told:
+            session.deliver(SERVICES, self._told(told))
 
     def _told(self, names: Iterable[str]) -> dict[str, Any]:
         states = [{"name": name, "state": "Available" if self._are_there[name] else "Away"} for name in names]

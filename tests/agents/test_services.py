@@ -46,6 +46,28 @@ async def test_services_are_told_at_first_and_when_they_come_and_go() -> None:
         assert (await guest.connect()).events[0]["data"]["services"] == [{"name": "engine", "state": "Away"}]
 
 
+@pytest.mark.spec("AG-101")
+async def test_who_wants_everything_is_told_at_first_of_what_is_away_alone() -> None:
+    """A wildcard is seldom meant for this: its first message is to be one that somebody sent."""
+    state = {"engine": True, "store": True}
+
+    async def look() -> Any:
+        return dict(state)
+
+    async with BayeuxServer() as server:
+        services = Services(server, look)
+        services.watch()
+        await services.look()
+        early = Conversation(server, user="Agent1").handshake().connect()
+        await early.subscribe("/**").connect()
+        state["engine"] = False
+        await services.look()
+        late = Conversation(server, user="Agent2").handshake().connect()
+        await late.subscribe("/**").connect()
+        assert told(late) == [{"engine": "Away"}]
+        assert told(await early.connect()) == [{"engine": "Away"}]
+
+
 def test_what_passes_from_node_to_node_is_not_away() -> None:
     clock = ManualClock(0.0)
     absences = Absences(15.0, clock)

@@ -128,6 +128,12 @@ def test_full_chat_takes_no_more_messages_and_lets_parties_leave(monkeypatch: py
     assert full.left(CARL, 4.0).last_id == 4
 
 
+def test_chat_is_full_before_it_is_slow() -> None:
+    full = replace(chat(), events=chat().events * 1_000)
+    with pytest.raises(TranscriptFull):
+        full.said(CARL, "Hello?", 3.0)
+
+
 def test_texts_of_a_chat_are_bounded_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_CHARACTERS", 10)
     transcript = chat().said(CARL, "12345", 2.0)
