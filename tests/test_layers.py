@@ -57,6 +57,16 @@ STOREYS = {
         ("bayeux.protocol", "bayeux.backplane.redis", "gateway.failure", "gateway.store"), frozenset({"msgpack"})
     ),
     "gateway.callback": Storey(("gateway.callback",), refused=IMPURE),
+    "gateway.access": Storey(
+        (
+            "bayeux.protocol.errors",
+            "gateway.access",
+            "gateway.customers.refusal",
+            "gateway.customers.values",
+            "gateway.store.store",
+        ),
+        refused=IMPURE,
+    ),
     # It asks bayeux.backplane.redis, and gateway.store.
     "gateway": Storey(ROOMS, third_party=None, refused=frozenset({"redis", "sqlite3"})),
 }

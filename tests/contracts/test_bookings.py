@@ -1,0 +1,239 @@
+"""Bookings that several nodes make and find at the same time, on a file and on Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.access.booking import Booking
+from gateway.access.bookings import Bookings, Health
+from gateway.access.dialling import Dialling
+from gateway.access.match import Call
+from gateway.access.pool import Pool, Strategy
+from gateway.access.refusal import GroupWrong, InstanceUnknown, MatchNotFound, NoneFree
+from gateway.access.requests import Wanted
+from gateway.access.service import AccessService, match_answer
+from tests.support.nodes_on_redis import Store as Servers
+from tests.support.stores import Ways, WaysToFile, WaysToRedis
+
+STORES = ("sqlite", "redis")
+
+NOW = 1_000_000.0
+DIALLING = Dialling()
+
+
+@pytest.fixture
+async def ways(store: Servers | None, tmp_path: Path) -> AsyncIterator[Ways]:
+    made: Ways = WaysToFile(tmp_path / "store.db") if store is None else WaysToRedis(store)
+    yield made
+    await made.close()
+
+
+async def bookings_of(ways: Ways, node: str) -> Bookings:
+    below = random.Random(node).randrange
+    return Bookings((await ways.open()).room("customers"), node=node, dialling=DIALLING, below=below)
+
+
+@pytest.fixture
+async def here(ways: Ways) -> Bookings:
+    return await bookings_of(ways, "here")
+
+
+@pytest.fixture
+async def there(ways: Ways, here: Bookings) -> Bookings:
+    """As another node gives and finds them."""
+    return await bookings_of(ways, "there")
+
+
+def pool(size: int, strategy: Strategy = Strategy.CLUSTER) -> Pool:
+    return Pool(name="DNIS", numbers=[f"1-800-{n}" for n in range(size)], strategy=strategy)
+
+
+def wanted(group: Pool, **more: Any) -> Wanted:
+    return Wanted(pool=group, seconds=30, **more)
+
+
+def called(booking: Booking, **more: str) -> Call:
+    return Call(dialled=booking.dialled, **more)
+
+
+async def outcomes(*asked: Any) -> tuple[list[Booking], list[BaseException]]:
+    """What succeeded and what was refused, of all at once."""
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    return (
+        [each for each in answers if isinstance(each, Booking)],
+        [each for each in answers if isinstance(each, BaseException)],
+    )
+
+
+@pytest.mark.spec("RS-3", "RS-4", "RI-5")
+async def test_many_at_once_are_given_different_numbers(here: Bookings, there: Bookings) -> None:
+    group = pool(12)
+    asked = [(here, there)[n % 2].book(f"i{n}", "", wanted(group), NOW) for n in range(13)]
+    given, refused = await outcomes(*asked)
+    assert {each.number for each in given} == set(group.numbers)
+    assert len(given) == 12
+    assert [type(each) for each in refused] == [NoneFree]
+    assert await here.health(group, NOW) == await there.health(group, NOW) == Health(12, 12)
+
+
+@pytest.mark.spec("RS-2", "RS-3")
+async def test_local_keeps_a_number_from_the_same_node_alone(here: Bookings, there: Bookings) -> None:
+    group = pool(1, Strategy.LOCAL)
+    await here.book("a", "", wanted(group), NOW)
+    await there.book("b", "", wanted(group), NOW)
+    with pytest.raises(NoneFree):
+        await here.book("c", "", wanted(group), NOW)
+
+
+@pytest.mark.spec("RS-2")
+async def test_random_gives_a_number_to_many(here: Bookings, there: Bookings) -> None:
+    given, refused = await outcomes(
+        *((here, there)[n % 2].book(f"i{n}", "", wanted(pool(2, Strategy.RANDOM)), NOW) for n in range(20))
+    )
+    assert refused == []
+    assert set(Counter(each.number for each in given)) == {"1-800-0", "1-800-1"}
+
+
+@pytest.mark.spec("RS-2", "RA-4")
+async def test_locked_numbers_go_round(here: Bookings) -> None:
+    group = pool(3)
+    given = []
+    for n in range(4):
+        given.append((await here.book(f"i{n}", "", wanted(group), NOW)).number)
+        await here.release(f"i{n}")
+    assert given == ["1-800-0", "1-800-1", "1-800-2", "1-800-0"]
+
+
+@pytest.mark.spec("RS-5")
+async def test_an_expired_number_is_free_and_matches_nothing(here: Bookings, there: Bookings) -> None:
+    """By the caller's clock: the store may have it still."""
+    booking = await here.book("a", "", wanted(pool(1)), NOW)
+    with pytest.raises(NoneFree) as raised:
+        await there.book("b", "", wanted(pool(1)), NOW + 29.5)
+    assert raised.value.retry_after == 1
+    with pytest.raises(MatchNotFound):
+        await there.find(called(booking), NOW + 30)
+    assert (await there.book("b", "", wanted(pool(1)), NOW + 30)).number == booking.number
+    await here.release("a")  # late: the number is another's by now
+    with pytest.raises(NoneFree):
+        await here.book("c", "", wanted(pool(1)), NOW + 31)
+
+
+@pytest.mark.spec("RA-7")
+async def test_an_instance_has_one_booking_at_most(here: Bookings, there: Bookings) -> None:
+    group = pool(2)
+    before = await here.book("a", "", wanted(group), NOW)
+    after = await there.book("a", "", wanted(pool(1)), NOW + 1)
+    assert before.number == after.number  # its own does not stand in its way
+    moved = await here.book("a", "", wanted(group, code_length=6), NOW + 2)
+    assert moved.number != after.number
+    assert await here.health(group, NOW + 2) == Health(2, 1)
+    with pytest.raises(MatchNotFound):
+        await there.find(called(after), NOW + 2)
+
+
+@pytest.mark.spec("MI-3", "RS-3")
+async def test_one_of_many_calls_finds_a_booking_and_frees_it(here: Bookings, there: Bookings) -> None:
+    booking = await here.book("a", "data", wanted(pool(1), code_length=6), NOW)
+    call = called(booking, code=booking.code)
+    answers = await asyncio.gather(*((here, there)[n % 2].find(call, NOW) for n in range(6)), return_exceptions=True)
+    assert [each for each in answers if isinstance(each, list)] == [[booking]]
+    assert sum(isinstance(each, MatchNotFound) for each in answers) == 5
+    await there.book("b", "", wanted(pool(1)), NOW)
+
+
+@pytest.mark.spec("MI-5", "MI-6")
+async def test_on_a_shared_number_the_caller_tells(here: Bookings, there: Bookings) -> None:
+    shared = pool(1, Strategy.RANDOM)
+    for n in range(4):
+        await here.book(f"i{n}", "", wanted(shared, caller=str(n % 2)), NOW + n)
+    call = Call(dialled=DIALLING.comparable("1-800-0"))
+    with pytest.raises(MatchNotFound):
+        await there.find(call, NOW + 4)
+    both = await there.find(Call(dialled=call.dialled, caller="1"), NOW + 4, most=10)
+    assert [each.instance for each in both] == ["i1", "i3"]
+    await here.release("i0")
+    (alone,) = await there.find(call, NOW + 4)
+    assert alone.instance == "i2"
+
+
+@pytest.mark.spec("RI-6")
+async def test_codes_of_a_number_are_different(here: Bookings, there: Bookings) -> None:
+    """Of ten codes each is given once, and the eleventh customer none."""
+    shared = wanted(pool(1, Strategy.RANDOM), code_length=1)
+    codes = set()
+    for n in range(5):
+        given, _ = await outcomes(here.book(f"h{n}", "", shared, NOW), there.book(f"t{n}", "", shared, NOW))
+        codes |= {each.code for each in given}
+    assert codes == set("0123456789")
+    with pytest.raises(NoneFree):
+        await here.book("late", "", shared, NOW)
+
+
+@pytest.mark.spec("RS-7")
+async def test_a_number_that_left_its_group_is_good_for_its_booking(here: Bookings, there: Bookings) -> None:
+    booking = await here.book("a", "", wanted(pool(1)), NOW)
+    edited = Pool(name="DNIS", numbers=["1-900-1"], strategy=Strategy.CLUSTER)
+    assert (await there.book("b", "", wanted(edited), NOW)).number == "1-900-1"
+    assert [each.instance for each in await there.find(called(booking), NOW)] == ["a"]
+    with pytest.raises(NoneFree):
+        await there.book("c", "", wanted(edited), NOW)
+
+
+# The services -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def service(here: Bookings) -> AccessService:
+    async def data_of(instance: str) -> str | None:
+        return {"known": "data"}.get(instance)
+
+    return AccessService(here, pools=lambda: {"DNIS": pool(1)}, dialling=DIALLING, data_of=data_of)
+
+
+@pytest.mark.spec("RI-2", "RI-10", "MI-2", "RS-6")
+async def test_from_the_app_to_the_call(service: AccessService) -> None:
+    options = {"_provide_code": "true", "_resource_group": "DNIS", "_return_pool_health": "true"}
+    asked = service.wanted({"_phone_number": "6504669999"}, options)
+    answer = await service.request_interaction("known", "data", asked, NOW)
+    code = answer.pop("_access_code")
+    assert len(code) == 6
+    assert answer == {
+        "_id": "known",
+        "_access_number": "1-800-0",
+        "_expiration_time": "30",
+        "_pool_health": {"group": "DNIS", "size": 1, "free": 0, "booked": 1},
+    }
+    call = {"_access_number": "+1 800 0", "_phone_number": "+16504669999", "_access_code": code}
+    found = await service.match_interaction(call, {}, NOW + 10)
+    assert match_answer(*found) == {"_id": "known", "_data_id": "data"}
+    with pytest.raises(MatchNotFound):
+        await service.match_interaction(call, {}, NOW + 10)
+
+
+@pytest.mark.spec("RA-1", "RA-2", "RA-3", "MI-7")
+async def test_access_for_an_instance_that_is_there(service: AccessService) -> None:
+    asked = {"_id": "known", "_resource_group": "DNIS"}
+    assert await service.request_access(asked, {}, NOW) == {"_access_number": "1-800-0", "_expiration_time": "30"}
+    with pytest.raises(InstanceUnknown):
+        await service.request_access({**asked, "_id": "over"}, {}, NOW)
+    with pytest.raises(GroupWrong):
+        await service.request_access({"_id": "known"}, {}, NOW)
+    found = await service.match_interaction({"_access_number": "1-800-0", "_return_multiple_matches": "true"}, {}, NOW)
+    assert match_answer(*found) == {"matches": [{"_id": "known", "_data_id": "data"}]}
+
+
+@pytest.mark.spec("RS-3")
+async def test_an_instance_that_is_over_holds_no_number(service: AccessService) -> None:
+    wanted = service.wanted({"_phone_number": "1"}, {"_resource_group": "DNIS"})
+    await service.request_interaction("a", "", wanted, NOW)
+    await service.release("a")
+    await service.release("a")
+    await service.request_interaction("b", "", wanted, NOW)
