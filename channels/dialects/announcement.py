@@ -42,6 +42,12 @@ class Asked:
     agent: str
     reference_id: int
     """``referenceId``, which comes back to who asked (AG-70)."""
+    is_given: bool = True
+    """By who asked; else by the gateway, for the typed dialect alone: the original's other messages have none."""
+
+    def number_on(self, channel: str) -> int | None:
+        """What messages on a channel have as their ``referenceId``."""
+        return self.reference_id if self.is_given or channel != INTERACTIONS else None
 
 
 def announcements(
@@ -110,11 +116,12 @@ def _announced(
 
 
 def _referring(announcement: Announcement, asked: Asked) -> Announcement:
-    if announcement.user != asked.agent:
+    number = asked.number_on(announcement.channel)
+    if announcement.user != asked.agent or number is None:
         return announcement
     return Announcement(
         user=announcement.user,
         channel=announcement.channel,
-        data={**announcement.data, "referenceId": asked.reference_id},
+        data={**announcement.data, "referenceId": number},
         reason=announcement.reason,
     )

@@ -9,7 +9,7 @@ Source: AG-4, AG-50…58, AG-69, AG-70, AG-123, AG-141, AG-152.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, Final
 
 from channels.dialects import interactions as dialect_a
@@ -45,6 +45,8 @@ IDLE: Final = "idle"
 """Deadline of a chat in which nobody speaks."""
 KEPT: Final = 24 * 60 * 60.0
 """Seconds that one can be read after it is over: its transcript, and that a message was said before (AG-74)."""
+_TRANSFER_TAKES: Final = 60.0
+"""Seconds until it is known whether the engine agrees, at the most."""
 _API: Final = "/api/v2"
 _COLLEAGUE: Final = "AgentId"
 """Not among the fields of these messages, and so ignored; of a refused one the Error event names it (MRE-114)."""
@@ -83,6 +85,12 @@ class Interactions:
         """All in an index, in its order."""
         keys = await turn.page(index, limit=1000)  # nobody works on as many
         return [Interaction.from_document(body) for body in await turn.read(*keys) if body is not None]
+
+    async def asked_for_transfer(self, turn: Turn, interaction: Interaction, owner: str) -> Asked | None:
+        """The request by which its owner wanted to be rid of it, if that had a number (AG-70)."""
+        (body,) = await turn.read(_transfer_key(interaction))
+        asked = Asked(**body) if body is not None else None
+        return asked if asked is not None and asked.agent == owner else None
 
     # Kept
 
@@ -149,6 +157,8 @@ class Interactions:
                 self._start_task(turn, after, effect)
             case AskTransfer():
                 await self._expect_free(turn, after, effect.recipient)
+                await turn.read(_transfer_key(after))
+                turn.write(_transfer_key(after), _asked_body(asked), ttl=_TRANSFER_TAKES)
                 body = {"TaskId": task, "OwnerAgentId": effect.owner, "RecipientAgentId": effect.recipient}
                 self._side.command(turn, "Transfer", {**body, _COLLEAGUE: effect.recipient}, asked)
             case AskConference():
@@ -167,8 +177,7 @@ class Interactions:
                 for each in history(after, effect, base=self._base, rules=self._settings.rules):
                     _announce(turn, each, of, {"only": asker})
             case SendLetter():
-                named = {"agent": asked.agent, "referenceId": asked.reference_id} if asked is not None else {}
-                turn.mail({"interaction": effect.interaction, **named})
+                turn.mail({"interaction": effect.interaction, "asked": _asked_body(asked)})
             case EndReply():
                 parent = await self.find(turn, effect.parent)
                 if parent is not None:
@@ -232,6 +241,14 @@ def is_of(interaction: Interaction, dialect: Dialect) -> bool:
 def interaction_key(id: str) -> str:
     """The document of one interaction."""
     return f"interaction:{id}"
+
+
+def _transfer_key(interaction: Interaction) -> str:
+    return f"transfer:{interaction.id}"
+
+
+def _asked_body(asked: Asked | None) -> dict[str, Any] | None:
+    return asdict(asked) if asked is not None else None
 
 
 def _announce(turn: Turn, announcement: Announcement, of: str, ext: Mapping[str, Any] | None = None) -> None:

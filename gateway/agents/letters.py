@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from channels.answers import LetterInvalid
 from channels.dialects.announcement import TYPED_CHANNELS, Asked
@@ -57,7 +56,8 @@ class Letters:
     async def leave(self, entries: Sequence[Outgoing]) -> None:
         """Send them, one after the other. Raises Unavailable."""
         for entry in entries:
-            await self._send(entry.body["interaction"], _asked(entry.body))
+            asked = entry.body.get("asked")
+            await self._send(entry.body["interaction"], Asked(**asked) if asked is not None else None)
 
     async def _send(self, id: str, asked: Asked | None) -> None:
         draft = await self._side.decide(lambda turn: self._interactions.find(turn, id))
@@ -98,14 +98,12 @@ class Letters:
         await self._interactions.keep(turn, draft, change, asked=asked)
         owner = draft.owner
         if trouble and owner is not None:
-            reference = asked.reference_id if asked is not None and asked.agent == owner.agent else None
-            told = notices.error("Send", FAILED, trouble, id, reference)
             for channel in (INTERACTIONS, TYPED_CHANNELS[draft.channel]):
-                turn.announce(owner.agent, channel, told, of=interaction_key(id))
-
-
-def _asked(body: Mapping[str, Any]) -> Asked | None:
-    """The request by which an entry came, if its agent numbered it."""
-    if "referenceId" not in body:
-        return None
-    return Asked(agent=body["agent"], reference_id=body["referenceId"])
+                is_his = asked is not None and asked.agent == owner.agent
+                reference = asked.number_on(channel) if asked and is_his else None
+                turn.announce(
+                    owner.agent,
+                    channel,
+                    notices.error("Send", FAILED, trouble, id, reference),
+                    of=interaction_key(id),
+                )

@@ -12,6 +12,7 @@ from weakref import WeakValueDictionary
 
 from channels.dialects.announcement import Asked
 from channels.interaction import operations, vocabulary
+from channels.interaction.effects import AskConference, AskTransfer, SendLetter
 from channels.interaction.model import Interaction, Leg
 from channels.interaction.states import State
 from channels.private import CHATS, EMAILS, INTERACTIONS
@@ -29,6 +30,8 @@ from gateway.mail.incoming import IncomingMail
 
 ADMIN, SUPERVISOR = "admin", "supervisor"
 """Roles of users."""
+_OWN_DIGITS: Final = 7
+"""Of a number that a client does not give: any client can read it as an integer."""
 _SHOWN_ON: Final = {INTERACTIONS: Dialect.INTERACTIONS, CHATS: Dialect.CHATS, EMAILS: Dialect.EMAILS}
 
 
@@ -129,11 +132,13 @@ class Service:
         dialect: Dialect = Dialect.INTERACTIONS,
     ) -> Done:
         """See ``AgentService``."""
-        reference = parameters.get("referenceId")
-        asked = Asked(agent=caller.user, reference_id=reference) if isinstance(reference, int) else None
+        given = parameters.get("referenceId")
+        is_given = isinstance(given, int)
+        number = given if isinstance(given, int) else int(self._new_hex()[:_OWN_DIGITS], 16)
+        numbered = Asked(agent=caller.user, reference_id=number, is_given=is_given)
         words = vocabulary.Dialect.INTERACTIONS if dialect is Dialect.INTERACTIONS else vocabulary.Dialect.TYPED
 
-        async def decision(turn: Turn) -> None:
+        async def decision(turn: Turn) -> Asked | None:
             before = await self._interactions.find(turn, interaction)
             if before is None or not is_of(before, dialect):
                 raise Refused(NOT_FOUND, "there is no such interaction")
@@ -147,11 +152,16 @@ class Service:
                 rules=self._settings.rules,
                 dialect=words,
             )
+            comes_later = any(
+                isinstance(effect, AskTransfer | AskConference | SendLetter) for effect in outcome.effects
+            )
+            asked = numbered if is_given or (comes_later and dialect is not Dialect.INTERACTIONS) else None
             await self._interactions.keep(turn, before, outcome, asked=asked, asker=caller.session)
+            return asked
 
         # In the order of arrival (AG-73), also where the first is overtaken by somebody else and decided anew.
         async with self._turns.setdefault(interaction, asyncio.Lock()):
-            await self._side.decide(decision)
+            asked = await self._side.decide(decision)
         return Done(asked.reference_id if asked is not None else None)
 
     async def snapshot(self, user: str, channel: str) -> Sequence[Current]:

@@ -24,7 +24,8 @@ from gateway.store.store import Fence, Room
 
 log = logging.getLogger(__name__)
 
-_REFERENCE = "#"
+_REFERENCE, _OWN_REFERENCE = "#", "~"
+"""Stand in ids of messages before a number: the agent's, or the gateway's."""
 ROOM: Final = "contact"
 """The chat side's part of the store; no other role reads it."""
 
@@ -98,16 +99,21 @@ class ChatSide:
         """Have a message go to the Communication Server.
 
         Args:
-            asked: what is named to the agent if it is refused: it travels in the message's id (``reference_of``).
+            asked: what is named to the agent if it is refused: it travels in the message's id (``asked_by``).
         """
-        id = self.new_id() if asked is None else f"{self.new_id()}{_REFERENCE}{asked.reference_id}"
+        id = self.new_id()
+        if asked is not None:
+            id += f"{_REFERENCE if asked.is_given else _OWN_REFERENCE}{asked.reference_id}"
         message = messages.compose(
             GENERAL, message_type, body, id=id, now=turn.now, producer=f"chat@{self.node}", reply_to=CHAT_SERVER
         )
         turn.send(Sending(GENERAL, message))
 
 
-def reference_of(request_id: str) -> int | None:
-    """The ``referenceId`` behind a message that was refused (AG-144)."""
-    _, mark, number = request_id.rpartition(_REFERENCE)
-    return int(number) if mark else None
+def asked_by(agent: str, request_id: str) -> Asked | None:
+    """The request of an agent behind a message that was refused (AG-144)."""
+    for mark in (_REFERENCE, _OWN_REFERENCE):
+        _, found, number = request_id.rpartition(mark)
+        if found:
+            return Asked(agent=agent, reference_id=int(number), is_given=mark == _REFERENCE)
+    return None

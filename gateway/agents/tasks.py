@@ -25,7 +25,7 @@ from gateway.agents.agent import Agent
 from gateway.agents.interactions import Interactions
 from gateway.agents.sessions import Sessions
 from gateway.agents.settings import Settings
-from gateway.agents.side import reference_of
+from gateway.agents.side import asked_by
 from gateway.agents.states import RONA
 from gateway.agents.turn import Turn
 from gateway.routing import moment
@@ -179,7 +179,8 @@ class Tasks:
             undone = engine.revoked(outcome.interaction, agent.user, Reason.REQUEUED, turn.now)
             back: tuple[Effect, ...] = (ChangeTask(agent=agent.user, state="QUEUED", code="REQUEUED"),)
             outcome = Outcome(interaction=undone.interaction, effects=(*outcome.effects, *undone.effects, *back))
-        await self._interactions.keep(turn, interaction, outcome)
+        asked = await self._interactions.asked_for_transfer(turn, interaction, body["PreviousAgentId"])
+        await self._interactions.keep(turn, interaction, outcome, asked=asked)
 
     async def _conferenced(self, turn: Turn, body: Mapping[str, Any]) -> None:
         """His desk has been ringing since he was asked; if he was faster than the booking, that is said again."""
@@ -262,9 +263,10 @@ class Tasks:
         else:
             operation = "CompleteTransfer" if role is Role.CONSULTANT else "Transfer"
         if owner is not None:
-            reference = reference_of(body["RequestId"])
-            told = notices.error(operation, _status(body), body["Reason"], interaction.id, reference)
+            asked = asked_by(owner.agent, body["RequestId"])
             for channel in (INTERACTIONS, TYPED_CHANNELS[interaction.channel]):
+                reference = asked.number_on(channel) if asked is not None else None
+                told = notices.error(operation, _status(body), body["Reason"], interaction.id, reference)
                 turn.announce(owner.agent, channel, told, of=f"error:{body['RequestId']}")
 
 

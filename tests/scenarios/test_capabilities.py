@@ -65,10 +65,21 @@ async def after_chat(town: Town, agent: Agent) -> str:
     return id
 
 
-async def email(town: Town, agent: Agent) -> str:
+async def invited_email(town: Town, agent: Agent) -> str:
     id = await town.house.bring_mail(MAIL)
     await agent.invited(id)
+    return id
+
+
+async def email(town: Town, agent: Agent) -> str:
+    id = await invited_email(town, agent)
     await agent.perform(id, "Accept")
+    return id
+
+
+async def parked_email(town: Town, agent: Agent) -> str:
+    id = await email(town, agent)
+    await agent.perform(id, "PlaceInWorkbin", workbin="Personal")
     return id
 
 
@@ -83,6 +94,8 @@ STATES = {
     "invited chat": (invited_chat, ["Accept", "Reject"]),
     "chat": (chat, ["Transfer", "PlaceInQueue", "StopProcessing", "PlaceInWorkbin", "UpdateProperties", "Reply"]),
     "after chat": (after_chat, ["PlaceInQueue", "StopProcessing", "PlaceInWorkbin", "UpdateProperties"]),
+    "invited e-mail": (invited_email, ["Accept", "Reject"]),
+    "e-mail in a workbin": (parked_email, []),
     "e-mail": (
         email,
         ["Transfer", "PlaceInQueue", "StopProcessing", "PlaceInWorkbin", "UpdateProperties", "Reply", "ReplyAll"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,7 +12,7 @@ import pytest
 from bayeux.client import Acknowledge
 from bayeux.testing import FaultProxy
 from tests.scenarios.conftest import OpenTown
-from tests.scenarios.house import Plan
+from tests.scenarios.house import PATIENCE, Plan
 from tests.scenarios.people import INTERACTIONS, Agent
 
 
@@ -57,6 +58,41 @@ async def test_a_broken_line_loses_nothing_that_is_acknowledged(open_town: OpenT
                 line.heal()
         await agent.until(lambda told: "line 29" in str(told.get("chat_notifications")))
         assert view(agent) == snapshot(await agent.held())
+
+
+@pytest.mark.spec("AG-55", "AG-120")
+async def test_a_broken_line_without_acknowledgement_is_repaired_by_asking(open_town: OpenTown) -> None:
+    """Each break costs one answer at most; nothing comes twice, or in another order, and what there is can be read."""
+    town = await open_town(nodes=2)
+    agent = await town.agent()
+    await agent.start("chat")
+    async with FaultProxy(_port(agent.origin)) as line:
+        await agent.watch_at(f"http://localhost:{line.port}", INTERACTIONS)
+        await agent.ready("chat")
+        customer = await town.customer()
+        id = await customer.begin()
+        await agent.invited(id)
+        await agent.perform(id, "Accept")
+        await agent.state("Accepted", id)
+        cuts = 0
+        for n in range(30):
+            await customer.say(f"line {n}")
+            if n % 7 == 3:
+                await line.cut()
+                line.heal()
+                cuts += 1
+        async with asyncio.timeout(PATIENCE):
+            while "still there?" not in str(agent.history):
+                await customer.say("still there?")
+                await asyncio.sleep(0.5)
+        told = [each for _, data in agent.history for each in data.get("chat_notifications", [])]
+        asked = snapshot(await agent.held())[id]["events"]
+        heard = {each["EventId"]: each["MessageText"] for each in told}
+        assert [each["EventId"] for each in told] == sorted(heard)
+        assert [text for text in asked.values() if text and text.startswith("line")] == [f"line {n}" for n in range(30)]
+        assert heard.items() <= asked.items()
+        missed = sorted(number for number in asked if number < max(heard) and number not in heard)
+        assert sum(number - 1 not in missed for number in missed) <= cuts
 
 
 def _port(origin: str) -> int:
