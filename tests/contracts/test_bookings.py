@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from gateway.access.booking import Booking
+from gateway.access.booking import Booking, booking_key, code_key, lock_key
 from gateway.access.bookings import Bookings, Health
 from gateway.access.dialling import Dialling
 from gateway.access.match import Call
@@ -19,6 +19,7 @@ from gateway.access.pool import Pool, Strategy
 from gateway.access.refusal import GroupWrong, InstanceUnknown, MatchNotFound, NoneFree
 from gateway.access.requests import Wanted
 from gateway.access.service import AccessService, match_answer
+from gateway.store.store import Room
 from tests.support.nodes_on_redis import Store as Servers
 from tests.support.stores import Ways, WaysToFile, WaysToRedis
 
@@ -185,6 +186,58 @@ async def test_a_number_that_left_its_group_is_good_for_its_booking(here: Bookin
     assert [each.instance for each in await there.find(called(booking), NOW)] == ["a"]
     with pytest.raises(NoneFree):
         await there.book("c", "", wanted(edited), NOW)
+
+
+# Whatever happens -------------------------------------------------------------------------------
+
+INSTANCES = [f"i{n}" for n in range(8)]
+CODES = "0123456789"
+
+
+async def kept(room: Room, *keys: str) -> list[Any]:
+    return [each.body for each in await room.read(*keys) if each is not None]
+
+
+def chance(draw: random.Random, node: Bookings, group: Pool, now: float) -> Any:
+    """Something that some customer, call or end of an instance does."""
+    instance = draw.choice(INSTANCES)
+    number = DIALLING.comparable(draw.choice(group.numbers))
+    match draw.randrange(4):
+        case 0:
+            return node.release(instance)
+        case 1:
+            return node.find(Call(dialled=number, caller=draw.choice("12"), code=draw.choice(CODES)), now)
+        case _:
+            return node.book(
+                instance, "", wanted(group, caller=draw.choice("12"), code_length=draw.choice([0, 0, 1])), now
+            )
+
+
+@pytest.mark.spec("RS-3", "RS-4", "RI-6", "MI-3")
+@pytest.mark.parametrize("seed", range(3))
+async def test_claims_are_those_of_the_bookings(ways: Ways, here: Bookings, there: Bookings, seed: int) -> None:
+    """Nodes book, match and end at once, and time passes: no number or code is two customers', and none is lost."""
+    draw = random.Random(seed)
+    room = (await ways.open()).room("customers")
+    group = pool(4, draw.choice([Strategy.CLUSTER, Strategy.CLUSTER, Strategy.RANDOM]))
+    dialled = [DIALLING.comparable(number) for number in group.numbers]
+    claims = [lock_key("", each) for each in dialled] + [code_key(each, code) for each in dialled for code in CODES]
+    now = NOW
+    for _ in range(12):
+        done = await asyncio.gather(
+            *(chance(draw, node, group, now) for node in (here, there) for _ in range(4)), return_exceptions=True
+        )
+        assert {type(each) for each in done if isinstance(each, Exception)} <= {NoneFree, MatchNotFound}
+        bookings = [Booking.from_document(body) for body in await kept(room, *map(booking_key, INSTANCES))]
+        held = sorted((claim, each.instance) for each in bookings if each.is_live(now) for claim in each.claims)
+        owned = zip(claims, await room.read(*claims), strict=True)
+        assert held == sorted(
+            (key, claim.body["instance"]) for key, claim in owned if claim is not None and now < claim.body["expires"]
+        )
+        now += draw.choice([0, 5, 40])
+    for instance in INSTANCES:
+        await there.release(instance)
+    assert await kept(room, *claims) == []
 
 
 # The services -----------------------------------------------------------------------------------
