@@ -1,6 +1,6 @@
 """One process of the gateway, as its operators see it.
 
-Source: OPS-9, OPS-10, OPS-50, OPS-51, OPS-61, OPS-62, MRE-77, MRE-125, MRE-152.
+Source: OPS-9, OPS-10, OPS-50, OPS-51, OPS-61, OPS-62, MRE-77, MRE-125, MRE-150, MRE-152.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from bayeux.protocol.channel import parse_channel
 from bayeux.protocol.errors import ChannelInvalid
 from bayeux.server.ending import log_fields
 from gateway import __version__
+from gateway.agents.center import ContactCenter
 from gateway.observe.families import Family
 from gateway.operations import NodeUnknown, Operations, PublishRefused, Report, RoutingUnknown
 from gateway.routing.admin import Admin
@@ -131,7 +132,18 @@ class NodeOperations(Operations):
         """What this process has sent and taken."""
         return self._routing().overheard(cursor)
 
+    async def planned(self, kind: str, name: str | None) -> Report:
+        """See ``Operations``."""
+        return await self._center().planning.shown(kind, name)
+
+    async def plan(self, kind: str, name: str, body: Report | None, version: int | None) -> Report:
+        """See ``Operations``."""
+        return await self._center().planning.change(kind, name, body, version)
+
     def _routing(self) -> Admin:
+        return self._center().admin
+
+    def _center(self) -> ContactCenter:
         if self._gateway.center is None:
             raise RoutingUnknown("this gateway has no contact center: it has one where mre.mrds are configured")
-        return self._gateway.center.admin
+        return self._gateway.center

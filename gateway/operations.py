@@ -3,7 +3,7 @@
 The internal listener and the commands know this interface alone; answers are plain JSON values, so that they can pass
 from a worker to its supervisor as they are.
 
-Source: OPS-9, OPS-10, OPS-45, OPS-50, OPS-51, MRE-77, MRE-125, MRE-152.
+Source: OPS-9, OPS-10, OPS-45, OPS-50, OPS-51, MRE-77, MRE-125, MRE-150, MRE-152.
 """
 
 from __future__ import annotations
@@ -31,6 +31,14 @@ class RoutingUnknown(Exception):
 
 class RoutingRefused(Exception):
     """It cannot be sent; the text says why and what to do."""
+
+
+class PlanConflict(Exception):
+    """Something else needs it, or others were quicker; the text says what."""
+
+
+class PlanChanged(Exception):
+    """It is not any more what the asker had seen."""
 
 
 class Operations(Protocol):
@@ -86,3 +94,15 @@ class Operations(Protocol):
 
     async def overheard(self, cursor: Mapping[str, int]) -> Report:
         """What this gateway has sent and taken on the bus since the last look, whose cursor it was (MRE-152)."""
+
+    async def planned(self, kind: str, name: str | None) -> Report:
+        """MRDs, queues, agents or attributes, all or one, and their version (MRE-150).
+
+        Raises RoutingUnknown, errors.Unavailable.
+        """
+
+    async def plan(self, kind: str, name: str, body: Report | None, version: int | None) -> Report:
+        """Put one of them, or remove it (None), if it is still of that version (None: whatever it is).
+
+        Raises RoutingUnknown, RoutingRefused, PlanConflict, PlanChanged, errors.Unavailable.
+        """

@@ -385,6 +385,14 @@ class Supervisor(Operations):
             "cursor": {node: number for answer in told for node, number in answer["cursor"].items()},
         }
 
+    async def planned(self, kind: str, name: str | None) -> Report:
+        """By one of the workers: the store is that of all."""
+        return await self._ask_one("planned", kind=kind, name=name)
+
+    async def plan(self, kind: str, name: str, body: Report | None, version: int | None) -> Report:
+        """By one of the workers."""
+        return await self._ask_one("plan", kind=kind, name=name, body=body, version=version)
+
     async def _ask_one(self, order: str, **arguments: Any) -> Report:
         """One that is ready, if any is. Raises Unavailable, and what the order raises."""
         told = await self._ask_all(lambda worker: worker.ask("health", question="ready"))

@@ -30,7 +30,7 @@ from gateway.control import Control, Refused, read_first_frame
 from gateway.failure import ExitCode, Failure
 from gateway.node import NodeOperations
 from gateway.observe.logging import configure
-from gateway.operations import NodeUnknown, PublishRefused, RoutingRefused, RoutingUnknown
+from gateway.operations import NodeUnknown, PlanChanged, PlanConflict, PublishRefused, RoutingRefused, RoutingUnknown
 from gateway.run import Run
 from gateway.sockets import shared
 from gateway.tuning import forget_garbage
@@ -45,12 +45,14 @@ KINDS: Mapping[str, type[Exception]] = {
     "unavailable": Unavailable,
     "routing-unknown": RoutingUnknown,
     "routing-refused": RoutingRefused,
+    "plan-conflict": PlanConflict,
+    "plan-changed": PlanChanged,
 }
 """What may be raised by an order, and its name on the way to the supervisor."""
 ORDERS: Final = frozenset(
     {
         *("health", "status", "publish", "drain", "kick", "other_gateways"),
-        *("task", "dead_letters", "replay", "send", "overheard"),
+        *("task", "dead_letters", "replay", "send", "overheard", "planned", "plan"),
     }
 )
 """What a supervisor may ask, as ``Operations`` calls it, besides metrics."""

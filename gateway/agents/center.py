@@ -25,12 +25,14 @@ from gateway.agents.duty import ChatDuty
 from gateway.agents.interactions import Interactions
 from gateway.agents.letters import Letters
 from gateway.agents.nodes import Nodes, keep_alive
+from gateway.agents.planning import ROOM as PLAN
+from gateway.agents.planning import Planning
 from gateway.agents.presence import Presence
 from gateway.agents.roles import CHAT, COMMUNICATION, GROUPS, Roles
 from gateway.agents.service import Service
 from gateway.agents.services import BUS, MAIL, STORE, Absences, Services
 from gateway.agents.sessions import Sessions
-from gateway.agents.settings import Settings, routing_plan
+from gateway.agents.settings import Settings
 from gateway.agents.side import ROOM, ChatSide
 from gateway.agents.storage import make_store
 from gateway.agents.tasks import Tasks
@@ -104,8 +106,9 @@ class ContactCenter:
         self._presence = Presence(server, report)
         self._presence.watch()
         Desktops(server, self.service.snapshot, clock).watch()
-        communication = CommunicationServer(routing_plan(config), node=node)
-        roles = Roles(self.store, tapped, node=node, clock=clock, new_id=_new_id)
+        communication = CommunicationServer(settings.routed.plan, node=node)
+        self.planning = Planning(config, settings.routed, self.store.room(PLAN))
+        roles = Roles(self.store, tapped, self.planning, node=node, clock=clock, new_id=_new_id)
         self.roles: Mapping[str, Role] = roles.played(config, communication, duty, [self._letters.pump])
         tasks = self.store.room(COMMUNICATION) if COMMUNICATION in self.roles else None
         self.admin = Admin(self.bus, tap, tasks, node=node, clock=clock, new_id=_new_id)
@@ -132,11 +135,13 @@ class ContactCenter:
             await self.bus.open()
             undo.push_async_callback(self.bus.close)
             undo.push_async_callback(self._say_goodbye)
+            await self.planning.begin()
             runs: list[Coroutine[Any, Any, None]] = [
                 *(pump.run() for pump in self._side.pumps),
                 *(role.run() for role in self.roles.values()),
                 self._presence.run(),
                 self._services.run(),
+                self.planning.run(),
                 keep_alive(self._nodes, self._presence.report_again),
             ]
             undo.push_async_callback(_end, [asyncio.create_task(each) for each in runs])

@@ -12,10 +12,10 @@ from gateway.agents.side import ROOM
 from gateway.config.model import Config
 from gateway.routing.bus.bus import CHAT_SERVER, COMMUNICATION_SERVER, GENERAL, ROUTING_ENGINE, Bus
 from gateway.routing.communication.server import CommunicationServer
-from gateway.routing.duty import MachineDuty
 from gateway.routing.engine.engine import RoutingEngine
-from gateway.routing.machine import Machine, NewId
+from gateway.routing.machine import NewId, Planned
 from gateway.routing.outbox import Pump, bus_pump
+from gateway.routing.planned import PlannedDuty, Plans
 from gateway.routing.role import Duty, Role
 from gateway.store.store import Store
 
@@ -38,9 +38,12 @@ class Roles:
         clock: seconds since 1970.
     """
 
-    def __init__(self, store: Store, bus: Bus, *, node: str, clock: Callable[[], float], new_id: NewId) -> None:
+    def __init__(
+        self, store: Store, bus: Bus, plans: Plans, *, node: str, clock: Callable[[], float], new_id: NewId
+    ) -> None:
         self._store = store
         self._bus = bus
+        self._plans = plans
         self._node = node
         self._clock = clock
         self._new_id = new_id
@@ -62,10 +65,10 @@ class Roles:
         }
         return {name: role for name, role in roles.items() if name in config.mre.roles}
 
-    def _machine(self, name: str, machine: Machine) -> Role:
+    def _machine(self, name: str, machine: Planned) -> Role:
         room = self._store.room(name)
         pump = bus_pump(room, self._bus)
-        duty = MachineDuty(machine, room, pump, clock=self._clock, new_id=self._new_id)
+        duty = PlannedDuty(machine, self._plans, room, pump, clock=self._clock, new_id=self._new_id)
         return self._role(name, name, duty, [pump])
 
     def _role(self, name: str, room: str, duty: Duty, pumps: Sequence[Pump]) -> Role:

@@ -5,6 +5,7 @@ Source: AG-25…29, AG-125, AG-150, MRE-4, MRE-150.
 
 from __future__ import annotations
 
+import hashlib
 import socket
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -29,17 +30,35 @@ class Workbin:
     display_name: str
 
 
+class Routed:
+    """What is routed to whom: the part that operators change while it runs."""
+
+    def __init__(self, config: Config) -> None:
+        self.take(config)
+
+    def take(self, config: Config) -> None:
+        """From here on it is what this configuration says."""
+        self.plan = routing_plan(config)
+        self.media: tuple[str, ...] = tuple(each.id for each in config.mre.mrds)
+        self.queues = {each.name: each for each in config.mre.queues}
+        self.default_queues: Mapping[str, str] = {each.id: each.default_queue for each in config.mre.mrds}
+
+    def find_queue(self, name: str) -> str | None:
+        """Its name, if there is one."""
+        return name if name in self.queues else None
+
+    def accept_timeout(self, medium: str, queue: str) -> float:
+        """Desktops are told: nothing but a number."""
+        return float(self.plan.accept_timeout(medium, queue))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All of it; times are seconds."""
 
-    media: tuple[str, ...]
-    """The media channels that are routed; also the ids of their MRDs."""
+    routed: Routed
     states: UserStates
     rules: Rules
-    queues: Mapping[str, contact.Queue]
-    default_queues: Mapping[str, str]
-    """MRD to the queue of what names none."""
     workbins: Mapping[str, Workbin]
     mailboxes: Mapping[str, tuple[Correspondent, str]] = field(default_factory=dict)
     """By ``Correspondent.key``, each with its queue."""
@@ -63,28 +82,26 @@ class Settings:
     def of(cls, config: Config) -> Self:
         """What a configuration says."""
         workbins = [Workbin(id=each.name, display_name=each.display_name or each.name) for each in config.workbins]
-        queues = {each.name: each for each in config.mre.queues}
+        routed = Routed(config)
         mailboxes = [(Correspondent.parse(each.address), each.queue) for each in config.mail.mailboxes]
         names = {each.name: (each.first_name, each.last_name) for each in config.auth.users}
         directory = Directory(names)
         return cls(
-            media=tuple(each.id for each in config.mre.mrds),
+            routed=routed,
             states=UserStates(config.agent.reasons),
             rules=Rules(
                 max_message=config.chat.max_message,
                 forbidden=frozenset(config.agent.forbidden),
                 idle_alert=config.chat.idle_alert,
                 idle_close=config.chat.idle_close,
-                accept_timeout=_accept_timeouts(config),
+                accept_timeout=routed.accept_timeout,
                 # Whether there is an agent who is not configured is seen when somebody means him: he has a token.
                 find_agent=lambda name: directory(name) or name or None,
-                find_queue=_finder(queues),
+                find_queue=routed.find_queue,
                 find_workbin=_finder(each.id for each in workbins),
                 mailboxes=frozenset(mailbox.key for mailbox, _ in mailboxes),
                 nickname=lambda user: names.get(user, ("", ""))[0] or user,  # AG-72
             ),
-            queues=queues,
-            default_queues={each.id: each.default_queue for each in config.mre.mrds},
             workbins={each.id: each for each in workbins},
             mailboxes={mailbox.key: (mailbox, queue) for mailbox, queue in mailboxes},
             names=names,
@@ -104,6 +121,21 @@ class Settings:
                 id=config.chat.server_id,
             ),
         )
+
+    @property
+    def media(self) -> tuple[str, ...]:
+        """The media channels that are routed; also the ids of their MRDs."""
+        return self.routed.media
+
+    @property
+    def queues(self) -> Mapping[str, contact.Queue]:
+        """By name."""
+        return self.routed.queues
+
+    @property
+    def default_queues(self) -> Mapping[str, str]:
+        """MRD to the queue of what names none."""
+        return self.routed.default_queues
 
 
 def routing_plan(config: Config) -> plan.Plan:
@@ -130,12 +162,14 @@ def routing_plan(config: Config) -> plan.Plan:
         lost_after=config.agent.lost_after,
         task_lifetime=mre.task_max_lifetime,
         task_kept=mre.task_keep,
+        mark=_mark(mre),
     )
 
 
-def _accept_timeouts(config: Config) -> Callable[[str, str], float]:
-    timeout = routing_plan(config).accept_timeout
-    return lambda medium, queue: float(timeout(medium, queue))  # desktops are told: nothing but a number
+def _mark(mre: contact.Mre) -> str:
+    """The same for the same MRDs, queues and agents, in each process."""
+    told = [repr(each) for each in (mre.mrds, mre.queues, mre.agents)]
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()
 
 
 def _queue(queue: contact.Queue) -> plan.Queue:

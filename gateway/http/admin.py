@@ -1,16 +1,17 @@
-"""What the internal listener serves about the routing: a task, the dead letters, the bus.
+"""What the internal listener serves about the routing: a task, the dead letters, the bus, the plan.
 
-Source: MRE-77, MRE-125, MRE-152.
+Source: MRE-77, MRE-125, MRE-150, MRE-152.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable
 
 from bayeux.protocol import json
 from bayeux.protocol.errors import MalformedBody, Unavailable
 from gateway.http.internal import RETRY_AFTER, Ordered, OrderRefused
-from gateway.operations import Report, RoutingRefused, RoutingUnknown
+from gateway.operations import PlanChanged, PlanConflict, Report, RoutingRefused, RoutingUnknown
 
 
 class _RoutingHandler(Ordered):
@@ -19,14 +20,22 @@ class _RoutingHandler(Ordered):
     async def tell(self, asked: Awaitable[Report]) -> None:
         """Wait for it, and answer."""
         try:
-            self.answer({"statusCode": 0, **await asked})
+            self.say(await asked)
         except RoutingRefused as refused:
             self.refuse(str(refused), 422)
         except RoutingUnknown as unknown:
             self.refuse(str(unknown), 404, 6)
+        except PlanConflict as conflict:
+            self.refuse(str(conflict), 409, 2)
+        except PlanChanged as changed:
+            self.refuse(str(changed), 412, 2)
         except Unavailable as away:
             self.set_header("Retry-After", str(RETRY_AFTER))
             self.refuse(f"the store or the bus is away ({away}); try again", 503, 4)
+
+    def say(self, report: Report) -> None:
+        """Answer it."""
+        self.answer({"statusCode": 0, **report})
 
 
 class TaskHandler(_RoutingHandler):
@@ -84,3 +93,51 @@ class BusHandler(_RoutingHandler):
             self.refuse(str(refused))
             return
         await self.tell(self.operations.send(message_type, queue, body))
+
+
+class _PlanHandler(_RoutingHandler):
+    """Its version is the ETag; it is that of all MRDs, queues, agents and attributes together."""
+
+    def say(self, report: Report) -> None:
+        """With the version, and 201 for what is new."""
+        told = dict(report)
+        is_new = told.pop("isNew", False)
+        self.set_header("ETag", f'"{told["version"]}"')
+        self.answer({"statusCode": 0, **told}, 201 if is_new else 200)
+
+
+class PlanHandler(_PlanHandler):
+    """``GET /admin/mrds``, ``queues``, ``agents``, ``attributes``."""
+
+    async def get(self, kind: str) -> None:
+        """All of them."""
+        await self.tell(self.operations.planned(kind, None))
+
+
+class PlanEntryHandler(_PlanHandler):
+    """``GET``, ``PUT``, ``DELETE /admin/{mrds|queues|agents|attributes}/{name}``; ``If-Match``: only if unchanged."""
+
+    async def get(self, kind: str, name: str) -> None:
+        """One."""
+        await self.tell(self.operations.planned(kind, name))
+
+    async def put(self, kind: str, name: str) -> None:
+        """A new one, or another one in its place."""
+        try:
+            body = self.order()
+        except OrderRefused as refused:
+            self.refuse(str(refused))
+            return
+        await self.tell(self.operations.plan(kind, name, body, self._seen()))
+
+    async def delete(self, kind: str, name: str) -> None:
+        """No more."""
+        await self.tell(self.operations.plan(kind, name, None, self._seen()))
+
+    def _seen(self) -> int | None:
+        """The version that the asker has seen; one that never was if it is none of ours."""
+        text = self.request.headers.get("If-Match", "*").strip()
+        if text == "*":
+            return None
+        found = re.fullmatch(r'"(\d{1,15})"', text)
+        return int(found[1]) if found else -1

@@ -15,7 +15,7 @@ from bayeux.transports.routes import make_handlers
 from gateway.api.resource import Surroundings
 from gateway.api.routes import api_routes
 from gateway.customers.http.routes import Route
-from gateway.http.admin import BusHandler, DeadLettersHandler, TaskHandler
+from gateway.http.admin import BusHandler, DeadLettersHandler, PlanEntryHandler, PlanHandler, TaskHandler
 from gateway.http.handler import NotFound, StaticFiles, log_access
 from gateway.http.health import DetailedHealthHandler, HealthHandler
 from gateway.http.internal import DrainHandler, KickHandler, MetricsHandler, PublishHandler, StatusHandler
@@ -23,6 +23,7 @@ from gateway.observe.health import Health
 from gateway.operations import Operations
 
 STATIC = Path(__file__).parent.parent / "static"
+_PLANNED = "mrds|queues|agents|attributes"
 _HEALTH = r"/health/(live|ready|startup)"
 
 
@@ -67,6 +68,8 @@ def internal_application(operations: Operations, token: str, max_json_depth: int
             (r"/admin/tasks/([^/]{1,256})", TaskHandler, ordered),
             (r"/admin/dlq", DeadLettersHandler, ordered),
             (r"/admin/bus", BusHandler, ordered),
+            (rf"/admin/({_PLANNED})", PlanHandler, ordered),
+            (rf"/admin/({_PLANNED})/([^/]{{1,512}})", PlanEntryHandler, ordered),
         ],
         default_handler_class=NotFound,
         log_function=log_access("internal"),

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 from gateway.routing.bus.bus import BusMessage
+from gateway.routing.plan import Plan
 from gateway.store.store import Document
 
 NewId: TypeAlias = Callable[[], str]
@@ -66,3 +67,13 @@ class Machine(Protocol):
 
     def adopt(self, step: Step) -> None:
         """The step was stored."""
+
+
+class Planned(Machine, Protocol):
+    """A machine that decides by a plan."""
+
+    def replan(self, plan: Plan, now: float, new_id: NewId) -> Step:
+        """Decide by this plan from here on, also if the step cannot be stored; the step is what follows at once.
+
+        Done again it gives what is still to be done, so that it can be repeated after a crash.
+        """

@@ -1,6 +1,6 @@
 """Who may do what, for how long: agents, MRDs and queues as they were configured.
 
-Both the communication server and the engine are given one; nothing here changes while they run.
+Both the communication server and the engine are given one, and another one when operators change it; none changes.
 
 Source: MRE-65, MRE-69, MRE-72…76, MRE-90…98, MRE-150; the defaults are the vendor's where it states one.
 """
@@ -104,6 +104,9 @@ class Plan:
     task_lifetime: float = 24 * 60 * 60.0
     task_kept: float = 60 * 60.0
     """How long a closed task can be asked for."""
+
+    mark: str = ""
+    """Tells plans apart: two with the same one say the same of MRDs, queues and agents."""
 
     def agent(self, agent_id: str) -> Agent | None:
         """What he can do; None if there is no such agent."""

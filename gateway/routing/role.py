@@ -66,6 +66,14 @@ class Duty(Protocol):
         """The reign is over: forget what was known."""
 
 
+@runtime_checkable
+class Attentive(Protocol):
+    """A duty that follows more than messages and deadlines."""
+
+    async def look(self) -> None:
+        """Store what follows from what has changed elsewhere; asked at least every LOOK. Raises as the duty does."""
+
+
 class OneByOne(Exception):
     """Nothing of what came together was stored; each has to be handled by itself."""
 
@@ -219,6 +227,9 @@ class Role:
     async def _keep_deadlines(self, fence: Fence) -> None:
         while True:
             try:
+                if isinstance(self._duty, Attentive):
+                    async with self._turn:
+                        await self._duty.look()
                 nearest = await self._room.next_deadline()
                 if nearest is not None and nearest <= (now := self._clock()):
                     await self._heard.until(now)

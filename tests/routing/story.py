@@ -17,7 +17,7 @@ from gateway.routing.communication.deadlines import GRACE
 from gateway.routing.communication.server import CommunicationServer
 from gateway.routing.engine.engine import RoutingEngine
 from gateway.routing.expression import Expression
-from gateway.routing.machine import Machine, Step
+from gateway.routing.machine import Planned, Step
 from gateway.routing.messages import compose
 from gateway.routing.plan import CHAT, EMAIL, Agent, Plan, Queue, QueueStep
 from gateway.store.store import Document
@@ -52,7 +52,7 @@ def step(expression: str, timeout: float = 30.0) -> QueueStep:
 class Role:
     """A machine with what was stored for it."""
 
-    machine: Machine
+    machine: Planned
     documents: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     deadlines: dict[str, float] = field(default_factory=dict)
 
@@ -222,6 +222,14 @@ class Story:
             self.carry_out(due[2], due[2].machine.expire(due[1], self.now, self.new_id))
             self.run()
         self.now = end
+
+    def replan(self, a_plan: Plan, *order: str) -> None:
+        """Both are given another plan, one after the other: the engine first, unless told otherwise."""
+        self.plan = a_plan
+        for name in order or ("engine", "communication"):
+            role: Role = getattr(self, name)
+            self.carry_out(role, role.machine.replan(a_plan, self.now, self.new_id))
+            self.run()
 
     def restart(self) -> None:
         """Both machines begin anew with what was stored."""

@@ -33,6 +33,8 @@ DEADLINES: Mapping[str, OnDeadline] = {
     deadlines.LOST: lambda draft, _, agent_id: agents.give_up(draft, agent_id),
 }
 """What happens when one is due, with its task and its agent."""
+REPLANNED = "plan"
+"""The cause of what follows from another plan."""
 
 
 def trust(agent_id: str, password: str) -> bool:
@@ -79,7 +81,7 @@ class CommunicationServer:
 
     @property
     def plan(self) -> Plan:
-        """What was configured."""
+        """What is configured by now."""
         return self._plan
 
     def load(self, documents: Iterable[Document]) -> None:
@@ -108,6 +110,15 @@ class CommunicationServer:
         kind, task_id, agent_id = deadlines.parts_of(deadline)
         if kind in DEADLINES:
             DEADLINES[kind](draft, task_id, agent_id)
+        return draft.step()
+
+    def replan(self, plan: Plan, now: float, new_id: NewId) -> Step:
+        """Another maximum may make an agent BUSY, or free. What rings already goes on as it began."""
+        self._plan = plan
+        draft = self._draft(Cause(REPLANNED), now, new_id)
+        for agent in self._state.agents.values():
+            for mrd in agent.mrds:
+                draft.settle(agent.id, mrd)
         return draft.step()
 
     def adopt(self, step: Step) -> None:

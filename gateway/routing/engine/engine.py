@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from gateway.routing.bus.bus import COMMUNICATION_SERVER, ROUTING_ENGINE, BusMessage
 from gateway.routing.engine import booking, facts
 from gateway.routing.engine.draft import Draft
-from gateway.routing.engine.routing import DEADLINE, route
+from gateway.routing.engine.routing import DEADLINE, route, route_all
 from gateway.routing.engine.state import State
 from gateway.routing.machine import NewId, Step
 from gateway.routing.messages import read
@@ -71,6 +71,17 @@ class RoutingEngine:
         task = draft.task(deadline.removeprefix(DEADLINE))
         if task is not None and task.waits:
             route(draft, task)
+        return draft.step()
+
+    def replan(self, plan: Plan, now: float, new_id: NewId) -> Step:
+        """All that waits is looked at again (MRE-150); what has no queue any more waits in its MRD's default one."""
+        self._plan = plan
+        before, self._state = self._state.tasks, self._state.under(plan)
+        draft = Draft(self._state, self._producer, "", now, new_id)
+        for task in self._state.tasks.values():
+            if task != before[task.id]:
+                draft.put_task(task)
+        route_all(draft)
         return draft.step()
 
     def adopt(self, step: Step) -> None:

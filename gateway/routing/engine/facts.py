@@ -24,11 +24,11 @@ from gateway.routing.task_state import ACCEPTED, LegRole, TaskState
 def agent_state(draft: Draft, body: Mapping[str, Any]) -> None:
     """Row 10: he becomes a candidate, or is none any more, before anything else is decided."""
     agent_id, mrd = body["AgentId"], body["MRD"]
-    if mrd not in draft.plan.mrds:
+    before = draft.standing(agent_id, mrd)
+    if mrd not in draft.plan.mrds and not before.is_signed_in:  # who is there still has to be seen to leave
         raise Refused(Code.UNKNOWN_MRD, f"there is no MRD {mrd}")
     if draft.plan.agent(agent_id) is None:
         raise Refused(Code.UNKNOWN_AGENT, f"there is no agent {agent_id}")
-    before = draft.standing(agent_id, mrd)
     state, changed = AgentState(body["State"]), moment.read(body["StateChangeTime"])
     if changed < before.changed or (state, changed) == (before.state, before.changed):
         return

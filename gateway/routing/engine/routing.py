@@ -21,6 +21,7 @@ from gateway.routing.engine.state import task_place
 from gateway.routing.engine.steps import openings
 from gateway.routing.expression import Expression
 from gateway.routing.leg import Leg
+from gateway.routing.line import Place
 from gateway.routing.plan import Queue
 from gateway.routing.selection import may_be_offered
 from gateway.routing.task_state import LegRole, TaskState
@@ -35,7 +36,8 @@ DEADLINE = "route:"
 
 def route(draft: Draft, task: TaskRecord) -> None:
     """Give a waiting task to the agent who goes first, or see when to look again."""
-    if task.wishes.queue not in draft.plan.queues or draft.now >= task.entered + _ttl(draft, task):
+    queue = draft.plan.queues.get(task.wishes.queue)
+    if queue is None or queue.mrd != task.mrd or draft.now >= task.entered + _ttl(draft, task):
         give_up(draft, task)
         return
     agent_id = _best_agent(draft, task)
@@ -45,6 +47,17 @@ def route(draft: Draft, task: TaskRecord) -> None:
         give_up(draft, task)
     else:
         draft.deadlines[DEADLINE + task.id] = _next_look(draft, task)
+
+
+def route_all(draft: Draft) -> None:
+    """All that waits, first what goes first: one look at each is enough, as agents only get fewer by it."""
+
+    def place(task: TaskRecord) -> tuple[bool, int, Place]:
+        queue = draft.plan.queues.get(task.wishes.queue)
+        return (not _waits_alone(draft, task), -queue.priority if queue is not None else 0, task_place(task))
+
+    for task in sorted((each for each in draft.state.tasks.values() if each.waits), key=place):
+        route(draft, task)
 
 
 def serve(draft: Draft, mrd: str, *agents: str) -> None:

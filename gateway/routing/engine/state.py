@@ -67,6 +67,15 @@ class State:
         elif f"{kind}:" == TASK:
             self._put_task(name, self._at_home(TaskRecord.from_body(body)) if body else None)
 
+    def under(self, plan: Plan) -> State:
+        """The same agents and tasks by another plan."""
+        state = State(plan)
+        for agent in self.agents.values():
+            state._put_agent(agent)
+        for name, task in self.tasks.items():
+            state._put_task(name, state._at_home(task))
+        return state
+
     def _put_agent(self, agent: AgentRecord) -> None:
         before = self.agents.get(agent.id)
         for queue_name, change in attendance(self.membership, self.plan, before, agent).items():
@@ -93,9 +102,9 @@ class State:
             self._rank(agent_id)
 
     def _at_home(self, task: TaskRecord) -> TaskRecord:
-        """A task whose queue the plan has no more waits in the one of what names none."""
-        mrd = self.plan.mrds.get(task.mrd)
-        if task.wishes.queue in self.plan.queues or mrd is None:
+        """A task whose queue its MRD has no more waits in the one of what names none."""
+        mrd, queue = self.plan.mrds.get(task.mrd), self.plan.queues.get(task.wishes.queue)
+        if mrd is None or (queue is not None and queue.mrd == mrd.id):
             return task
         return replace(task, wishes=replace(task.wishes, queue=mrd.default_queue))
 
