@@ -34,13 +34,13 @@ ELSEWHERE = f"{CHAT_SERVER}.elsewhere"
 class Office:
     """Opens a center as ``--dev`` configures it, with these settings besides."""
 
-    def __init__(self, directory: Path, *settings: str) -> None:
+    def __init__(self, directory: Path, *settings: str, node: str = "node1") -> None:
         self.clock = ManualClock(NOON)
         self.server = BayeuxServer(Options(private_prefixes=PRIVATE_PREFIXES))
         self._sources = Sources(flags={"profile": "development"}, settings=[f"data_dir={directory}", *settings])
         self._told: list[tuple[str, str, Json, Mapping[str, Any]]] = []
         self._news = asyncio.Condition()
-        self.center = self._make("node1")
+        self.center = self._make(node)
 
     def _make(self, node: str) -> ContactCenter:
         return ContactCenter(load(self._sources).config, self.server, self._deliver, node=node, clock=self.clock)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import inspect
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -40,6 +41,13 @@ PLAN = Plan(
         "Dora": Agent({"chat": 3}),
     },
 )
+BOLDER = replace(
+    PLAN,
+    mrds={"chat": Mrd("chat", max_tasks=3, wrap_up=15.0)},
+    queues={**PLAN.queues, "Sales": Queue("Sales", "chat", (step("expert", 5), step("calm", 20), step("")), ttl=120)},
+    agents={**PLAN.agents, "Anna": Agent({"chat": 2}), "Cleo": Agent({"chat": None}, {"expert": True, "calm": True})},
+)
+"""What operators change it to: nobody may have less than before."""
 AGENTS = st.sampled_from(sorted(PLAN.agents))
 NUMBERS = st.integers(0, 9)
 AT_ONCE = st.sampled_from([True, True, False])
@@ -63,6 +71,11 @@ class Watched(Story):
         for kind, body in self.heard[heard:]:
             if kind == "AgentState" and "Load" not in body:
                 self._hear_agent(body)
+
+    def replan(self, a_plan: Plan, *order: str) -> None:
+        self.last = None
+        self.model.plan = a_plan
+        super().replan(a_plan, *order)
 
     def handle(self, queue: str) -> None:
         """One message, whoever else waits."""
@@ -181,6 +194,11 @@ class Promises(RuleBasedStateMachine):
     def restart(self) -> None:
         self.story.restart()
 
+    @rule(at_once=AT_ONCE)
+    def replan(self, at_once: bool) -> None:
+        self.story.replan(BOLDER)
+        self.after(at_once)
+
     def after(self, at_once: bool) -> None:
         """Usually all is handled before anything else happens."""
         if at_once:
@@ -224,7 +242,7 @@ class Promises(RuleBasedStateMachine):
             if presence is None or presence["state"] == "LOGOUT":
                 continue
             legs = [leg["state"] for task in self.documents("task:") for leg in task["legs"] if leg["agent"] == agent]
-            most = PLAN.most_tasks(agent, "chat")
+            most = self.story.plan.most_tasks(agent, "chat")
             assert len(legs) <= most
             standing = Standing(True, presence["wants_ready"])
             assert presence["state"] == state_of(standing, [TaskState(leg) for leg in legs], most)

@@ -62,7 +62,7 @@ def test_an_attribute_makes_a_step_match() -> None:
 
 
 def test_what_waits_is_offered_in_its_order() -> None:
-    """First what waits for him alone, then by the queues' priority, then what is older."""
+    """The queue of more priority first, though what waits in the other one is older."""
     queues = {"Sales": Queue("Sales", "chat"), "Help": Queue("Help", "chat")}
     nobody = Agent({"chat": None})
     locked = {name: replace(queue, steps=(step("vip"),)) for name, queue in queues.items()}

@@ -1,0 +1,107 @@
+"""What operators change on one node is followed on all, within two seconds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.operations import PlanChanged
+from tests.agents.office import Office
+from tests.support.redis_server import RedisServer, has_redis, redis_server
+
+pytestmark = [
+    pytest.mark.spec("MRE-4", "MRE-150"),
+    pytest.mark.skipif(not has_redis(), reason="there is no redis-server here"),
+]
+
+QUEUE = "SimpleChatInQueue"
+"""Where chats wait under ``--dev``."""
+FOLLOWED_WITHIN = 2.0
+
+
+@pytest.fixture
+def redis() -> Iterator[RedisServer]:
+    with redis_server() as server:
+        yield server
+
+
+@pytest.fixture
+async def pair(redis: RedisServer, tmp_path: Path) -> AsyncIterator[tuple[Office, Office]]:
+    """The one that leads all roles, and another one."""
+    settings = f"redis={redis.url}"
+    async with Office(tmp_path, settings) as leads:
+        async with asyncio.timeout(20):
+            while not all(role.is_reigning for role in leads.center.roles.values()):  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.01)
+        async with Office(tmp_path, settings, node="node2") as stands_by:
+            yield leads, stands_by
+
+
+async def followed(*offices: Office) -> None:
+    """Wait until all know the same."""
+    async with asyncio.timeout(FOLLOWED_WITHIN):
+        while len({office.center.planning.plan.mark for office in offices}) > 1:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
+
+
+async def change(office: Office, kind: str, name: str, **body: Any) -> None:
+    await office.center.planning.change(kind, name, body, None)
+
+
+async def test_a_raised_maximum_lets_what_waits_be_offered(pair: tuple[Office, Office]) -> None:
+    leads, stands_by = pair
+    await change(stands_by, "agents", "Agent1", mrds=["chat=1", "email"])
+    await followed(*pair)
+    agent = await leads.ready()
+    first = await leads.chat()
+    await agent.told("Invited", first)
+    await agent.perform(first, "Accept")
+    await agent.told("Accepted", first)
+    second = await leads.chat()
+    await asyncio.sleep(1.0)  # nothing is to come
+    assert [each for each, _ in await agent.has()] == [first]
+
+    await change(stands_by, "agents", "Agent1", mrds=["chat=2", "email"])
+    async with asyncio.timeout(FOLLOWED_WITHIN):
+        await agent.told("Invited", second)
+
+
+async def test_an_attribute_makes_a_step_match(pair: tuple[Office, Office]) -> None:
+    leads, stands_by = pair
+    await change(stands_by, "queues", QUEUE, mrd="chat", steps=[{"agents": "english >= 5"}])
+    await followed(*pair)
+    agent = await leads.ready()
+    chat = await leads.chat()
+    await asyncio.sleep(1.0)  # nothing is to come
+    assert await agent.has() == []
+
+    await change(stands_by, "attributes", "english", agents={"Agent1": 7})
+    async with asyncio.timeout(FOLLOWED_WITHIN):
+        await agent.told("Invited", chat)
+
+
+async def test_of_two_who_saw_the_same_one_is_refused(pair: tuple[Office, Office]) -> None:
+    here, there = (office.center.planning for office in pair)
+    answers = await asyncio.gather(
+        here.change("agents", "Anna", {}, 0), there.change("agents", "Bert", {}, 0), return_exceptions=True
+    )
+    assert sorted(type(answer) for answer in answers if isinstance(answer, Exception)) == [PlanChanged]
+    others = await asyncio.gather(*(office.change("agents", "Cleo", {}, None) for office in (here, there)))
+    assert sorted(each["version"] for each in others) == [2, 3]
+
+
+async def test_who_takes_over_looks_at_what_waits(pair: tuple[Office, Office]) -> None:
+    """The plan was changed while nobody led."""
+    leads, stands_by = pair
+    await change(leads, "queues", QUEUE, mrd="chat", steps=[{"agents": "english"}])
+    await followed(*pair)
+    agent = await stands_by.ready()
+    chat = await leads.chat()
+    await asyncio.sleep(1.0)  # nothing is to come
+    await leads.center.stop()
+    await change(stands_by, "queues", QUEUE, mrd="chat")
+    await agent.told("Invited", chat)
