@@ -72,7 +72,7 @@ class Customers:
             service: id of the service that he came by.
             key: the same for a repetition of the same request, which begins nothing; empty: it is none.
         """
-        chosen = self._settings.queues.get(queue or self._settings.default_queues.get(Channel.CHAT, ""))
+        chosen = self._settings.queues.get(queue or self._settings.default_queue(Channel.CHAT))
         if chosen is None or chosen.mrd != Channel.CHAT.value:
             raise Refused(NOT_FOUND, f"there is no queue {queue!r} for chats")
         id = id_of(key or self._side.new_id())

@@ -105,14 +105,17 @@ class Planning:
                 continue
             log.info("an operator changes the plan", extra={"kind": kind, "entry": name, "is_removed": body is None})
             is_new = body is not None and name not in shown(self._mre, kind)
-            await self.read()
+            await self.begin()
             report: dict[str, Any] = {"version": stored + 1, "isNew": is_new}
             return report if body is None else {**report, "entry": shown(after.over(self._config.mre), kind)[name]}
         raise PlanConflict("others keep changing it; try again")
 
     def _decided(self, overrides: Overrides, kind: str, name: str, body: Mapping[str, Any] | None) -> Overrides:
         """With that change; it fits the rest."""
-        before = overrides.over(self._config.mre)
+        try:
+            before = overrides.over(self._config.mre)
+        except OverrideWrong:
+            before = self._config.mre  # this change may be what makes it fit again
         try:
             if body is not None:
                 after = overrides.put(before, kind, name, body)

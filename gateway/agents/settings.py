@@ -132,10 +132,9 @@ class Settings:
         """By name."""
         return self.routed.queues
 
-    @property
-    def default_queues(self) -> Mapping[str, str]:
-        """MRD to the queue of what names none."""
-        return self.routed.default_queues
+    def default_queue(self, mrd: str) -> str:
+        """Where what names none waits; empty, if there is no such MRD any more."""
+        return self.routed.default_queues.get(mrd, "")
 
 
 def routing_plan(config: Config) -> plan.Plan:

@@ -126,7 +126,7 @@ class Tasks:
         waiting = await self._interactions.find(turn, id)
         if waiting is not None and waiting.is_routed and not waiting.task and waiting.owner is None:
             is_known = waiting.queue in self._settings.queues
-            queue = waiting.queue if is_known else self._settings.default_queues[waiting.channel.value]
+            queue = waiting.queue if is_known else self._settings.default_queue(waiting.channel.value)
             await self._interactions.keep(turn, waiting, engine.requeued(waiting, queue))
 
     async def _revoke(self, turn: Turn, interaction: Interaction, agent: str, reason: Reason) -> None:

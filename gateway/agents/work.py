@@ -44,7 +44,7 @@ class Work:
         outcome = engine.revoked(interaction, leg.agent, reason, turn.now)
         if not interaction.is_routed:
             # A draft: nobody else knows of it.
-            queue = self._settings.default_queues[Channel.EMAIL]
+            queue = self._settings.default_queue(Channel.EMAIL)
             anew = engine.requeued(outcome.interaction, queue)
             return Outcome(interaction=anew.interaction, effects=(*outcome.effects, *anew.effects))
         if signs_out:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.operations import PlanChanged
+from gateway.agents.refusal import Refused
+from gateway.operations import PlanChanged, RoutingRefused
+from tests.agents.conftest import OpenOffice
 from tests.agents.office import Office
 from tests.support.redis_server import RedisServer, has_redis, redis_server
 
-pytestmark = [
-    pytest.mark.spec("MRE-4", "MRE-150"),
-    pytest.mark.skipif(not has_redis(), reason="there is no redis-server here"),
-]
+pytestmark = pytest.mark.spec("MRE-4", "MRE-150")
 
 QUEUE = "SimpleChatInQueue"
 """Where chats wait under ``--dev``."""
@@ -25,6 +25,8 @@ FOLLOWED_WITHIN = 2.0
 
 @pytest.fixture
 def redis() -> Iterator[RedisServer]:
+    if not has_redis():
+        pytest.skip("there is no redis-server here")
     with redis_server() as server:
         yield server
 
@@ -105,3 +107,36 @@ async def test_who_takes_over_looks_at_what_waits(pair: tuple[Office, Office]) -
     await leads.center.stop()
     await change(stands_by, "queues", QUEUE, mrd="chat")
     await agent.told("Invited", chat)
+
+
+async def test_a_chat_of_a_removed_mrd_is_given_up_and_the_mrd_comes_back(open_office: OpenOffice) -> None:
+    office = await open_office()
+    waiting = await office.chat()
+    await office.center.planning.change("mrds", "chat", None, None)
+    await office.knows_interaction(waiting, lambda chat: chat.is_closed)
+    with pytest.raises(Refused, match="no queue"):
+        await office.chat()
+
+    await change(office, "mrds", "chat", default_queue=QUEUE)
+    await asyncio.sleep(FOLLOWED_WITHIN)
+    agent = await office.ready()
+    await agent.told("Invited", await office.chat())
+
+
+@pytest.mark.expected_logs("does not fit the configuration")
+async def test_what_does_not_fit_another_configuration_waits_until_it_is_made_to(tmp_path: Path) -> None:
+    async with Office(tmp_path) as office:
+        await change(office, "agents", "Anna", attributes=["vip"])
+        await change(office, "queues", "Gold", mrd="chat")
+        await change(office, "mrds", "chat", default_queue="Gold")
+        await change(office, "queues", "Letters", mrd="email")
+    mrds = [{"id": "chat", "default_queue": QUEUE}]
+    queues = [{"name": QUEUE, "mrd": "chat"}]
+    settings = [f"mre.mrds={json.dumps(mrds)}", f"mre.queues={json.dumps(queues)}", "mail.mailboxes=[]"]
+    async with Office(tmp_path, *settings, node="node2") as office:
+        planning = office.center.planning
+        assert "Anna" not in planning.plan.agents
+        with pytest.raises(RoutingRefused, match="Letters is of the MRD email"):
+            await change(office, "agents", "Bert")
+        await change(office, "mrds", "email", default_queue="Letters")
+        assert "Anna" in planning.plan.agents
