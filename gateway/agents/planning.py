@@ -1,7 +1,7 @@
 """What is routed to whom, as the configuration and the operators say: kept for all nodes, and followed by each.
 
 The changes of operators are one document, in a room of its own that all roles read: it is configuration, not the state
-of one of them. Whoever wants to be quicker than a look can be is told by nobody; a look costs one read.
+of one of them. Nobody is told of a change: nodes look, which costs one read each time.
 
 Source: MRE-4, MRE-150.
 """

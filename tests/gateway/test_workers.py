@@ -56,10 +56,12 @@ class Gateway:
     def workers(self) -> dict[str, Any]:
         return {worker["worker"]: worker for worker in self.status()["workers"]}
 
-    def ask(self, path: str) -> tuple[int, str]:
+    def ask(self, path: str, method: str = "GET", body: Any = None, **headers: str) -> tuple[int, str]:
         connection = HTTPConnection(self.running["internal"].removeprefix("http://"), timeout=PATIENCE)
         try:
-            connection.request("GET", path)
+            authorization = f"Bearer {self.running['token']}"
+            content = None if body is None else json.dumps(body)
+            connection.request(method, path, content, {"Authorization": authorization, **headers})
             response = connection.getresponse()
             return response.status, response.read().decode()
         finally:
@@ -203,6 +205,17 @@ def test_the_routing_of_all_workers_is_told_as_one(start: Start, redis: RedisSer
     assert sorted(line.rsplit(" ", 1)[1] for line in leads) == ["0.0", "1.0"]
     dead = [line for line in lines if line.startswith('mre_dead_letters{queue="General"')]
     assert [line.rsplit(" ", 1)[1] for line in dead] == ["0.0"]
+
+
+@pytest.mark.spec("MRE-150")
+def test_the_plan_is_that_of_all_workers(start: Start, redis: RedisServer) -> None:
+    served = gateway(start, redis)
+    assert served.ask("/admin/agents/Anna", "PUT", {"attributes": ["vip"]})[0] == 201
+    for _ in range(4):  # whichever answers
+        assert json.loads(served.ask("/admin/agents/Anna")[1])["entry"]["attributes"] == ["vip"]
+    assert served.ask("/admin/agents/Anna", "DELETE", **{"If-Match": '"0"'})[0] == 412
+    assert served.ask("/admin/queues/SimpleChatInQueue", "DELETE")[0] == 409
+    assert served.ask("/admin/agents/Anna", "PUT", {"attributes": ["english=11"]})[0] == 422
 
 
 @pytest.mark.spec("OPS-8", "OPS-46", "SEC-44")
