@@ -11,7 +11,6 @@ from typing import Annotated
 
 import typer
 
-from gateway import lifecycle
 from gateway.cli.sources import Development, Files, Settings, sources
 from gateway.config import load
 from gateway.config.leaves import LEAVES
@@ -48,4 +47,6 @@ def serve(
     if port is not None:
         public = Address(loaded.config.listen.public.host, port)
         loaded = load(replace(given, flags={**given.flags, "listen.public": str(public)}))
+    from gateway import lifecycle  # noqa: PLC0415 (all of the gateway, which other commands need not wait for)
+
     raise typer.Exit(lifecycle.serve(loaded, os.environ))

@@ -224,11 +224,11 @@ async def test_what_was_said_in_time_is_heard_before_the_deadline_it_ends(room: 
 async def test_a_successor_knows_what_was_stored_and_keeps_its_deadlines(room: Room, bus: MemoryBus) -> None:
     many = [Write(f"account-{number}", {"entries": ["0"]}, 0, {"all": 0.0}) for number in range(1100)]
     await room.commit(Changes(writes=many))
-    async with running(ledger_role(Ledger(), room, bus)):
+    async with running(ledger_role(Ledger(), room, bus, lease_ttl=600.0)):
         await done(bus, entry(1), entry(2, "Later", after=0.1))
     await asyncio.sleep(0.1)
     ledger = Ledger()
-    async with running(ledger_role(ledger, room, bus, "two")):
+    async with running(ledger_role(ledger, room, bus, "two", lease_ttl=600.0)):
         await eventually(lambda: ledger.accounts.get("a") == ["1", "2"])
         assert len(ledger.accounts) == 1101
 
