@@ -26,7 +26,9 @@ MAX_THREAD = 20
 """Message-IDs in ``references``: the first, which began the thread, and the latest ones."""
 
 # ASCII alone: what else may stand there needs SMTPUTF8, which few servers have. Quoted local parts are left out, too.
-_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?")
+_ADDRESS = re.compile(
+    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?!.*\.\.)[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?"
+)
 _NAMED = re.compile(r'"?[^"<>\r\n]*"?\s*<([^<>]+)>')
 
 
