@@ -233,7 +233,6 @@ async def test_kick_tells_which_gateways_did_not_take_the_order(
     assert (answer["sessions"], answer["notAsked"]) == (0, [f"http://{there.run.public}"])
 
 
-@pytest.mark.spec("SEC-71")
 @pytest.mark.expected_logs("another gateway could not be asked")
 async def test_an_order_does_not_follow_redirects() -> None:
     shown: list[str] = []
