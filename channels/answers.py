@@ -22,11 +22,15 @@ MAX_SUBJECT = 998
 """Characters; RFC 5322 §2.1.1."""
 MAX_TEXT = 256 * 1024
 """Characters, as of a letter that comes in; the same for its HTML."""
+MAX_ECHO = 64
+"""Characters of what was asked for in the words that refuse it."""
 MAX_THREAD = 20
 """Message-IDs in ``references``: the first, which began the thread, and the latest ones."""
 
 # ASCII alone: what else may stand there needs SMTPUTF8, which few servers have. Quoted local parts are left out, too.
-_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?")
+_ADDRESS = re.compile(
+    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?!.*\.\.)[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?"
+)
 _NAMED = re.compile(r'"?[^"<>\r\n]*"?\s*<([^<>]+)>')
 
 
@@ -34,7 +38,7 @@ class LetterInvalid(ValueError):
     """An agent asked for what no letter can be; ``field`` is the one at fault, in his words."""
 
     def __init__(self, field: str, reason: str) -> None:
-        super().__init__(f"{field}: {reason}")
+        super().__init__(f"{field[:MAX_ECHO]}: {reason}")
         self.field = field
 
 
@@ -124,7 +128,7 @@ def edited(draft: Letter, given: Mapping[str, Any], mailboxes: Collection[str]) 
 
     Args:
         given: ``to``, ``cc``, ``bcc`` (one address or a list), ``from``, ``subject``, ``body`` (HTML),
-            ``bodyAsPlainText``.
+            ``bodyAsPlainText``; null stands for one that is not there.
         mailboxes: ours, in lower case; nobody writes in another's name.
 
     Raises LetterInvalid.
@@ -132,7 +136,8 @@ def edited(draft: Letter, given: Mapping[str, Any], mailboxes: Collection[str]) 
     changes: dict[str, Any] = {}
     for field, value in given.items():
         name, read = _FIELDS.get(field, ("", _unknown))
-        changes[name] = read(field, value)
+        if value is not None:
+            changes[name] = read(field, value)
     if "from_address" in changes and changes["from_address"].lower() not in mailboxes:
         raise LetterInvalid("from", "is none of the mailboxes here")
     if changes.get("html"):
@@ -207,7 +212,7 @@ def _address(field: str, value: Any) -> str:
     match = _NAMED.fullmatch(text)
     address = match[1] if match else text
     if not is_address(address):
-        raise LetterInvalid(field, f"{address[:100]!r} is not an e-mail address")
+        raise LetterInvalid(field, f"{address[:MAX_ECHO]!r} is not an e-mail address")
     return address
 
 

@@ -22,6 +22,9 @@ from gateway.customers.values import Values
 DEFAULT_TIMEOUT: Final = 30
 """Seconds that a number is booked where nobody says (RS-2)."""
 
+_MOST_ECHOED: Final = 64
+"""Characters of a request in the text that refuses it (SEC-22)."""
+
 GROUP: Final = "_resource_group"
 PHONE: Final = "_phone_number"
 CODE: Final = "_provide_code"
@@ -112,7 +115,7 @@ def _pool(parameters: Values, options: Options, pools: Pools) -> Pool:
     if not name:
         raise GroupWrong(f"{GROUP} is missing")
     if name not in pools:
-        raise GroupWrong(f"there is no resource group {name}")
+        raise GroupWrong(f"there is no resource group {name[:_MOST_ECHOED]}")
     return pools[name]
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from channels import userdata
+from channels.answers import MAX_ECHO
 from channels.chat.notices import NoticeKind
 from channels.dialects.interactions import event_object
 from channels.interaction import customer
@@ -129,7 +130,7 @@ class Customers:
         """
         known = self._settings.mailboxes.get(mail.letter.mailbox.casefold())
         if known is None:
-            raise Refused(NOT_FOUND, f"{mail.letter.mailbox} is no mailbox here")
+            raise Refused(NOT_FOUND, f"{mail.letter.mailbox[:MAX_ECHO]} is no mailbox here")
         queue = self._settings.queues[known[1]]
         id = id_of(mail.delivery)
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any, Final
 
+from channels.answers import MAX_ECHO
 from channels.dialects import interactions as dialect_a
 from channels.dialects import typed
 from channels.dialects.announcement import Announcement, Asked, announcements, history
@@ -212,7 +213,7 @@ class Interactions:
         if (leg is not None and leg.is_held) or agent.can_be_offered(interaction.channel.value):
             return
         if not agent.is_started and colleague not in self._settings.names:
-            raise Refused(NOT_FOUND, f"there is no agent {colleague}")
+            raise Refused(NOT_FOUND, f"there is no agent {colleague[:MAX_ECHO]}")
         raise Refused(NOT_NOW, f"{colleague} is not ready on {interaction.channel.value}")
 
     async def _tell_workbin(self, turn: Turn, item: Interaction, user: str, workbin: str, action: str) -> None:

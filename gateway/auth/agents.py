@@ -159,7 +159,7 @@ class Agents:
         session = self.session_of(shown.cookie)
         if session is None and self.shared is not None and shown.cookie:
             return self._by_cookie_of_another_node(shown.cookie, self.shared)
-        return session.user if session is not None else None
+        return self._user_of(session)
 
     def session_of(self, cookie: str) -> HttpSession | None:
         """The live HTTP session of a cookie that this node knows, renewed by being asked for (AG-14)."""
@@ -176,6 +176,11 @@ class Agents:
             await self.shared.keep(session)
         return value, session
 
+    def is_barred(self, user: str) -> bool:
+        """Is this one configured as who may not sign in, whatever he shows?"""
+        known = self.users.get(user)
+        return known is not None and not known.enabled
+
     async def leave(self, session: HttpSession) -> None:
         """End an HTTP session, at other nodes within a minute or two (AG-26). Raises Unavailable."""
         self.http_sessions.end(session)
@@ -184,14 +189,21 @@ class Agents:
 
     async def _by_cookie_of_another_node(self, cookie: str, shared: SharedSessions) -> str | None:
         session = await shared.find(cookie, self._clock())
-        return session.user if session is not None else None
+        return self._user_of(session)
+
+    def _user_of(self, session: HttpSession | None) -> str | None:
+        """Where cookies are shared they outlive a node; he may have been barred since."""
+        return session.user if session is not None and not self.is_barred(session.user) else None
 
     def _by_token(self, token: str, peer: str) -> str | None:
         try:
-            return self.tokens.user_of(token)
+            user = self.tokens.user_of(token)
+            if self.is_barred(user):
+                raise TokenRefused("its user may not sign in")
         except TokenRefused as refused:
             log.info("token refused", extra={"peer": peer, "reason": str(refused)})
             return None
+        return user
 
     def _by_password(self, encoded: str, shown: Credentials) -> str | Awaitable[str | None] | None:
         if not shown.is_confidential and not self._allow_basic_over_http:

@@ -64,7 +64,8 @@ class GatewayPolicy(SecurityPolicy):
                 claimed = self._tokens.user_of(token) if isinstance(token, str) else None
             except TokenRefused:
                 claimed = None
-            if claimed is None or user not in (None, claimed):
+            known = self._users.get(claimed) if claimed is not None else None
+            if claimed is None or user not in (None, claimed) or (known is not None and not known.enabled):
                 return Denied()
             user = claimed
         if user is not None:

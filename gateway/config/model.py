@@ -35,6 +35,7 @@ from gateway.config.section import Section
 from gateway.config.units import Address, Duration, Size
 
 MINIMUM_SECRET_BYTES = 32  # SEC-50: a shorter HS256 secret can be guessed offline
+MINIMUM_TOKEN = 16  # characters of the internal listener's
 MAXIMUM_KEYS = 20  # SEC-50
 
 
@@ -59,6 +60,13 @@ class Internal(Section):
         default="",
         description="Where that file is; empty = `bayeux-gateway` below $XDG_RUNTIME_DIR, else below ~/.local/state.",
     )
+
+    @model_validator(mode="after")
+    def _token_is_long(self) -> Self:
+        # An empty one, as of a variable that nobody has set, would be shown by whoever shows nothing.
+        if self.token is not None and len(self.token.get_secret_value()) < MINIMUM_TOKEN:
+            raise ValueError(f"token must have {MINIMUM_TOKEN} characters or more")
+        return self
 
 
 class Mount(MountOverrides):

@@ -164,6 +164,7 @@ async def ask_gateway(origin: str, path: str, order: dict[str, Any], token: str)
             headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
             body=json.encode(order),
             request_timeout=_OTHERS_TIMEOUT,
+            follow_redirects=False,  # the token is for this origin alone
         )
         return json.decode(answer.body, 0)
     except (HTTPClientError, OSError, MalformedBody) as error:

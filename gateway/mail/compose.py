@@ -51,10 +51,10 @@ def post(draft: Letter, *, now: float, message_id: str, contents: Mapping[str, b
     if not recipients:
         raise LetterInvalid("to", "names nobody")
     message = EmailMessage(policy=_CONTENT)
-    message["From"] = Address(display_name=" ".join(draft.from_personal.split()), addr_spec=draft.from_address)
+    message["From"] = _address(draft.from_address, " ".join(draft.from_personal.split()))
     for name, addresses in (("To", draft.to), ("Cc", draft.cc)):
         if addresses:
-            message[name] = [Address(addr_spec=each) for each in addresses]
+            message[name] = [_address(each) for each in addresses]
     message["Subject"] = subject_line(draft.subject)
     message["Date"] = format_datetime(datetime.fromtimestamp(now, UTC))
     message["Message-ID"] = message_id
@@ -72,3 +72,9 @@ def post(draft: Letter, *, now: float, message_id: str, contents: Mapping[str, b
         content = (contents or {})[attachment.key]
         message.add_attachment(content, maintype=kind, subtype=subtype, filename=attachment.name)
     return Posted(message.as_bytes(policy=_WIRE), draft.from_address, recipients)
+
+
+def _address(address: str, name: str = "") -> Address:
+    """By its two parts: the library quotes local parts such as ``a..b``, which exist, and refuses to read them."""
+    local, _, domain = address.rpartition("@")
+    return Address(name, local, domain)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from email.utils import getaddresses
 from typing import Self
 
-from channels.answers import MAX_ADDRESSES, is_address
+from channels.answers import MAX_ADDRESSES, MAX_ECHO, is_address
 from gateway.mail.decoding import decoded_words
 
 _NAMED = re.compile(r'"?([^"<>]*?)"?\s*<([^<>]+)>')
@@ -30,7 +30,7 @@ class Correspondent:
 
     def __post_init__(self) -> None:
         if not is_address(self.address):
-            raise AddressInvalid(f"{self.address!r} is not an e-mail address")
+            raise AddressInvalid(f"{self.address[:MAX_ECHO]!r} is not an e-mail address")
 
     @classmethod
     def parse(cls, text: str) -> Self:

@@ -18,7 +18,7 @@ def decoded(content: bytes, charset: str | None) -> str:
     """As this charset; as UTF-8 where there is no such one."""
     if charset and charset.lower() not in _NO_CHARSETS:
         try:
-            return content.decode(charset, "replace")
+            return _whole(content.decode(charset, "replace"))
         except (LookupError, ValueError):  # unknown, no encoding of text, or not even a name
             pass
     return content.decode("utf-8", "replace")
@@ -31,7 +31,12 @@ def decoded_words(text: str) -> str:
     except HeaderParseError:
         parts = [(text, None)]
     words = (part if isinstance(part, str) else _word(part, charset) for part, charset in parts)
-    return _CONTROLS.sub(" ", "".join(words)).strip()
+    return _CONTROLS.sub(" ", _whole("".join(words))).strip()
+
+
+def _whole(text: str) -> str:
+    """Without halves of characters, which codecs such as UTF-7 let through, and no store and no page takes."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _word(part: bytes, charset: str | None) -> str:

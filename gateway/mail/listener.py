@@ -103,17 +103,19 @@ class _Desk:
     async def handle_RCPT(  # noqa: N802
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        if address.lower() not in self._mailboxes:
+        key = address.lower()
+        if key not in self._mailboxes:
             return "550 5.1.1 no such mailbox here"
         if isinstance(server, LMTP) and envelope.rcpt_tos:
             return "452 4.5.3 one recipient a mail"
-        envelope.rcpt_tos.append(address)
+        if key not in envelope.rcpt_tos:  # else who names one again and again fills our memory
+            envelope.rcpt_tos.append(key)
         return "250 2.1.5 OK"
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         content = envelope.original_content or b""
         try:
-            for key in dict.fromkeys(address.lower() for address in envelope.rcpt_tos):
+            for key in envelope.rcpt_tos:
                 # Whoever must come again for a later mailbox brings the mail for the earlier ones again, too.
                 await self._take(content, self._mailboxes[key])
         except MailRefused as refused:

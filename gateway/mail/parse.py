@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import Message
@@ -28,6 +28,7 @@ _UNFOLDED = re.compile(r"\r?\n(?=[ \t])")
 _HEAD_ENDS = re.compile(rb"\r?\n\r?\n")
 _NOT_IN_A_NAME = re.compile(r'[\x00-\x1f\x7f<>:"|?*]')
 _MAX_NAME = 200
+_MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+")
 _TOLD = ("Content-Type", "Date", "MIME-Version")
 """Header fields that agents see as they came; others are the letter's."""
 
@@ -44,7 +45,8 @@ class MailRefused(Exception):
 class Bounds:
     """What one mail may make us do. Its size is the listener's to bound."""
 
-    head_bytes: int = 64 * 1024
+    head_bytes: int = 64 * 1024  # also of what all its parts say of their content
+    field_bytes: int = 4 * 1024  # of one such field: the work of reading its parameters is the square of this
     lines: int = 250_000  # 10 MiB in base64 are 140,000
     multiparts: int = 30  # lines × nested parts is the work of parsing: a second at both bounds
     attachments: int = 50
@@ -75,7 +77,7 @@ def _check(content: bytes, bounds: Bounds) -> None:
 
 
 def _read(content: bytes, mailbox: Correspondent, bounds: Bounds) -> IncomingMail:
-    message = message_from_bytes(content)
+    message = message_from_bytes(content, _class=_bounded(bounds))
     fields = _fields(message)
     senders = correspondents(fields["from"])
     if not senders:
@@ -105,6 +107,22 @@ def _read(content: bytes, mailbox: Correspondent, bounds: Bounds) -> IncomingMai
     return IncomingMail(delivery=delivery, letter=letter, headers=headers, contents=body.contents)
 
 
+def _bounded(bounds: Bounds) -> Callable[..., Message]:
+    """Messages and parts of one mail, whose fields the parser reads while it still parses."""
+    left = bounds.head_bytes
+
+    class Part(Message):
+        def set_raw(self, name: str, value: str) -> None:
+            nonlocal left
+            if name.lower().startswith("content-"):
+                left -= len(value)
+                if len(value) > bounds.field_bytes or left < 0:
+                    raise MailRefused("554 5.6.0 it tells too much of its content")
+            super().set_raw(name, value)
+
+    return Part
+
+
 class _Body:
     """Sorts the parts of a mail into text, HTML and what is attached."""
 
@@ -131,7 +149,8 @@ class _Body:
         elif media_type == "text/html" and not is_attached and not self.html:
             self.html = self._text(part, "message.html")
         else:
-            self._attach(_name(part), media_type, _content(part))
+            is_sane = _MEDIA_TYPE.fullmatch(media_type) is not None  # it becomes a header again when it is passed on
+            self._attach(_name(part), media_type if is_sane else "application/octet-stream", _content(part))
 
     def _text(self, part: Message, name: str) -> str:
         content = _content(part)
@@ -196,4 +215,4 @@ def _name(part: Message) -> str:
     except ValueError:
         given = ""
     name = _NOT_IN_A_NAME.sub("_", decoded_words(given).replace("\\", "/").rpartition("/")[2]).strip(". ")
-    return name[-_MAX_NAME:] or part.get_content_type().replace("/", ".")
+    return name[-_MAX_NAME:] or _NOT_IN_A_NAME.sub("_", part.get_content_type().replace("/", "."))

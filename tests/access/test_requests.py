@@ -76,6 +76,13 @@ def test_an_interaction_that_is_refused(parameters: dict[str, Any], refusal: typ
         interaction(parameters)
 
 
+@pytest.mark.spec("SEC-22")
+def test_a_refusal_repeats_little_of_what_was_asked_for() -> None:
+    with pytest.raises(GroupWrong) as refused:
+        interaction({**PHONE, "_resource_group": "x" * 1000})
+    assert str(refused.value).count("x") == 64
+
+
 @pytest.mark.spec("RA-1", "RA-6")
 def test_who_asks_for_access_says_how_long() -> None:
     options = {"_booking_expiration_timeout": "45"}

@@ -132,3 +132,18 @@ class TestDraft:
     def test_what_no_mail_can_be_is_refused(self, fields: dict[str, object], words: str) -> None:
         with pytest.raises(LetterInvalid, match=words):
             self.edited(**fields)
+
+
+@pytest.mark.spec("AG-69")
+def test_null_changes_nothing_in_a_draft() -> None:
+    draft = reply(written())
+    nothing = {"to": None, "subject": None, "body": None, "bodyAsPlainText": None, "from": None}
+    assert edited(draft, nothing, {SUPPORT.key}) == draft
+
+
+@pytest.mark.spec("SEC-22")
+@pytest.mark.parametrize("given", [{"x" * 1000: "a"}, {"to": "x" * 1000}])
+def test_a_refusal_repeats_little_of_what_was_asked_for(given: dict[str, str]) -> None:
+    with pytest.raises(LetterInvalid) as refused:
+        edited(reply(written()), given, {SUPPORT.key})
+    assert str(refused.value).count("x") == 64

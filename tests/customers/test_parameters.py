@@ -120,3 +120,11 @@ def test_a_multipart_body_cut_short_is_refused_or_empty(cut: int) -> None:
 def test_a_query_that_is_not_utf8() -> None:
     with pytest.raises(RequestWrong):
         read("", b"", "a=%ff")
+
+
+@pytest.mark.spec("NF-2", "ERR-3")
+@pytest.mark.parametrize("names", ["name*=utf-7''%2B2AA-", "name=a; filename*=utf-7''%2B2AA-"])
+def test_a_name_with_half_a_character(names: str) -> None:
+    """No store takes it."""
+    with pytest.raises(RequestWrong):
+        read(MULTIPART, part(f"Content-Disposition: form-data; {names}", b"1") + CLOSING)

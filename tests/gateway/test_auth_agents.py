@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import threading
+import time
 from collections.abc import AsyncIterator, Awaitable
 from typing import Any
 
@@ -86,8 +87,6 @@ async def test_a_password_that_was_right_before_needs_no_waiting(agents: Agents)
 
 @pytest.mark.spec("AG-12")
 async def test_tokens(agents: Agents) -> None:
-    import time
-
     token = agents.tokens.make("Agent7", now=time.time(), lifetime=60)
     assert await who(agents, f"Bearer {token}") == "Agent7"
     assert await who(agents, f"Bearer {token}x") is None
@@ -197,3 +196,16 @@ async def test_an_unknown_user_is_checked_against_a_hash_too(monkeypatch: pytest
 def test_new_hashes_cost_what_the_rule_says() -> None:
     parameters = argon2.extract_parameters(hash_password("x"))
     assert (parameters.type, parameters.memory_cost, parameters.time_cost) == (argon2.Type.ID, 65536, 3)
+
+
+@pytest.mark.spec("AG-12", "SEC-48")
+async def test_who_is_barred_is_not_signed_in_by_a_token(agents: Agents) -> None:
+    token = agents.tokens.make("Gone", now=time.time(), lifetime=60)
+    assert await who(agents, f"Bearer {token}") is None
+
+
+@pytest.mark.spec("SEC-48")
+async def test_who_is_barred_is_not_signed_in_by_a_cookie_from_before(agents: Agents) -> None:
+    """Where cookies are shared they live longer than a node."""
+    cookie, _ = await agents.enter("Gone")
+    assert await who(agents, cookie=cookie) is None

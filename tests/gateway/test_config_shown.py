@@ -13,7 +13,7 @@ from gateway.config.show import as_environment, as_toml, effective
 ROOT = Path(__file__).parent.parent.parent
 SECRETS = {
     "GATEWAY_AUTH__TOKENS__SECRET": "CANARY of more than 32 characters",
-    "GATEWAY_INTERNAL__TOKEN": "CANARY",
+    "GATEWAY_INTERNAL__TOKEN": "CANARY CANARY CANARY",
     "GATEWAY_AUTH__USERS": '[{"name": "a", "password_hash": "$argon2id$CANARY"}]',
 }
 

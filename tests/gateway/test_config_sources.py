@@ -107,7 +107,7 @@ def test_variables_named_for_it_are_put_into_texts(tmp_path: Path) -> None:
 @pytest.mark.spec("SEC-55")
 @pytest.mark.parametrize(("mode", "is_warned"), [(0o600, False), (0o640, False), (0o644, True), (0o660, True)])
 def test_a_file_with_secrets_that_others_may_read_is_warned_of(tmp_path: Path, mode: int, is_warned: bool) -> None:
-    path = write(tmp_path / "a.toml", "[internal]\ntoken = 'secret'", mode)
+    path = write(tmp_path / "a.toml", "[internal]\ntoken = 'a secret of 21 letters'", mode)
     assert bool(load(Sources(files=[path])).warnings) is is_warned
 
 

@@ -163,3 +163,10 @@ def test_a_wrong_secret_is_not_shown(key: str, write: Write) -> None:
     told = "\n".join(problems(Sources(files=[path])))
     assert "CANARX" in told
     assert "CANARY" not in told
+
+
+@pytest.mark.spec("SEC-97")
+@pytest.mark.parametrize("token", ["", "short"])
+def test_a_token_that_anybody_could_show_is_refused(token: str, write: Write) -> None:
+    told = problems(Sources(files=[write(f"[internal]\ntoken = '{token}'")]))
+    assert "token must have 16 characters or more" in told[0]

@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 from tornado.httpclient import HTTPRequest
+from tornado.httpserver import HTTPServer
+from tornado.testing import bind_unused_port
+from tornado.web import Application, RequestHandler
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from bayeux.client.client import BayeuxClient
@@ -16,6 +19,7 @@ from bayeux.client.errors import RequestRefused
 from bayeux.client.replay import ALL_RETAINED
 from bayeux.protocol.errors import Unavailable
 from gateway.auth.http_sessions import COOKIE
+from gateway.http.internal import ask_gateway
 from gateway.node import NodeOperations
 from tests.gateway.conftest import TOKEN, Serve, Served
 from tests.support.redis_server import RedisServer, has_redis, redis_server
@@ -227,3 +231,25 @@ async def test_kick_tells_which_gateways_did_not_take_the_order(
     monkeypatch.setattr(NodeOperations, "other_gateways", somewhere_else)
     answer = await kick(here)
     assert (answer["sessions"], answer["notAsked"]) == (0, [f"http://{there.run.public}"])
+
+
+@pytest.mark.expected_logs("another gateway could not be asked")
+async def test_an_order_does_not_follow_redirects() -> None:
+    shown: list[str] = []
+
+    class Elsewhere(RequestHandler):
+        def post(self) -> None:
+            shown.append(self.request.headers.get("Authorization", ""))
+            self.finish("{}")
+
+    listening, port = bind_unused_port()
+
+    class Away(RequestHandler):
+        def post(self) -> None:
+            self.redirect("/elsewhere", status=307)
+
+    server = HTTPServer(Application([(r"/internal/kick", Away), (r"/elsewhere", Elsewhere)]))
+    server.add_socket(listening)
+    assert await ask_gateway(f"http://127.0.0.1:{port}", "/internal/kick", {}, TOKEN) is None
+    assert shown == []
+    server.stop()

@@ -64,8 +64,8 @@ def _multipart(content_type: str, body: bytes) -> Mapping[str, Value]:
     except HTTPInputError:
         raise RequestWrong(f"the body is not {MULTIPART}") from None
     return {
-        **{name: _text(values[-1]) for name, values in texts.items()},
-        **{name: _file(values[-1]) for name, values in files.items()},
+        **{_name(name): _text(values[-1]) for name, values in texts.items()},
+        **{_name(name): _file(values[-1]) for name, values in files.items()},
     }
 
 
@@ -98,4 +98,13 @@ def _text(value: bytes) -> str:
 
 
 def _file(file: HTTPFile) -> File:
-    return File(file.filename, file.content_type, file.body)
+    return File(_name(file.filename), file.content_type, file.body)
+
+
+def _name(name: str) -> str:
+    """Of a part; in a charset that its sender chose (RFC 2231), some of which let halves of characters through."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise RequestWrong("a name is not Unicode") from None
+    return name

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.answers import LetterInvalid, Wording, forward, reply
+from channels.answers import LetterInvalid, Wording, forward, is_address, reply
 from channels.letter import Attachment, Letter
 from gateway.mail.compose import Posted, message_id, post
 from gateway.mail.parse import parse
@@ -104,3 +104,17 @@ def test_a_text_arrives_as_it_was_written(text: str) -> None:
     back = parse(sent(Letter(from_address=SUPPORT.address, to=(CARLA,), text=text)).content, SUPPORT).letter
     lines = text.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n").split("\n")
     assert back.text == "\r\n".join(lines).rstrip("\r\n")
+
+
+@pytest.mark.parametrize("address", ["a..b@mail.example", ".a@mail.example", "a.@mail.example"])
+def test_an_address_with_unusual_dots_is_answered(address: str) -> None:
+    """Some providers give them out."""
+    posted = sent(reply(written(from_address=address)))
+    assert posted.recipients == (address,)
+    local, _, domain = address.partition("@")
+    (reader,) = opened(posted)["To"].addresses
+    assert (reader.username, reader.domain) == (local, domain)
+
+
+def test_a_domain_with_an_empty_label_is_none() -> None:
+    assert not is_address("a@mail..example")

@@ -153,6 +153,40 @@ def test_too_many_attachments_are_refused() -> None:
         read("Content-Type: multipart/mixed; boundary=b", parts)
 
 
+@pytest.mark.parametrize("charset", ["utf-7", "UTF7"])
+def test_a_text_has_no_halves_of_characters(charset: str) -> None:
+    letter = read(f"Content-Type: text/plain; charset={charset}\nSubject: =?{charset}?Q?a+2AA-b?=", "a+2AA-b")
+    assert (letter.text, letter.subject) == ("a\ufffdb", "a\ufffdb")
+    assert read("Content-Type: text/plain; charset=utf-7", "+2D3eAA-").text == "\U0001f600"
+
+
+def test_a_name_of_a_file_has_no_halves_of_characters() -> None:
+    (attachment,) = read("Content-Disposition: attachment; filename*=utf-7''a%2B2AA-b").attachments
+    assert attachment.name == "a\ufffdb"
+
+
+@pytest.mark.parametrize("media_type", ["te xt/p\n l", 'a/b"', "a/b,c(d)", "a/\xe9"])
+def test_a_media_type_that_is_none_is_bytes(media_type: str) -> None:
+    (attachment,) = read(f"Content-Type: {media_type}").attachments
+    assert attachment.media_type == "application/octet-stream"
+    assert attachment.name.isprintable()
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        'Content-Type: text/plain; a="' + ";" * 5000,
+        "Content-Disposition: attachment" + "; a=b" * 1000,
+        "\n".join(["Content-Description: " + "x" * 4000] * 17),
+    ],
+)
+def test_fields_of_parts_are_bounded(head: str) -> None:
+    """Their parameters take the standard library the square of their length."""
+    part = "\r\n".join(["--b", *head.split("\n"), "", "x", "--b--"])
+    with pytest.raises(MailRefused, match="too much of its content"):
+        read("Content-Type: multipart/mixed; boundary=b", part)
+
+
 LINES = st.sampled_from(
     [
         *("From: a@b", "To: ((((", "Subject: =?utf-8?b?=?=", " folded", "", "x", "=", "%%%", "\x00", "é", "<!--"),
