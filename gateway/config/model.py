@@ -54,7 +54,8 @@ class Internal(Section):
     """How commands on this machine prove themselves to the internal listener."""
 
     token: SecretStr | None = Field(
-        default=None, description="Bearer token; unset = a fresh one at each start, in a file only its owner may read."
+        default=None,
+        description="Bearer token of 16 characters or more; unset = a fresh one at each start, in a file only its owner may read.",
     )
     directory: str = Field(
         default="",
