@@ -55,7 +55,7 @@ class Internal(Section):
 
     token: SecretStr | None = Field(
         default=None,
-        description="Bearer token, 16 characters or more; unset = a new one at each start, in a file for its owner alone.",
+        description="Bearer token, 16 characters or more; unset = a new one at each start, in a file for its owner.",
     )
     directory: str = Field(
         default="",
