@@ -31,7 +31,7 @@ def tasked(interaction: Interaction, task: str) -> Interaction:
 def invited(
     interaction: Interaction, agent: str, now: float, routing: Routing | None = None, *, until: float | None = None
 ) -> Outcome:
-    """An agent was selected. If it is not to be had any more, the engine gets its task back.
+    """An agent was selected. If it is not to be had any more, or he is in it already, the engine gets its task back.
 
     Args:
         until: when he can accept it no more.
@@ -41,7 +41,9 @@ def invited(
         return Outcome(interaction=interaction)
     if interaction.is_closed:
         return Outcome(interaction=interaction, effects=(ChangeTask(agent=agent, state="CLOSED", code="CANCELLED"),))
-    if owner is not None and owner.state is not State.INVITED:
+    leg = interaction.leg(agent)
+    is_in_it = leg is not None and leg.is_live
+    if is_in_it or (owner is not None and owner.state is not State.INVITED):
         return Outcome(interaction=interaction, effects=(ChangeTask(agent=agent, state="QUEUED", code="REJECTED"),))
     if owner is not None:
         interaction = interaction.with_leg(owner.moved(Trigger.REVOKE, Reason.TAKEN_ELSEWHERE))

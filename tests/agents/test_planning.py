@@ -58,6 +58,7 @@ async def test_a_raised_maximum_lets_what_waits_be_offered(pair: tuple[Office, O
     leads, stands_by = pair
     await change(stands_by, "agents", "Agent1", mrds=["chat=1", "email"])
     await followed(*pair)
+    await asyncio.sleep(1.0)  # the roles take a plan in their turn, a look after the nodes
     agent = await leads.ready()
     first = await leads.chat()
     await agent.told("Invited", first)
