@@ -64,6 +64,8 @@ def transferred(
     giver, taker = interaction.leg(owner), interaction.leg(recipient)
     if giver is not None and giver.is_held and giver.role is Role.OWNER:
         interaction = end_leg(interaction, giver, Trigger.TRANSFER, Reason.TRANSFERRED, now)
+    elif giver is not None and giver.is_live and giver.role is Role.OWNER and giver.state is State.INVITED:
+        interaction = interaction.with_leg(giver.moved(Trigger.REVOKE, Reason.TAKEN_ELSEWHERE))
     if taker is not None and taker.state in LISTED:
         interaction = interaction.with_leg(replace(taker, role=Role.OWNER))
     interaction, effects = end_conference(interaction, Reason.TRANSFERRED, now, roles=(Role.CONSULTANT,))
