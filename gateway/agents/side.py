@@ -15,12 +15,13 @@ from typing import Any, Final, TypeVar
 from bayeux.protocol.errors import Unavailable
 from channels.dialects.announcement import Asked
 from gateway.agents.announcer import Announcer
-from gateway.agents.turn import ANNOUNCE_LANE, Decision, Turn, decided
+from gateway.agents.turn import ANNOUNCE_LANE, Decision, Turn
 from gateway.routing import messages
 from gateway.routing.bus.bus import CHAT_SERVER, GENERAL, Bus
 from gateway.routing.machine import NewId, Sending
 from gateway.routing.outbox import BUS_LANE, Pump, bus_pump
 from gateway.store.store import Fence, Room
+from gateway.store.turn import decided
 
 log = logging.getLogger(__name__)
 

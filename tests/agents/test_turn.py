@@ -8,9 +8,10 @@ from itertools import count
 import pytest
 
 from gateway.agents.states import READY
-from gateway.agents.turn import ANNOUNCE_LANE, Turn, agent_key, decided, latest_seq
+from gateway.agents.turn import ANNOUNCE_LANE, Turn, agent_key, latest_seq
 from gateway.store.sqlite import SqliteStore
 from gateway.store.store import Room, TakenAlready
+from gateway.store.turn import decided
 from tests.support.stores import sqlite_store
 
 __all__ = ["sqlite_store"]
