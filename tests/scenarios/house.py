@@ -44,6 +44,8 @@ class Plan:
     most_chats: int = 3
     settings: tuple[str, ...] = ()
     """More of them, each as ``KEY=VALUE``."""
+    sections: str = ""
+    """More of the file."""
 
     def toml(self, store: str) -> str:
         """The configuration; ``store`` says where things are kept."""
@@ -62,6 +64,7 @@ class Plan:
             f'[[mail.mailboxes]]\naddress = "{MAILBOX}"\nqueue = "SimpleEmailInQueue"',
             *(_user(f"Agent{n}", "agent") for n in range(1, self.agents + 1)),
             _user(ROBOT, "service"),
+            self.sections,
         ]
         return "\n\n".join(lines) + "\n"
 

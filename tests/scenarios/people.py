@@ -53,6 +53,11 @@ class Agent:
         self._headers = {"Cookie": cookie, "X-CSRF-TOKEN": answer.headers["X-CSRF-TOKEN"]}
         return self
 
+    @property
+    def cookie(self) -> str:
+        """What his browser shows."""
+        return self._headers["Cookie"]
+
     async def get(self, path: str) -> Any:
         """What a resource says."""
         return json.loads((await self._fetch(path, headers=self._headers)).body)
