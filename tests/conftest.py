@@ -24,6 +24,8 @@ settings.load_profile("any machine")
 
 # asyncio logs exceptions that nobody retrieved, Tornado those that a handler raised.
 WATCHED = ("bayeux", "channels", "gateway", "asyncio", "tornado.application")
+LEAVING = 5.0
+"""Seconds that the tasks of a test have to end in."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -78,10 +80,10 @@ def no_unexpected_logs(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture
 async def no_leaked_tasks() -> AsyncIterator[None]:
-    """Fails a test whose tasks are still running a second after it."""
+    """Fails a test whose tasks are still running a while after it."""
     yield
     tasks = asyncio.all_tasks() - {asyncio.current_task()}
-    _, pending = await asyncio.wait(tasks, timeout=1) if tasks else (set(), set())
+    _, pending = await asyncio.wait(tasks, timeout=LEAVING) if tasks else (set(), set())
     assert not pending, f"tasks left behind: {[task.get_coro() for task in pending]}"
 
 

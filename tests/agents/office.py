@@ -26,7 +26,7 @@ from gateway.routing.messages import compose
 from gateway.store.store import Changes, Write
 
 NOON = 1_768_468_800.0
-PATIENCE = 20.0
+PATIENCE = 60.0
 ELSEWHERE = f"{CHAT_SERVER}.elsewhere"
 """Where another chat server would hear."""
 

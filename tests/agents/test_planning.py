@@ -36,7 +36,7 @@ async def pair(redis: RedisServer, tmp_path: Path) -> AsyncIterator[tuple[Office
     """The one that leads all roles, and another one."""
     settings = f"redis={redis.url}"
     async with Office(tmp_path, settings) as leads:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not all(role.is_reigning for role in leads.center.roles.values()):  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(0.01)
         async with Office(tmp_path, settings, node="node2") as stands_by:

@@ -12,7 +12,7 @@ from bayeux.testing import Conversation
 from channels.private import INTERACTIONS, PRIVATE_PREFIXES
 from gateway.agents.presence import Presence
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 @pytest.mark.spec("AG-36")

@@ -58,7 +58,6 @@ def _small(case: Machines) -> Machines:
     return small
 
 
-@pytest.mark.timeout(120)
 def test_whole_path_is_measured() -> None:
     """For real and small: everything that comes is shown at a desk, and frees it again."""
     small = _quick(EMBEDDED)

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from tests.interop.foreign import lacking, node
+from tests.interop.foreign import PATIENCE, lacking, node
+from tests.support.ports import free_port
 
 HERE = Path(__file__).parent
 MODULES = HERE.parent / "interop" / "node_modules"
@@ -19,11 +20,13 @@ async def foreign_server(package: str, script: str, port: int = 0) -> AsyncItera
     if not (MODULES / package).is_dir():
         lacking(f"{package} is not installed: npm ci in tests/interop")
     pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(node(), str(HERE / script), str(port), stdin=pipe, stdout=pipe)
+    process = await asyncio.create_subprocess_exec(
+        node(), str(HERE / script), str(port or free_port()), stdin=pipe, stdout=pipe
+    )
     assert process.stdin is not None
     assert process.stdout is not None
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             yield int(await process.stdout.readline())
     finally:
         process.stdin.close()

@@ -26,6 +26,7 @@ from bayeux.protocol.frames import (
     server_frame,
     text_frame,
 )
+from tests.support.ports import free_port
 
 Message = dict[str, Any]
 Answer = Callable[[Message], Any]
@@ -81,7 +82,7 @@ class ScriptedServer:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def start(self, port: int = 0) -> None:
-        self._server = await asyncio.start_server(self._accepted, "127.0.0.1", port)
+        self._server = await asyncio.start_server(self._accepted, "127.0.0.1", port or free_port())
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
@@ -111,7 +112,7 @@ class ScriptedServer:
 
     async def wait_for(self, channel: str, count: int = 1) -> Message:
         """Wait until ``count`` messages have come on a channel; the last of them."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(self.seen(channel)) < count:
                 self._arrived.clear()
                 await self._arrived.wait()

@@ -14,7 +14,7 @@ from bayeux.protocol.options import Options
 from bayeux.server.server import BayeuxServer
 from bayeux.testing import FaultProxy, Way
 
-PATIENCE = 20.0  # seconds
+PATIENCE = 60.0  # seconds
 # On a socket the frame of the event and that of the reply have 110 bytes or more; an answer to a poll has 260.
 PLACES = [("websocket", place) for place in range(0, 110, 3)] + [("long-polling", place) for place in range(0, 251, 25)]
 

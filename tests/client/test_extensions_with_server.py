@@ -47,7 +47,7 @@ def client_of(
 
 
 async def read(events: Subscription, count: int) -> list[Any]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         return [(await anext(events)).data for _ in range(count)]
 
 

@@ -14,6 +14,7 @@ from bayeux.server.server import BayeuxServer
 from bayeux.testing import FaultProxy
 from bayeux.transports.listener import Listener
 from bayeux.transports.mount import Mount
+from tests.support.ports import free_port
 from tests.transports.doors import DOORS, House, open_house
 
 EACH_TRANSPORT = pytest.mark.parametrize("transport", ["websocket", "long-polling"])
@@ -106,7 +107,7 @@ async def serve(port: int, **options: Any) -> tuple[BayeuxServer, Listener, int]
 @pytest.mark.spec("CLI-3")
 @EACH_TRANSPORT
 async def test_a_restarted_server_has_its_subscribers_again(transport: str) -> None:
-    server, listener, port = await serve(0)
+    server, listener, port = await serve(free_port())
     try:
         async with BayeuxClient(f"http://127.0.0.1:{port}/cometd", transports=(transport,)) as client:
             events, session = await client.subscribe("/a"), client.client_id
@@ -127,7 +128,7 @@ async def test_a_restarted_server_has_its_subscribers_again(transport: str) -> N
 @EACH_TRANSPORT
 async def test_a_server_that_takes_few_messages_at_once_has_its_subscribers_again(transport: str) -> None:
     """It refused them all, with 413 or a close, and the client said them all again, for ever."""
-    server, listener, port = await serve(0)
+    server, listener, port = await serve(free_port())
     try:
         async with BayeuxClient(f"http://127.0.0.1:{port}/cometd", transports=(transport,)) as client:
             events = [await client.subscribe(f"/a/{n}") for n in range(6)]

@@ -14,7 +14,7 @@ from bayeux.server.cluster.cluster import Cluster
 from bayeux.server.server import BayeuxServer
 from bayeux.testing import MemoryTransport, Peer
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 OPTIONS = Options(session_message_rate=0.0)
 
 
@@ -31,6 +31,11 @@ class Node(BayeuxServer):
     def die(self) -> None:
         """Without a word: nothing of it is heard any more, and its clients lose their connections."""
         self.backplane.kill()
+
+
+def lasting_hub() -> MemoryHub:
+    """One for nodes that all live: their leases stand, however busy the machine is."""
+    return MemoryHub(lease=600.0)
 
 
 def node_on(hub: MemoryHub, options: Options = OPTIONS, *, acks: bool = True, **settings: Any) -> Node:

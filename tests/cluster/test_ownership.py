@@ -14,7 +14,7 @@ from bayeux.protocol.options import Options
 from bayeux.server.cluster import fence, keeping
 from bayeux.server.server import BayeuxServer
 from bayeux.testing import ManualClock
-from tests.cluster.nodes import OPTIONS, Client, Node, nodes_on, until
+from tests.cluster.nodes import OPTIONS, Client, Node, lasting_hub, nodes_on, until
 
 QUICK = Options(session_message_rate=0.0, timeout=0.3)
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.expected_logs("without its lease", "serves again")  # o
 @pytest.mark.spec("OPS-42", "SES-2")
 async def test_every_request_may_come_to_any_node() -> None:
     """Handshake here, subscribe there, connect here and there: the client does not notice."""
-    async with nodes_on(MemoryHub(), 3) as nodes:
+    async with nodes_on(lasting_hub(), 3) as nodes:
         client = Client(nodes[0])
         await client.handshake()
         assert client.client_id is not None and client.client_id.isalnum()
@@ -47,7 +47,7 @@ async def test_every_request_may_come_to_any_node() -> None:
 @pytest.mark.spec("SES-8")
 async def test_an_owner_lets_go_of_a_connect_whose_client_hung_up_elsewhere() -> None:
     """The event that comes then waits for the client, and goes to nobody."""
-    async with nodes_on(MemoryHub(), 2) as (here, there):
+    async with nodes_on(lasting_hub(), 2) as (here, there):
         client = await Client(here).begin("/a", ack=False)
         session = client.session
         held = client.at(there).connect()
@@ -77,7 +77,7 @@ async def test_an_owner_lets_go_of_a_connect_whose_node_died() -> None:
 @pytest.mark.spec("OPS-42", "SES-8")
 async def test_nobody_waits_for_a_node_that_had_taken_his_for_dead() -> None:
     """It had let go of the connect, and nobody would have answered it: the other node was never told of any death."""
-    async with nodes_on(MemoryHub(), 2) as (here, there):
+    async with nodes_on(lasting_hub(), 2) as (here, there):
         client = await Client(here).begin("/a", ack=False)
         mine = await Client(there).begin("/a", ack=False)
         held = client.at(there).connect()
@@ -97,7 +97,7 @@ async def test_nobody_waits_for_a_node_that_had_taken_his_for_dead() -> None:
 @pytest.mark.spec("SEC-42")
 async def test_a_relayed_request_proves_whose_session_it_is() -> None:
     """A clientId alone opens nothing, at whatever node it is shown; and a forged hint finds nothing."""
-    async with nodes_on(MemoryHub(), 2) as (here, there):
+    async with nodes_on(lasting_hub(), 2) as (here, there):
         owner = await Client(here).begin("/a", ack=False)
         thief = Client(there, browser="another")
         thief.client_id = owner.client_id
@@ -114,7 +114,7 @@ async def test_a_relayed_request_proves_whose_session_it_is() -> None:
 async def test_who_names_sessions_that_do_not_exist_is_not_looked_up_for_ever() -> None:
     """Each costs a look into the store; who has a session there is found all the same."""
     options = Options(session_message_rate=0.0, handshake_rate_per_ip=0.01, handshake_burst_per_ip=4)
-    async with nodes_on(MemoryHub(), 2, options) as (here, there):
+    async with nodes_on(lasting_hub(), 2, options) as (here, there):
         mine = await Client(here).begin("/a", ack=False)
         stranger, looks = Client(there), 0
         find = there.backplane.sessions.find
@@ -138,7 +138,7 @@ async def test_who_names_sessions_that_do_not_exist_is_not_looked_up_for_ever() 
 @pytest.mark.spec("CN-10")
 async def test_a_connect_replaces_the_one_that_another_node_relayed() -> None:
     """The older one ends as it would on one node."""
-    async with nodes_on(MemoryHub(), 2) as (here, there):
+    async with nodes_on(lasting_hub(), 2) as (here, there):
         client = await Client(here).begin("/a", ack=False)
         first = client.at(there).connect()
         await until(lambda: client.at(here).session.held_by is not None)
@@ -154,7 +154,7 @@ async def test_a_connect_replaces_the_one_that_another_node_relayed() -> None:
 @pytest.mark.parametrize("ack", [True, False])
 async def test_a_session_moves_to_the_node_of_its_socket(ack: bool) -> None:
     """With all that waits for it; numbers of batches go on."""
-    async with nodes_on(MemoryHub(), 2) as (here, there):
+    async with nodes_on(lasting_hub(), 2) as (here, there):
         client = await Client(here).begin("/a", "/b/*", ack=ack)
         for number in range(3):
             await client.ask_for("/a", data=number)
@@ -181,7 +181,7 @@ async def test_a_session_moves_to_the_node_of_its_socket(ack: bool) -> None:
 @pytest.mark.parametrize("seed", range(4))
 async def test_nothing_is_lost_or_doubled_while_a_session_moves_to_and_fro(seed: int) -> None:
     """Without acknowledgement, too, as long as the sockets it leaves had written what they took."""
-    async with nodes_on(MemoryHub(), 3) as nodes:
+    async with nodes_on(lasting_hub(), 3) as nodes:
         for each in nodes:
             each.backplane.latency = 0.0005 * seed
         client = await Client(nodes[0]).begin("/a/**", ack=False)
@@ -221,7 +221,7 @@ async def test_nothing_is_lost_or_doubled_while_a_session_moves_to_and_fro(seed:
 @pytest.mark.spec("OPS-42")
 async def test_a_session_moves_to_the_node_that_its_client_stays_with() -> None:
     """Each relayed poll costs two nodes; one that goes to and fro is not followed."""
-    async with nodes_on(MemoryHub(), 3) as (here, there, third):
+    async with nodes_on(lasting_hub(), 3) as (here, there, third):
         client, wanderer = await Client(here).begin("/a"), await Client(here).begin("/b", ack=False)
         ack = 1
         for turn in range(8):
@@ -244,7 +244,7 @@ async def test_a_session_moves_to_the_node_that_its_client_stays_with() -> None:
 @pytest.mark.spec("OPS-42")
 async def test_a_session_that_moved_on_is_not_brought_back_by_a_reply_that_comes_twice() -> None:
     """As it may where the link broke while its former owner gave it away."""
-    async with nodes_on(MemoryHub(), 3) as (first, second, third):
+    async with nodes_on(lasting_hub(), 3) as (first, second, third):
         client = await Client(first).begin("/a", ack=False)
         said: list[tuple[Any, ...]] = []
         take = second.joined.routing.take_reply
@@ -268,7 +268,7 @@ async def test_a_session_that_moved_on_is_not_brought_back_by_a_reply_that_comes
 @pytest.mark.spec("OPS-61", "OPS-62")
 async def test_a_draining_node_gives_its_sessions_to_those_that_ask() -> None:
     """Its clients come to others, and find everything there."""
-    async with nodes_on(MemoryHub(), 2) as (here, there):
+    async with nodes_on(lasting_hub(), 2) as (here, there):
         client = await Client(here).begin("/a", ack=True)
         here.publish("/a", 1)
         await until(lambda: client.session.queue.messages)
@@ -284,7 +284,7 @@ async def test_a_draining_node_gives_its_sessions_to_those_that_ask() -> None:
 @pytest.mark.parametrize("ack", [True, False])
 async def test_a_node_that_leaves_in_order_leaves_nothing_to_be_repeated(ack: bool, transport: str) -> None:
     """Whoever comes to another node afterwards goes on there to the event, also who does not acknowledge."""
-    async with nodes_on(MemoryHub(), 2, QUICK) as (here, there):
+    async with nodes_on(lasting_hub(), 2, QUICK) as (here, there):
 
         async def publish(*numbers: int) -> None:
             for number in numbers:
@@ -496,7 +496,7 @@ async def test_a_session_of_which_nobody_knows_how_far_it_was_begins_anew() -> N
 @pytest.mark.spec("OPS-62")
 async def test_what_a_node_says_last_is_kept_for_as_long_as_any_of_its_sessions() -> None:
     """Some clients may stay away for longer than others."""
-    hub = MemoryHub()
+    hub = lasting_hub()
     async with nodes_on(hub, 1) as (node,):
         client = await Client(node).begin("/a")
         client.session.max_interval = 1000.0
@@ -523,7 +523,7 @@ async def test_what_the_store_has_lost_of_a_session_is_written_anew() -> None:
 @pytest.mark.spec("OPS-62", "OPS-63")
 async def test_the_last_word_of_a_node_counts_that_was_taken_for_dead_before() -> None:
     """What was read of it then is older."""
-    async with nodes_on(MemoryHub(), 2, QUICK) as (here, there):
+    async with nodes_on(lasting_hub(), 2, QUICK) as (here, there):
         client = await Client(here).begin("/a")
         await here.joined.look()
         await there.joined.ownership._checkpoint_of(here.joined.hint)
@@ -562,7 +562,7 @@ async def test_nobody_knows_when_a_session_began_that_was_taken_over() -> None:
 @pytest.mark.spec("OPS-62", "DSC-6")
 async def test_a_session_that_ended_while_the_store_was_away_stays_ended() -> None:
     """The store still has it; at no node is it brought back from there."""
-    hub = MemoryHub(lease=5.0)
+    hub = lasting_hub()
     async with nodes_on(hub, 2, QUICK) as (here, there):
         client = await Client(here).begin("/a")
         session = client.session
@@ -720,7 +720,7 @@ async def test_clients_are_sent_away_when_a_node_does_not_serve_for_long(monkeyp
 @pytest.mark.expected_logs("events of a partition are lost")
 async def test_a_gap_is_told_to_those_who_count_on_events() -> None:
     """Who acknowledges is sent to handshake again; who does not was promised nothing."""
-    hub = MemoryHub()
+    hub = lasting_hub()
     async with nodes_on(hub, 2, QUICK) as (here, _):
         counting = await Client(here).begin("/a")
         other, careless = await Client(here).begin("/b"), await Client(here).begin("/a", ack=False)
@@ -738,4 +738,4 @@ async def test_a_cluster_is_made_before_the_start() -> None:
 
     async with BayeuxServer() as server:
         with pytest.raises(RuntimeError, match="make its Cluster first"):
-            Cluster(server, MemoryHub().node())
+            Cluster(server, lasting_hub().node())

@@ -7,19 +7,18 @@ from typing import Any
 
 import pytest
 
-from bayeux.backplane.hub import MemoryHub
 from bayeux.backplane.interface import Retention
 from bayeux.extensions.replay import Replay
 from bayeux.protocol.errors import Unavailable
 from bayeux.protocol.options import Options
-from tests.cluster.nodes import Client, Node, nodes_on, until
+from tests.cluster.nodes import Client, Node, lasting_hub, nodes_on, until
 
 
 @pytest.mark.spec("CLU-3")
 @pytest.mark.parametrize("pattern", ["/news/today", "/news/*", "/**"])
 async def test_an_event_reaches_subscribers_on_all_nodes_once(pattern: str) -> None:
     """Also through a pattern beside the name, and its publisher's own node is no exception."""
-    async with nodes_on(MemoryHub(), 3) as nodes:
+    async with nodes_on(lasting_hub(), 3) as nodes:
         clients = [await Client(node, "websocket").begin(pattern, "/news/today", ack=False) for node in nodes]
         for client in clients:
             client.connect()
@@ -34,7 +33,7 @@ async def test_an_event_reaches_subscribers_on_all_nodes_once(pattern: str) -> N
 @pytest.mark.spec("CLU-3")
 async def test_a_node_listens_only_where_somebody_is_interested() -> None:
     """What nobody here subscribed to does not come here at all."""
-    async with nodes_on(MemoryHub(), 2) as (here, there):
+    async with nodes_on(lasting_hub(), 2) as (here, there):
         client = await Client(there, "websocket").begin("/there", ack=False)
         assert not here.backplane.places
         assert there.backplane.partition_of("/there") in there.backplane.places
@@ -48,7 +47,7 @@ async def test_a_node_listens_only_where_somebody_is_interested() -> None:
 async def test_a_publisher_is_spared_its_own_event_on_every_node() -> None:
     """The others on its node and elsewhere get it."""
     options = Options(broadcast_to_publisher=False)
-    async with nodes_on(MemoryHub(), 2, options) as (here, there):
+    async with nodes_on(lasting_hub(), 2, options) as (here, there):
         publisher = await Client(here, "websocket").begin("/a", ack=False)
         others = [await Client(node, "websocket").begin("/a", ack=False) for node in (here, there)]
         await publisher.ask_for("/a", data=1)
@@ -62,7 +61,7 @@ async def test_a_publisher_is_spared_its_own_event_on_every_node() -> None:
 async def test_what_is_delivered_to_a_user_reaches_his_sessions_on_all_nodes_and_nobody_else() -> None:
     """A pattern above the private name shows one's own messages and nobody else's."""
     options = Options(private_prefixes=("/v2/me",))
-    async with nodes_on(MemoryHub(), 2, options) as nodes:
+    async with nodes_on(lasting_hub(), 2, options) as nodes:
         ann = [await Client(node, "websocket", user="ann").begin("/v2/me", ack=False) for node in nodes]
         bob = [await Client(node, "websocket", user="bob").begin("/v2/**", ack=False) for node in nodes]
         for number in range(3):
@@ -79,7 +78,7 @@ async def test_nobody_is_given_what_is_another_users() -> None:
     """A hundred users with a session on either node, some above the private names by pattern; ten thousand messages."""
     options = Options(private_prefixes=("/v2/me",), max_queue=0, max_queue_bytes=0)
     patterns = ("/v2/me/inbox", "/v2/**", "/v2/me/*")
-    async with nodes_on(MemoryHub(), 2, options) as nodes:
+    async with nodes_on(lasting_hub(), 2, options) as nodes:
         clients: dict[str, list[Client]] = {}
         for number in range(100):
             user = f"user {number}"
@@ -108,7 +107,7 @@ async def test_nobody_is_given_what_is_another_users() -> None:
 async def test_server_wide_hooks_run_once_where_it_was_published() -> None:
     """Listeners hear it there; the hooks of a session run where the session lives."""
     heard: list[str] = []
-    async with nodes_on(MemoryHub(), 2) as (here, there):
+    async with nodes_on(lasting_hub(), 2) as (here, there):
         for name, node in (("here", here), ("there", there)):
             node.on("/a", lambda session, message, name=name: heard.append(f"listener {name}"))
         client = await Client(there, "websocket").begin("/a", ack=False)
@@ -122,7 +121,7 @@ async def test_server_wide_hooks_run_once_where_it_was_published() -> None:
 @pytest.mark.expected_logs("a publish of the application failed")
 async def test_a_publish_is_refused_while_the_store_is_away() -> None:
     """Nothing is delivered to the own node alone: a retry would come twice there."""
-    async with nodes_on(MemoryHub(), 2) as (here, _):
+    async with nodes_on(lasting_hub(), 2) as (here, _):
         client = await Client(here, "websocket").begin("/a", ack=False)
         here.backplane.cut()
         reply = await client.ask_for("/a", data=1)
@@ -145,7 +144,7 @@ async def test_a_subscriber_catches_up_while_others_publish_on_another_node(seed
     def prepare(node: Node) -> None:
         node.extensions.append(Replay({"/a": Retention(events=1000)}))
 
-    async with nodes_on(MemoryHub(), 2, prepare=prepare) as (here, there):
+    async with nodes_on(lasting_hub(), 2, prepare=prepare) as (here, there):
         here.backplane.latency = 0.001 * seed
 
         async def publish() -> None:

@@ -11,7 +11,7 @@ import pytest
 from bayeux.backplane.hub import MemoryHub
 from bayeux.server.cluster.seti import Seti
 from bayeux.server.extension import Extension
-from tests.cluster.nodes import Client, Node, node_on, nodes_on, until
+from tests.cluster.nodes import Client, Node, lasting_hub, node_on, nodes_on, until
 
 pytestmark = pytest.mark.expected_logs("without its lease", "serves again")  # of those that die here
 
@@ -32,7 +32,7 @@ def told(node: Node) -> list[tuple[str, str, str]]:
 @pytest.mark.spec("CLU-10", "CLU-12")
 async def test_a_user_is_known_on_all_nodes() -> None:
     """By as many sessions as he has, until the last one ends."""
-    async with nodes_on(MemoryHub(), 2) as nodes:
+    async with nodes_on(lasting_hub(), 2) as nodes:
         here, there = setis(nodes)
         first, second, third = [await Client(node).begin() for node in (nodes[0], nodes[0], nodes[1])]
         assert here.associate("ann", first.session)
@@ -59,7 +59,7 @@ async def test_what_is_sent_reaches_all_sessions_of_each_user() -> None:
         def outgoing(self, sender: Any, session: Any, event: dict[str, Any]) -> None:
             seen.append((event["data"], sender is not None and sender.is_local))
 
-    async with nodes_on(MemoryHub(), 2) as nodes:
+    async with nodes_on(lasting_hub(), 2) as nodes:
         here, there = setis(nodes)
         clients = [await Client(node, "websocket").begin(ack=False) for node in nodes]
         stranger = await Client(nodes[1], "websocket").begin(ack=False)
@@ -127,7 +127,7 @@ async def test_a_session_that_goes_on_elsewhere_still_belongs_to_its_user(dies: 
 @pytest.mark.spec("CLU-13")
 async def test_people_are_right_again_after_an_outage() -> None:
     """What could not be told then is told as a whole."""
-    hub = MemoryHub(lease=5.0)
+    hub = lasting_hub()
     async with nodes_on(hub, 2) as nodes:
         here, there = setis(nodes)
         clients = [await Client(nodes[0]).begin() for _ in range(2)]
@@ -145,7 +145,7 @@ async def test_people_are_right_again_after_an_outage() -> None:
 @pytest.mark.spec("CLU-13")
 async def test_people_of_a_node_that_was_taken_for_dead_are_known_again() -> None:
     """It stood still, and has never heard of its death: who forgot them asks."""
-    async with nodes_on(MemoryHub(), 2) as nodes:
+    async with nodes_on(lasting_hub(), 2) as nodes:
         here, there = setis(nodes)
         client = await Client(nodes[0]).begin()
         here.associate("ann", client.session)

@@ -17,7 +17,7 @@ from bayeux.server.cluster.interest import LINGER, Interest
 from bayeux.server.cluster.records import Record
 from bayeux.server.cluster.wire import Header, Unreadable, pack, unpack
 from bayeux.testing import ManualClock
-from tests.cluster.nodes import Client, nodes_on, until
+from tests.cluster.nodes import Client, lasting_hub, nodes_on, until
 
 pytestmark = pytest.mark.expected_logs("without its lease")  # of those that die here
 
@@ -128,7 +128,7 @@ def test_baggage_comes_back(events: list[tuple[str, bytes, int]], next_batch: in
 
 async def test_a_record_says_what_another_node_must_know() -> None:
     """The store's last word on a session is what the session is."""
-    hub = MemoryHub()
+    hub = lasting_hub()
     async with nodes_on(hub, 1) as (node,):
         client = await Client(node, user="ann", roles=frozenset({"b", "a"})).begin("/a", "/b/*")
         claim = await node.backplane.sessions.find(str(client.client_id))

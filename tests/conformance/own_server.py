@@ -31,7 +31,7 @@ DOORS = (*TORNADO_DOORS, "asgi")
 HOST = "127.0.0.1"
 PATH = "/cometd"
 ROOT = Path(__file__).parent.parent.parent
-START_PATIENCE = 30.0
+START_PATIENCE = 60.0
 EXPECTED_TRACES = ("AgreedError", "send_receive_event_to_app")
 """Of the agreed hooks, and of uvicorn where a frame is not UTF-8."""
 

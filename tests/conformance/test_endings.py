@@ -105,7 +105,7 @@ class TestDisconnect:
         since = time.monotonic()
         end = await left.closed()
         assert end.code == 1000
-        assert 1.9 <= time.monotonic() - since <= 4
+        assert 1.9 <= time.monotonic() - since <= 9
         assert await used.is_known()
 
 
@@ -182,7 +182,7 @@ class TestKick:
         since = time.monotonic()
         end = await client.closed()
         assert end.code == 1000
-        assert 1.9 <= time.monotonic() - since <= 4
+        assert 1.9 <= time.monotonic() - since <= 9
 
     @spec("DSC-6", "SEC-42")
     async def test_kick_of_one_session_leaves_the_others(self, alice: Client, bob: Client, channel: str) -> None:

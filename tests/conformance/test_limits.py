@@ -354,7 +354,7 @@ class TestPatience:
         trickle = asyncio.create_task(self._trickle(connection))
         rest = await connection.rest()
         trickle.cancel()
-        assert time.monotonic() - since < 3
+        assert time.monotonic() - since < 8
         assert not rest.startswith(b"HTTP/1.1 200")
 
     async def _trickle(self, connection: object) -> None:
@@ -372,7 +372,7 @@ class TestPatience:
         connection.write(b"[")
         since = time.monotonic()
         assert await connection.rest() == b""
-        assert 0.4 < time.monotonic() - since < 3
+        assert 0.4 < time.monotonic() - since < 8
 
     @spec("SEC-L6", "HTTP-10")
     async def test_connection_between_two_requests(self, guests: Guests) -> None:
@@ -382,7 +382,7 @@ class TestPatience:
         await client.post([client.handshake_message()], connection=connection)
         since = time.monotonic()
         assert await connection.rest() == b""
-        assert 0.4 < time.monotonic() - since < 3
+        assert 0.4 < time.monotonic() - since < 8
 
     @spec("SEC-L6", "SEC-L5", "CN-3")
     async def test_held_connect_is_not_an_idle_connection(self, guests: Guests) -> None:

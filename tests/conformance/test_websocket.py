@@ -176,7 +176,7 @@ class TestOpening:
         since = time.monotonic()
         idle = await guests.websocket()
         assert (await idle.closed()).code == 1008
-        assert 0.45 <= time.monotonic() - since <= 3
+        assert 0.45 <= time.monotonic() - since <= 8
         assert await used.is_known()
 
 
@@ -569,7 +569,7 @@ class TestEnd:
             await talking.connect()
         end = await closing
         assert (end.code, end.reason) == (1000, "Idle")
-        assert 0.6 <= time.monotonic() - since <= 3
+        assert 0.6 <= time.monotonic() - since <= 8
         assert await talking.is_known()
 
     @spec("WS-18")

@@ -10,10 +10,7 @@ from tests.support.fleet import Fleet, fleet
 from tests.support.numbered import numbered
 from tests.support.redis_server import has_redis
 
-pytestmark = [
-    pytest.mark.skipif(not has_redis(), reason="redis-server is not installed: apt-get install redis-server"),
-    pytest.mark.timeout(180),
-]
+pytestmark = pytest.mark.skipif(not has_redis(), reason="redis-server is not installed: apt-get install redis-server")
 
 
 @pytest.fixture(scope="module")

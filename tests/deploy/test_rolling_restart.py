@@ -66,7 +66,6 @@ async def order_to_publish(node: Node, number: int) -> str:
     return ""
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.spec("OPS-61", "OPS-62", "OPS-63")
 async def test_nothing_is_lost_in_a_rolling_restart(tmp_path: Path) -> None:
     """Sessions go to the other nodes with all that waits for them; what comes twice is told apart by its number."""

@@ -52,7 +52,6 @@ def test_the_definitions_of_a_page_can_be_executed(page: Path) -> None:
     module_of(page)
 
 
-@pytest.mark.timeout(300)
 def test_python_agrees_with_the_types_of_the_library(tmp_path: Path) -> None:
     """Fragments too: a name or an argument that does not exist is found even where nothing is run."""
     texts: dict[str, str] = {}

@@ -1,6 +1,7 @@
 """The programs of ``examples/`` as processes, started and ended as their users do it; and what their docstrings show.
 
-Knows of ``bayeux`` only what is public: together with ``test_programs.py`` it runs beside an installed wheel, too.
+Knows of ``bayeux`` only what is public: together with ``test_programs.py`` and the choice of ports it runs beside an
+installed wheel, too.
 """
 
 from __future__ import annotations
@@ -8,16 +9,17 @@ from __future__ import annotations
 import ast
 import asyncio
 import signal
-import socket
 import sys
 import textwrap
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+
+from tests.support.ports import free_port
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PROGRAMS = sorted(path.stem for path in EXAMPLES.glob("*.py") if not path.name.startswith("test_"))
-PATIENCE = 30.0  # seconds on a machine that does much else
+PATIENCE = 60.0  # seconds on a machine that does much else
 SHOWN_PORT = "8080"
 UVICORN = "INFO: "
 
@@ -58,30 +60,30 @@ async def running(
     Args:
         within: the folder to start it in.
     """
-    with free_port() as port:
-        process = await asyncio.create_subprocess_exec(
-            *command(name, port),
-            *arguments,
-            cwd=within,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        assert process.stdout is not None
-        try:
-            async with asyncio.timeout(PATIENCE):
-                said = ""
-                while f"http://127.0.0.1:{port}" not in said:
-                    line = (await process.stdout.readline()).decode()
-                    assert line, f"{name} did not start: {said}"
-                    said += line
-            yield Program(name, port, said)
-            process.send_signal(end)
-            async with asyncio.timeout(PATIENCE):
-                rest = (await process.communicate())[0].decode()
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.communicate()
+    port = free_port()
+    process = await asyncio.create_subprocess_exec(
+        *command(name, port),
+        *arguments,
+        cwd=within,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(PATIENCE):
+            said = ""
+            while f"http://127.0.0.1:{port}" not in said:
+                line = (await process.stdout.readline()).decode()
+                assert line, f"{name} did not start: {said}"
+                said += line
+        yield Program(name, port, said)
+        process.send_signal(end)
+        async with asyncio.timeout(PATIENCE):
+            rest = (await process.communicate())[0].decode()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
     assert process.returncode == 0, rest
     assert [line for line in rest.splitlines() if not line.startswith(UVICORN)] == []
 
@@ -100,15 +102,6 @@ async def printed(*command: str, within: Path | None = None) -> list[str]:
         text = (await process.communicate())[0].decode()
     assert process.returncode == 0, text
     return text.splitlines()
-
-
-@contextmanager
-def free_port() -> Iterator[int]:
-    """A port that nobody else is given meanwhile: it is taken here, and who listens may share it."""
-    with socket.socket() as taken:
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        taken.bind(("127.0.0.1", 0))
-        yield taken.getsockname()[1]
 
 
 def docstring(name: str) -> str:

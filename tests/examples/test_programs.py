@@ -35,10 +35,10 @@ from tests.examples.programs import (
     PROGRAMS,
     command,
     docstring,
-    free_port,
     printed,
     running,
 )
+from tests.support.ports import free_port
 
 
 async def test_chat() -> None:
@@ -205,7 +205,8 @@ async def test_ends_cleanly_with_clients_connected(name: str) -> None:
 
 @pytest.mark.parametrize("name", PROGRAMS)
 async def test_says_that_its_port_is_in_use(name: str) -> None:
-    with free_port() as port, socket.create_server(("127.0.0.1", port)):
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)):
         process = await asyncio.create_subprocess_exec(
             *command(name, port), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
         )

@@ -16,7 +16,10 @@ from tests.examples.programs import EXAMPLES, PROGRAMS
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("bayeux", "channels", "gateway")
 BUILT_FROM = ("setup.cfg", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE")
-CHECKS = ("__init__.py", "programs.py", "test_programs.py")
+CHECKS = (
+    *("examples/__init__.py", "examples/programs.py", "examples/test_programs.py"),
+    *("support/__init__.py", "support/ports.py"),
+)
 ASGI = ("starlette", "uvicorn", "websockets")
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(600)]
@@ -57,11 +60,9 @@ def build(folder: Path) -> Path:
 def copied(away: Path) -> Path:
     """The examples and what checks them, with the repository out of sight."""
     shutil.copytree(EXAMPLES, away / "examples", ignore=shutil.ignore_patterns("__pycache__"))
-    checks = away / "tests" / "examples"
-    checks.mkdir(parents=True)
-    (away / "tests" / "__init__.py").touch()
-    for name in CHECKS:
-        shutil.copy(ROOT / "tests" / "examples" / name, checks)
+    for name in ("__init__.py", *CHECKS):
+        (away / "tests" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / "tests" / name, away / "tests" / name)
     (away / "pytest.ini").write_text("[pytest]\nasyncio_mode = auto\n", "utf-8")
     return away
 

@@ -20,7 +20,6 @@ SERVED_AGAIN = 3.0
 """Seconds after a node's death in which all its sessions are served elsewhere (OPS-62)."""
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.spec("OPS-42", "OPS-62", "ACK-1")
 async def test_a_node_dies_every_ten_seconds(
     tmp_path: Path, redis: RedisServer, chance: random.Random, tell: Tell

@@ -18,7 +18,6 @@ from tests.support.redis_server import RedisServer
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(240)
 @pytest.mark.spec("OPS-42", "OPS-62", "ACK-1")
 async def test_workers_stand_still_again_and_again(
     tmp_path: Path, redis: RedisServer, chance: random.Random, tell: Tell

@@ -30,7 +30,7 @@ NAMES = (INTERACTIONS, CALLS, CHATS)
 SUBSCRIPTIONS = (("/v2/**",), ("/**",), ("/v2/me/*",), ("/v2/me/**", "/**"), AGENT_CHANNELS)
 MESSAGES = 10_000
 AT_ONCE = 8
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 class Listening:
@@ -82,7 +82,6 @@ class Publisher:
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(240)
 @pytest.mark.spec("SEC-44", "AG-102", "AG-104", "OPS-42", "OPS-62")
 async def test_100_users_on_two_nodes_hear_nothing_foreign_and_miss_nothing(
     tmp_path: Path, redis: RedisServer, chance: random.Random, tell: Tell

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 ANYWHERE = ("--set", "listen.public=127.0.0.1:0", "--set", "listen.internal=127.0.0.1:0")
-PATIENCE = 40.0  # each command takes a second of an idle machine to start
+PATIENCE = 60.0  # each command takes a second of an idle machine to start
 
 
 class Process:

@@ -96,7 +96,6 @@ async def test_what_nobody_could_read_is_refused(serve: Serve, tmp_path: Path) -
 
 
 @pytest.mark.spec("MRE-152")
-@pytest.mark.timeout(120)
 def test_tail_shows_what_send_has_sent(start: Start, tmp_path: Path) -> None:
     serve_process(start, "--dev", "--set", f"data_dir={tmp_path}")
     (tmp_path / "body.json").write_text('{"TaskId": "nonsense"}')

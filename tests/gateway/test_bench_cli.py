@@ -391,7 +391,7 @@ def test_ctrl_c_in_the_middle_leaves_no_session(served: GatewayProcess) -> None:
             assert process.poll() is None, process.communicate()
             time.sleep(0.05)
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does: all of them
-        printed, told = process.communicate(timeout=30)
+        printed, told = process.communicate(timeout=60)
     assert process.returncode == 130
     assert printed == ""
     assert "Interrupted" in told

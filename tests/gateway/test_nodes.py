@@ -38,7 +38,7 @@ async def pair(serve: Serve, redis: RedisServer) -> tuple[Served, Served]:
     redis.ask("FLUSHALL")
     settings = (f"redis={redis.url}", "acknowledge=true")
     nodes = await serve(settings), await serve(settings)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not all(node.gateway.backplane and node.gateway.backplane.nodes for node in nodes):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     return nodes
@@ -193,7 +193,7 @@ async def test_two_gateways_of_one_name_are_told(
     redis.ask("FLUSHALL")
     for _ in range(2):
         await serve((f"redis={redis.url}", "backplane.name=twin"))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while "another node is called twin" not in caplog.text:  # noqa: ASYNC110 (they find each other by themselves)
             await asyncio.sleep(0.02)
 

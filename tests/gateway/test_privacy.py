@@ -41,13 +41,12 @@ class Listener:
 
     async def end(self) -> None:
         assert self._reading is not None
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await self._reading
         await self.client.disconnect()
 
 
 @pytest.mark.spec("SEC-44", "AG-102", "AG-104", "AG-106")
-@pytest.mark.timeout(120)
 async def test_hundred_users_with_wildcards_and_reconnects_see_no_foreign_message(serve: Serve) -> None:
     served = await serve(("bayeux.max_queue=0", "bayeux.max_queue_bytes=0"))
     chance = random.Random(44)

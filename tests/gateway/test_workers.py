@@ -13,10 +13,7 @@ import pytest
 from tests.gateway.process import PATIENCE, Process, Start, serve, subscribed
 from tests.support.redis_server import RedisServer, has_redis, redis_server
 
-pytestmark = [
-    pytest.mark.skipif(not has_redis(), reason="redis-server is not installed: apt-get install redis-server"),
-    pytest.mark.timeout(180),  # many processes, one after the other
-]
+pytestmark = pytest.mark.skipif(not has_redis(), reason="redis-server is not installed: apt-get install redis-server")
 
 
 @pytest.fixture(scope="module")

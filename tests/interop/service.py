@@ -24,6 +24,7 @@ from bayeux.transports.listener import Listener
 from bayeux.transports.mount import Mount
 from bayeux.transports.routes import make_handlers
 from tests.interop.foreign import HERE, PATIENCE
+from tests.support.ports import free_port
 
 PATH = "/cometd"
 PAGE = "/pages/conversation.html"
@@ -98,7 +99,7 @@ class Service:
     def __init__(self, **options: Any) -> None:
         self._options = Options(**options)
         self._change = asyncio.Event()
-        self.port = 0
+        self.port = free_port()
 
     @property
     def origin(self) -> str:

@@ -5,7 +5,6 @@ Most tests play the routing, too; the last ones show the whole gateway with its 
 
 from __future__ import annotations
 
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from tests.interop.browser import Browser, Tab, browser
 from tests.interop.contact_center import Center, ContactCenter
 from tests.interop.gateway_process import gateway
 from tests.interop.hostile import TEXTS
+from tests.support.ports import free_port
 
 LETTER = Letter(
     mailbox="support@shop.example",
@@ -380,8 +380,7 @@ async def test_a_customer_is_served_by_two_agents_of_a_whole_gateway(
 @pytest.mark.spec("AG-35", "AG-79", "AG-80", "AG-109")
 async def test_a_mail_is_answered_by_a_whole_gateway(chrome: Browser, tmp_path: Path) -> None:
     """From one mail server to another, over an agent's desktop."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        door = free.getsockname()[1]
+    door = free_port()
     elsewhere = Elsewhere()
     async with elsewhere.open() as relay:
         settings = (f"mail.listen=127.0.0.1:{door}", f"mail.relay.address=127.0.0.1:{relay}")

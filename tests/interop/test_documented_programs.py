@@ -9,7 +9,6 @@ import asyncio
 import json
 import os
 import shutil
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,6 +22,7 @@ from tests.interop.browser import Browser
 from tests.interop.foreign import HERE, PATIENCE, node
 from tests.interop.gateway_process import gateway
 from tests.interop.service import Service
+from tests.support.ports import free_port
 
 CHAT = "/chat/lobby"
 
@@ -62,13 +62,6 @@ async def running(
         await process.wait()
 
 
-def free_port() -> int:
-    """One that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-        return port
-
-
 async def somebody_listens(port: int) -> None:
     """Wait for a program that does not tell when it is ready."""
     async with asyncio.timeout(PATIENCE):
@@ -105,7 +98,6 @@ async def test_a_client_of_the_guide_hears_what_it_publishes(
             assert await process.wait() == 0
 
 
-@pytest.mark.timeout(120)
 async def test_the_watcher_of_the_readme_prints_what_the_agent_is_sent(tmp_path: Path) -> None:
     text = program("README.md", "watch.mjs")
     assert "http://127.0.0.1:8080" in text
@@ -157,7 +149,6 @@ async def test_the_application_of_the_readme_hears_what_is_said_in_a_room(tmp_pa
         assert await printed_line(process) == "kitchen hello\n"
 
 
-@pytest.mark.timeout(120)
 async def test_the_chat_of_the_tutorial(chrome: Browser, tmp_path: Path) -> None:
     """Two windows and a bot: everyone is welcomed, hears the others, and empty lines are not passed on."""
     port = str(free_port())
@@ -181,7 +172,6 @@ async def test_the_chat_of_the_tutorial(chrome: Browser, tmp_path: Path) -> None
                 assert await each.texts("li") == ["server: Welcome!", "somebody: ping", "bot: pong"]
 
 
-@pytest.mark.timeout(120)
 async def test_the_agent_of_the_tutorial_answers_the_customer(tmp_path: Path) -> None:
     agent = program("docs/tutorial/agent-desktop-feed.md", "agent.py")
     customer = program("docs/tutorial/agent-desktop-feed.md", "customer.py")

@@ -21,7 +21,6 @@ LAST = {"messageType": "the last one"}
 
 
 @pytest.mark.spec("AG-10", "AG-50", "AG-52", "AG-100", "AG-102", "AG-106", "AG-109", "SEC-44")
-@pytest.mark.timeout(120)
 async def test_the_seven_samples_reach_every_session_of_the_agent_and_nobody_else(tmp_path: Path) -> None:
     """npm cometd on Node; equal in data, keys in the same order, types kept."""
     assert len(SAMPLES) == 7

@@ -30,7 +30,6 @@ def typed() -> list[tuple[str, str]]:
 
 
 @pytest.mark.spec("AG-4", "AG-10", "AG-20", "AG-30", "AG-34", "AG-50", "AG-55", "AG-64", "AG-140")
-@pytest.mark.timeout(120)
 async def test_what_is_typed_answers_as_the_page_says(tmp_path: Path) -> None:
     curls = [(command, answer) for command, answer in typed() if command.startswith("curl ")]
     with gateway(tmp_path) as service:

@@ -51,7 +51,7 @@ async def running(role: Role) -> AsyncIterator[None]:
 
 async def done(bus: MemoryBus, *messages: BusMessage) -> None:
     """Send them; in memory that takes until they were handled."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         await bus.send(GENERAL, *messages)
 
 

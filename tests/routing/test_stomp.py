@@ -21,7 +21,8 @@ from gateway.routing.bus.stomp import StompBus
 from gateway.routing.bus.stomp_connection import BrokerAway, StompConnection
 from tests.support.activemq import PASSWORD, USER, ActiveMq, activemq, has_activemq
 from tests.support.buses import eventually, ids, received
-from tests.support.redis_server import HOST, certificate, free_ports
+from tests.support.ports import HOST, free_port
+from tests.support.redis_server import certificate
 
 pytestmark = pytest.mark.skipif(not has_activemq(), reason="there is no ActiveMQ here")
 
@@ -207,7 +208,7 @@ async def test_a_broker_that_died_has_all_it_gave_a_receipt_for(prefix: str) -> 
 
 async def until_there(bus: StompBus) -> object:
     """A consumer, as soon as the broker is back."""
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(60):
         while True:
             try:
                 return await bus.consumer(GENERAL, "comm-server", "one")
@@ -218,7 +219,7 @@ async def until_there(bus: StompBus) -> object:
 @pytest.mark.spec("MRE-137")
 @pytest.mark.expected_logs("cannot be reached")
 async def test_the_next_broker_is_used_where_one_is_away(broker: ActiveMq, prefix: str) -> None:
-    away = Broker(HOST, free_ports(1)[0])
+    away = Broker(HOST, free_port())
     async with opened(away, broker.address, prefix=prefix) as bus:
         await bus.send(GENERAL, message(1))
 

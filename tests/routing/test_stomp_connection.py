@@ -10,7 +10,7 @@ from gateway.routing.bus.broker import Broker
 from gateway.routing.bus.stomp_connection import StompConnection
 
 CONNECTED = b"CONNECTED\nversion:1.2\n\n\0"
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 @pytest.mark.spec("MRE-137")

@@ -15,13 +15,6 @@ from tests.scenarios.people import Agent, Customer
 from tests.support.redis_server import RedisServer, redis_server
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A house takes seconds to open on a busy machine."""
-    for item in items:
-        if "scenarios" in item.path.parts:
-            item.add_marker(pytest.mark.timeout(300))
-
-
 class Town:
     """A house with its people."""
 

@@ -12,7 +12,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -23,7 +22,9 @@ from urllib.parse import urlsplit
 
 import argon2
 
-PATIENCE = 30.0
+from tests.support.ports import free_ports
+
+PATIENCE = 60.0
 """Seconds; what has not happened by then will not."""
 ROOT = Path(__file__).parents[2]
 MAILBOX = "support@localhost"
@@ -84,7 +85,7 @@ class Node:
     def __init__(self, name: str, directory: Path, settings: tuple[str, ...]) -> None:
         self.name = name
         self.directory = directory
-        self._public, self._internal = _free_ports(2)
+        self._public, self._internal = free_ports(2)
         self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -199,11 +200,3 @@ class House:
         lines = log.read_text("utf-8").splitlines() if log.exists() else []
         records = [json.loads(line) for line in lines if line.startswith("{")]
         return [json.dumps(record) for record in records if record["level"] in ("error", "critical")]
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports

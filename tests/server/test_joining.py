@@ -262,7 +262,6 @@ async def converse(
     "a client was answered 402",
 )
 @pytest.mark.spec("CN-1", "CN-3", "SUB-3", "SUB-7", "BAT-1", "BAT-3", "CHN-5", "SES-5", "SEC-L11", "SEC-L19")
-@pytest.mark.timeout(300)
 @settings(max_examples=200, deadline=None)
 @given(
     schedule=st.lists(action, min_size=10, max_size=40), chosen=chosen_options, how=st.sampled_from(HEARD + HEARD[:2])

@@ -29,7 +29,6 @@ def write_each(server: BayeuxServer, sessions: Sequence[ServerSession], most_ans
 
 @pytest.mark.expected_logs("guarded channels can be seen", "the security policy raised", "a service channel")
 @pytest.mark.spec("WS-10", "BAT-4", "CN-5", "DEL-1")
-@pytest.mark.timeout(300)
 @settings(max_examples=100, deadline=None)
 @given(schedule=st.lists(action, min_size=25, max_size=60), chosen=chosen_options)
 def test_the_short_way_and_the_long_way_write_the_same(schedule: list[tuple[Any, ...]], chosen: dict[str, Any]) -> None:

@@ -192,7 +192,6 @@ async def converse(
 
 @pytest.mark.expected_logs("guarded channels can be seen", "the security policy raised", "a service channel")
 @pytest.mark.spec("PUB-1", "PUB-6", "PUB-10", "PUB-13", "BAT-4", "WS-11", "SEC-L19")
-@pytest.mark.timeout(300)
 @settings(max_examples=200, deadline=None)
 @given(schedule=st.lists(action, min_size=25, max_size=60), chosen=chosen_options)
 def test_the_short_way_and_the_long_way_say_the_same(schedule: list[tuple[Any, ...]], chosen: dict[str, Any]) -> None:

@@ -179,7 +179,6 @@ def differences(numbers: Sequence[int], expected: Sequence[int]) -> dict[str, in
 
 
 @pytest.mark.spec("ACK-11", "ACK-15", "ACK-30", "ACK-31", "CLI-1", "SES-8", "WS-14", "CN-10")
-@pytest.mark.timeout(240)
 async def test_over_a_bad_network_everything_arrives_once_and_in_order(tell: Tell) -> None:
     await run(tell, CLIENTS, LASTING)
 

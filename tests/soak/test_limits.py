@@ -159,7 +159,6 @@ CHANNELS = 'bayeux_channels{worker="0"}'
 WITHOUT_RATE = {"bayeux.session_message_rate": 0}
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("prefix", ["", "/service"])
 @pytest.mark.spec("SEC-49")
 async def test_publishing_to_random_names_leaves_nothing_behind(prefix: str, tmp_path: Path, tell: Tell) -> None:

@@ -202,7 +202,6 @@ async def cut_now_and_then(proxies: Sequence[FaultProxy], chance: random.Random)
         return cuts
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.spec("SEC-44", "AG-102", "AG-104")
 @pytest.mark.expected_logs("a request of one user named the session of another")
 async def test_100_users_hear_nothing_foreign_and_miss_nothing(tell: Callable[[str], None]) -> None:

@@ -55,7 +55,6 @@ async def publish(url: str) -> float:
     return now
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.spec("LP-12", "WS-10")
 async def test_5000_sockets_and_5000_held_polls_stand_on_one_worker(
     tmp_path: Path, tell: Callable[[str], None]

@@ -15,7 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from gateway.routing.bus.broker import Broker
-from tests.support.redis_server import HOST, free_ports, wait_until
+from tests.support.ports import HOST, free_ports
+from tests.support.redis_server import PATIENCE, wait_until
 
 HOME = Path("/usr/share/activemq")
 USER, PASSWORD = "gateway", "not-to:be/shown"
@@ -108,7 +109,7 @@ class ActiveMq:
     def _end(self, how: signal.Signals) -> None:
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(how)
-            self._process.wait(20)
+            self._process.wait(PATIENCE)
 
 
 @contextmanager

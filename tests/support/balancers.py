@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.ports import HOST, free_port
+
 DEPLOY = Path(__file__).parents[2] / "deploy"
-HOST = "127.0.0.1"
-PATIENCE = 15.0
+PATIENCE = 60.0
 _NODES = re.compile(r"10\.0\.0\.1[12]:8080")
 
 _AROUND_NGINX = """\
@@ -41,13 +42,6 @@ def installed(name: str) -> str:
     if path is None:
         pytest.skip(f"{name} is not installed: apt-get install {name}")
     return path
-
-
-def free_port() -> int:
-    """One that nobody listens on."""
-    with socket.create_server((HOST, 0)) as taken:
-        port: int = taken.getsockname()[1]
-        return port
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from tests.support.activemq import PASSWORD, USER
 from tests.support.nodes_on_redis import TIMING, Store
 from tests.support.redis_server import HOST
 
-PATIENCE = 15.0
+PATIENCE = 60.0
 """Seconds within which what must come comes, on a busy machine."""
 QUIET = 0.5
 """Seconds in which nothing comes; a bus that does not hold what is told of it is found now and then only."""

@@ -14,7 +14,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tests.support.gateway_process import GatewayProcess
-from tests.support.redis_server import HOST, RedisServer, free_ports, redis_server, wait_until
+from tests.support.ports import HOST, free_ports
+from tests.support.redis_server import RedisServer, redis_server, wait_until
 
 SETTINGS: Mapping[str, object] = {
     "acknowledge": "true",
@@ -22,7 +23,7 @@ SETTINGS: Mapping[str, object] = {
     "bayeux.trusted_proxies": "127.0.0.1",
     "internal.token": "token of the fleet",
 }
-PATIENCE = 40.0
+PATIENCE = 60.0
 
 
 class Node(GatewayProcess):

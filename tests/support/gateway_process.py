@@ -19,7 +19,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds within which it must stop, or answer."""
 
 _PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")

@@ -9,7 +9,6 @@ import datetime
 import ipaddress
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,11 +21,12 @@ from urllib.parse import quote
 
 import redis
 
-HOST = "127.0.0.1"
+from tests.support.ports import HOST, free_port, free_ports
+
 MASTER = "gateway"
 """What Sentinels call the master."""
 USER, PASSWORD, SENTINEL_PASSWORD = "node", "not-to:be/shown", "neither-this"
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds within which a server must be ready, or a condition hold."""
 
 RIGHTS = "~bayeux* &bayeux* +@read +@write +@pubsub +@scripting +@connection +time -@dangerous +cluster|slots"
@@ -47,7 +47,7 @@ class RedisServer:
         self, folder: Path, *options: str, port: int | None = None, secure: bool = False, password: str = ""
     ) -> None:
         self.folder = folder
-        self.port = port or free_ports(1)[0]
+        self.port = port or free_port()
         self.secure = secure
         self._password = password
         self._options = options
@@ -163,7 +163,7 @@ class Sentinels:
 
 class _Sentinel:
     def __init__(self, folder: Path, master: RedisServer) -> None:
-        self.port = free_ports(1)[0]
+        self.port = free_port()
         path = folder / "sentinel.conf"
         path.write_text(
             f"port {self.port}\nbind {HOST}\ndir {folder}\nloglevel warning\n"
@@ -314,18 +314,6 @@ def redis_cluster(*, replicas: bool = False) -> Iterator[RedisCluster]:
         wait_until(lambda: all("cluster_state:ok" in server.ask("CLUSTER", "INFO") for server in servers))
         wait_until(lambda: all("master_link_status:up" in replica.ask("INFO") for replica in others))
         yield RedisCluster(masters, others)
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of this machine that nobody listens on."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind((HOST, 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
 
 
 def wait_until(holds: Callable[[], bool]) -> None:

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-WAIT = 10.0
+WAIT = 30.0
 """Seconds after which anything awaited here counts as not coming."""
 
 TEXT, BINARY, CLOSE, PING, PONG = 0x1, 0x2, 0x8, 0x9, 0xA

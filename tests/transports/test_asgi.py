@@ -398,14 +398,14 @@ class Call:
         self.tell("websocket.receive", text=orjson.dumps(messages).decode())
 
     async def heard(self) -> Any:
-        return await asyncio.wait_for(self.sent.get(), 5)
+        return await asyncio.wait_for(self.sent.get(), 30)
 
     async def messages(self) -> list[dict[str, Any]]:
         messages: list[dict[str, Any]] = orjson.loads((await self.heard())["text"])
         return messages
 
     async def over(self) -> None:
-        await asyncio.wait_for(self.task, 5)
+        await asyncio.wait_for(self.task, 30)
 
 
 @asynccontextmanager

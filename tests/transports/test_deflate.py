@@ -54,7 +54,7 @@ class Talker:
 
     async def read(self) -> list[Any]:
         """The next array."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             array: list[Any] = orjson.loads(await self._connection.recv())
         return array
 
