@@ -82,6 +82,8 @@ class Transcript:
     last_id: int = 0
     is_open: bool = True
     """The customer's session goes on, or has not begun yet."""
+    ended_by: str = ""
+    """Id of the agent's party that ended it; empty: the customer or the house did, or it goes on."""
 
     # What is known
 
@@ -183,12 +185,16 @@ class Transcript:
         )
         return replace(self._knowing(replace(party, typed_at=now)), last_id=number), passing
 
-    def closed(self, now: float) -> Transcript:
-        """The customer's session is over; nothing happens if it was."""
+    def closed(self, now: float, by: Party | None = None) -> Transcript:
+        """The customer's session is over; nothing happens if it was.
+
+        Args:
+            by: the agent who ended it; None: nobody did.
+        """
         if not self.is_open:
             return self
         gone = self.left(self.client, now) if self.client else self
-        return replace(gone, is_open=False)
+        return replace(gone, is_open=False, ended_by=by.id if by is not None else "")
 
     def _with(self, kind: EventKind, party: Party, now: float, **details: Any) -> Transcript:
         visibility = details.pop("visibility", party.visibility)

@@ -88,7 +88,7 @@ def leave(request: Request) -> Outcome:
 def end_chat(request: Request) -> Outcome:
     """The customer's session ends; the owner has his after-chat work."""
     request.demand_owner()
-    interaction, effects = end_session(request.interaction, Reason.DONE, request.now)
+    interaction, effects = end_session(request.interaction, Reason.DONE, request.now, agent=request.agent)
     return Outcome(interaction=interaction, effects=effects)
 
 

@@ -43,14 +43,21 @@ def end_conference(
     return interaction, effects
 
 
-def end_session(interaction: Interaction, reason: Reason, now: float) -> tuple[Interaction, Sequence[Effect]]:
-    """The customer is there no more: nothing is left for colleagues, and the owner has his after-chat work."""
+def end_session(
+    interaction: Interaction, reason: Reason, now: float, *, agent: str = ""
+) -> tuple[Interaction, Sequence[Effect]]:
+    """The customer is there no more: nothing is left for colleagues, and the owner has his after-chat work.
+
+    Args:
+        agent: who ended it; empty: the customer left, or the house ended it.
+    """
     transcript = interaction.transcript
     if transcript is None or not transcript.is_open:
         return interaction, ()
     interaction, effects = end_conference(interaction, reason, now)
     assert interaction.transcript is not None
-    return replace(interaction, transcript=interaction.transcript.closed(now)), effects
+    closed = interaction.transcript.closed(now, interaction.transcript.party_of_agent(agent))
+    return replace(interaction, transcript=closed), effects
 
 
 def release_task(interaction: Interaction, agent: str) -> tuple[Interaction, Sequence[Effect]]:

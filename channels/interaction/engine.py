@@ -133,6 +133,7 @@ def ended(interaction: Interaction, reason: Reason, now: float) -> Outcome:
     if interaction.is_closed:
         return Outcome(interaction=interaction)
     effects: list[Effect] = []
+    held = [leg.agent for leg in interaction.legs if leg.is_held and leg.role is Role.OWNER]
     for leg in interaction.legs:
         if leg.state is State.IN_WORKBIN:
             effects.append(RemoveFromWorkbin(agent=leg.agent, workbin=leg.workbin))
@@ -140,7 +141,7 @@ def ended(interaction: Interaction, reason: Reason, now: float) -> Outcome:
             interaction = end_leg(interaction, leg, Trigger.REVOKE, reason, now)
     if interaction.parent:
         effects.append(EndReply(parent=interaction.parent, reply=interaction.id))
-    interaction, _ = end_session(interaction, reason, now)
+    interaction, _ = end_session(interaction, reason, now, agent=held[0] if held else "")
     return Outcome(interaction=replace(interaction, closed_at=now, is_routed=False, task=""), effects=effects)
 
 

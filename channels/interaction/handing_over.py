@@ -58,7 +58,7 @@ def stop_processing(request: Request) -> Outcome:
     destination = _resting_place(request)
     interaction, colleagues = end_conference(interaction, Reason.DONE, now)
     interaction = end_leg(interaction, request.leg, Trigger.COMPLETE, Reason.DONE, now)
-    interaction, _ = end_session(interaction, Reason.DONE, now)
+    interaction, _ = end_session(interaction, Reason.DONE, now, agent=request.agent)
     interaction, released = release_task(interaction, request.agent)
     queue = interaction.queue if destination == STOP else destination
     return Outcome(
