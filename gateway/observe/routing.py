@@ -78,7 +78,8 @@ class TasksCollector(Collector):
         oldest = dict.fromkeys(self._server.plan.queues, 0.0)
         for queue, line in state.lines.items():
             label = self._label(queue)
-            oldest[label] = max([oldest.get(label, 0.0), *(now - created for _, created, _ in line)])
+            waits = (now - place[1] for place in line if not state.tasks[place[-1]].held)
+            oldest[label] = max([oldest.get(label, 0.0), *waits])
         yield gauge("mre_oldest_wait_seconds", "How long the oldest task waits.", ("queue",), oldest)
 
     def _label(self, queue: str) -> str:

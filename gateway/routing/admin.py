@@ -173,6 +173,7 @@ def _task_report(task: TaskRecord) -> Report:
         "created": moment.written(task.created),
         "changed": moment.written(task.since),
         "attempts": task.attempts,
+        "held": task.held,
         "legs": [_leg_report(leg) for leg in task.legs],
         "history": list(task.history),
     }

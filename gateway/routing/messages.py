@@ -173,6 +173,7 @@ MESSAGES: Mapping[tuple[str, str], Row] = {
             optional(text("ClientUniqueId")),
             optional(string("Owner")),
             *(optional(anything(name)) for name in ("Rev", "Legs", "Queue", "Position", "Waiting", "EstimatedWait")),
+            optional(anything("ReadyAgents")),
         ),
     ),
     ("TaskAgentSelected", CHAT_SERVER): Row(

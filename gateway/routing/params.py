@@ -1,10 +1,13 @@
 """What a task's params ask of the routing; all others are carried along.
 
-Source: the keys named below MRE-50; MRE-75, MRE-95, MRE-97.
+``held``, ``place`` and ``since`` are ours: docs/decisions/a-place-is-a-held-task.
+
+Source: the keys named below MRE-50; MRE-75, MRE-95, MRE-97, MRE-100.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +37,12 @@ class Wishes:
     """Seconds that it waits; None: as long as its queue says."""
     not_for: tuple[str, ...] = ()
     """Agents who shall not have it."""
+    held: bool = False
+    """It only stands in the queue, for somebody who is not there yet: no agent gets it."""
+    place: str = ""
+    """The held task that it takes the place of."""
+    since: float | None = None
+    """Since when it is taken to wait, in seconds since 1970; None: since it came."""
 
 
 def queue_of(params: Mapping[str, Any], mrd: Mrd | None) -> str:
@@ -47,6 +56,19 @@ def priority_of(params: Mapping[str, Any]) -> int:
     return int(_number(params, "priority", USUAL, LOWEST, HIGHEST))
 
 
+def is_held(params: Mapping[str, Any]) -> bool:
+    """Whether a task only stands in its queue. Raises Refused."""
+    word = str(params.get("held", "false")).lower()
+    if word not in ("true", "false"):  # taken for false, it would ring at a desk for nobody
+        raise Refused(Code.MISSING_FIELD, "held is neither true nor false")
+    return word == "true"
+
+
+def since_of(params: Mapping[str, Any], now: float) -> float:
+    """Since when a task is taken to wait; nobody has waited since a moment to come. Raises Refused."""
+    return min(now, _number(params, "since", now, 0.0, math.inf))
+
+
 def wishes_of(params: Mapping[str, Any], mrd: Mrd) -> Wishes:
     """All that a task asks for. Raises Refused for what cannot be meant."""
     skills = str(params.get("skills", ""))
@@ -58,6 +80,9 @@ def wishes_of(params: Mapping[str, Any], mrd: Mrd) -> Wishes:
     pull = str(params.get("mode", "")).lower() == "pull"
     if pull and not preferred:
         raise Refused(Code.MISSING_FIELD, "mode pull needs preferredAgent")
+    held = is_held(params)
+    if pull and held:
+        raise Refused(Code.MISSING_FIELD, "what is held nobody pulls")
     return Wishes(
         queue=queue_of(params, mrd),
         priority=priority_of(params),
@@ -66,6 +91,9 @@ def wishes_of(params: Mapping[str, Any], mrd: Mrd) -> Wishes:
         pull=pull,
         ttl=_number(params, "ttl", 0.0, 1.0, LONGEST_TTL) if "ttl" in params else None,
         not_for=tuple(_names(params.get("excludeAgents", ()))),
+        held=held,
+        place=str(params.get("place", "")),
+        since=_number(params, "since", 0.0, 0.0, math.inf) if "since" in params else None,
     )
 
 

@@ -31,7 +31,7 @@ def offered(agent: str = "ann") -> Step:
     return lambda story: story.invites(agent)
 
 
-def does(agent: str, operation: str, **parameters: object) -> Step:
+def does(agent: str, operation: str, **parameters: str) -> Step:
     return lambda story: story.asks(agent, operation, **parameters)
 
 

@@ -41,6 +41,15 @@ class Job:
     legs: dict[str, tuple[str, float]] = field(default_factory=dict)
     """By agent: the state, and since when he is in."""
     missed: dict[str, float] = field(default_factory=dict)
+    held: bool = False
+    stands_for: str = ""
+    """Whose place it took."""
+    headstart: float = 0.0
+    """How long that one had waited."""
+
+    @property
+    def place(self) -> tuple[int, float, str]:
+        return (-self.priority, self.created, self.stands_for or self.id)
 
 
 class Model:
@@ -56,8 +65,7 @@ class Model:
         if kind == "AgentState":
             self._agent(body, now)
         elif kind == "NewTask" and body["TaskId"] not in self.jobs:
-            params = body["params"]
-            self.jobs[body["TaskId"]] = Job(body["TaskId"], params["queue"], int(params["priority"]), now, now)
+            self._come(body["TaskId"], body["params"], now)
         elif kind == "TaskState" and body["TaskId"] in self.jobs:
             self._leg(self.jobs[body["TaskId"]], body["AgentId"], body["State"], now)
 
@@ -71,12 +79,21 @@ class Model:
             elif kind == "TaskConferenced":
                 self._conferenced(self.jobs[body["TaskId"]], body["ParticipantAgentId"], now)
         for job in self.jobs.values():
-            if not job.legs:
+            if not job.legs and not job.held:
                 assert now <= job.entered + self.plan.queues[job.queue].ttl
                 assert not self._choice(job, now - JUST), f"{job.id} could be had"
 
     def load(self, agent: str) -> int:
         return sum(agent in job.legs for job in self.jobs.values())
+
+    def _come(self, id: str, params: Mapping[str, Any], now: float) -> None:
+        job = Job(id, params["queue"], int(params["priority"]), now, now, held=bool(params.get("held")))
+        before = self.jobs.get(params.get("place", ""))
+        if before is not None and before.held and before.queue == job.queue:
+            del self.jobs[before.id]
+            job.priority, job.created, job.headstart = before.priority, before.created, now - before.created
+            job.stands_for = before.stands_for or before.id
+        self.jobs[id] = job
 
     def _agent(self, body: Mapping[str, Any], now: float) -> None:
         desk = self.desks.setdefault(body["AgentId"], Desk())
@@ -95,7 +112,7 @@ class Model:
             if agent in job.legs and job.legs[agent][0] == "RESERVED":
                 job.missed[agent] = now
             if job.served:
-                job.entered, job.served = now, False
+                job.entered, job.served, job.headstart = now, False, 0.0
             self._free(job, list(job.legs), now)
             job.owner = ""
         elif state == "CLOSED":
@@ -119,14 +136,15 @@ class Model:
 
     def _selected(self, job: Job, agent: str, now: float) -> None:
         assert not job.legs, "a task has one owner"
+        assert not job.held, "what is held is offered to nobody"
         if not agent:
             assert now >= job.entered + self.plan.queues[job.queue].ttl
             del self.jobs[job.id]
             return
         assert agent == self._choice(job, now), "another one goes first"
-        waiting = [other for other in self.jobs.values() if not other.legs and other is not job]
+        waiting = [other for other in self.jobs.values() if not (other.legs or other.held) and other is not job]
         for other in waiting:
-            if (-other.priority, other.created, other.id) < (-job.priority, job.created, job.id):
+            if other.place < job.place:
                 assert agent not in self._candidates(other, now - JUST), "another task goes first"
         self._give(job, agent, now)
         job.owner = agent
@@ -173,7 +191,7 @@ class Model:
 
     def _step(self, job: Job, agent: str, now: float) -> int | None:
         """The first step that he is in, if it is open."""
-        opens = job.entered
+        opens = job.entered - job.headstart
         for number, step in enumerate(self.plan.queues[job.queue].steps):
             if step.expression.holds(self.plan.agents[agent].attributes):
                 return number if opens <= now else None

@@ -141,6 +141,23 @@ class Promises(RuleBasedStateMachine):
             self.story.do("", tasks[number % len(tasks)], "CLOSED", code)
             self.after(at_once)
 
+    @rule(queue=st.sampled_from(["Sales", "Help"]), priority=st.integers(4, 6), at_once=AT_ONCE)
+    def hold(self, queue: str, priority: int, at_once: bool) -> None:
+        self.count += 1
+        params = {"queue": queue, "priority": priority, "held": True}
+        self.story.say("Task", Mrd="chat", ClientUniqueId=f"c{self.count}", params=params)
+        self.after(at_once)
+
+    @rule(number=NUMBERS, priority=st.integers(4, 6), at_once=AT_ONCE)
+    def take_place(self, number: int, priority: int, at_once: bool) -> None:
+        held = [body for body in self.documents("task:") if body["held"] and not body["closed"]]
+        if held:
+            self.count += 1
+            before = held[number % len(held)]
+            params = {"queue": before["queue"], "priority": priority, "place": before["client_id"]}
+            self.story.say("Task", Mrd="chat", ClientUniqueId=f"c{self.count}", params=params)
+            self.after(at_once)
+
     # work
 
     @rule(number=NUMBERS, at_once=AT_ONCE)
@@ -247,6 +264,10 @@ class Promises(RuleBasedStateMachine):
             standing = Standing(True, presence["wants_ready"])
             assert presence["state"] == state_of(standing, [TaskState(leg) for leg in legs], most)
 
+    @invariant()
+    def what_is_held_is_nobodys(self) -> None:
+        assert not [body for body in self.documents("task:") if body["held"] and body["legs"]]
+
     def teardown(self) -> None:
         """In the end both sides agree, and every task ends without anybody's help."""
         story = self.story
@@ -258,6 +279,9 @@ class Promises(RuleBasedStateMachine):
         for key, body in ours.items():
             assert _legs(body) == _legs(engine[key])
         story.held = set()
+        for body in self.documents("task:"):
+            if body["held"]:
+                story.do("", body["id"], "CLOSED")
         for agent in PLAN.agents:
             story.want(agent, "LOGOUT")
         story.last = None
@@ -293,7 +317,9 @@ def test_promises_hold_for_thousands_of_busy_steps(seed: int) -> None:
     rules: dict[Callable[..., None], int] = {
         promises.sign_in: 2,
         promises.want: 3,
-        promises.bring: 6,
+        promises.bring: 5,
+        promises.hold: 1,
+        promises.take_place: 1,
         promises.customer_leaves: 1,
         promises.accept: 10,
         promises.reject: 1,
@@ -334,4 +360,5 @@ def test_promises_hold_for_thousands_of_busy_steps(seed: int) -> None:
         chosen(**values)
         promises.task_has_one_owner_and_each_agent_one_leg()
         promises.agent_has_no_more_than_he_may_and_is_what_his_tasks_make_of_him()
+        promises.what_is_held_is_nobodys()
     promises.teardown()

@@ -16,6 +16,7 @@ from gateway.routing.communication.records import Presence, TaskRecord
 from gateway.routing.communication.state import place_of
 from gateway.routing.estimate import estimated_wait
 from gateway.routing.refusal import Code, Refused
+from gateway.routing.steps import Membership
 from gateway.routing.task_state import TaskState
 
 ANSWERED_WITHIN = 2.0
@@ -43,10 +44,10 @@ def agent_state(draft: Draft, body: Mapping[str, Any]) -> None:
     _reply(draft, agent_id, "AgentState", _agent(draft, agent_id, mrd))
 
 
-def task_state(draft: Draft, body: Mapping[str, Any]) -> None:
+def task_state(draft: Draft, body: Mapping[str, Any], membership: Membership) -> None:
     """Row 17; with an agent, the state is that of his leg."""
     agent_id = body.get("AgentId", "")
-    task = draft.tasks.get(body["TaskId"])
+    task = draft.state.named(body["TaskId"])
     if task is None:
         raise Refused(Code.UNKNOWN_TASK, f"there is no task {body['TaskId']}")
     leg = task.leg(agent_id)
@@ -66,7 +67,7 @@ def task_state(draft: Draft, body: Mapping[str, Any]) -> None:
         "ClientUniqueId": task.client_id,
     }
     if task.state is TaskState.QUEUED:
-        answer |= _wait(draft, task)
+        answer |= _wait(draft, task) | {"ReadyAgents": _ready_agents(draft, task, membership)}
     _reply(draft, agent_id, "TaskState", answer)
 
 
@@ -92,6 +93,12 @@ def _wait(draft: Draft, task: TaskRecord) -> dict[str, Any]:
     position = line.before(place_of(task)) + 1
     seconds = estimated_wait(position, pace.assignments if pace else ())
     return {"Position": position, "Waiting": len(line), "EstimatedWait": "n/a" if seconds is None else seconds}
+
+
+def _ready_agents(draft: Draft, task: TaskRecord, membership: Membership) -> int:
+    """How many may be given one more task of its queue."""
+    ready = draft.state.ready.get(task.mrd, set())
+    return sum(task.queue in membership.steps_of(agent_id) for agent_id in ready)
 
 
 def _reply(draft: Draft, agent_id: str, message_type: str, body: Mapping[str, Any]) -> None:

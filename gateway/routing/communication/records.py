@@ -88,7 +88,11 @@ class TaskRecord:
     reply_to: str
     """Where the chat server that brought it is told of it; empty: the usual place."""
     created: float
-    """Its first moment in the queue; it keeps it when it comes back."""
+    """Its first moment in the queue, or that of the task whose place it took; it keeps it when it comes back."""
+    held: bool = False
+    """It only stands in its queue: no agent gets it."""
+    stands_for: str = ""
+    """The task whose place it took; of two that came at one moment, the place goes by this id."""
     closed: bool = False
     legs: tuple[Leg, ...] = ()
     code: str = ""

@@ -10,8 +10,9 @@ from dataclasses import replace
 from typing import Any
 
 from gateway.routing.agent_state import CANDIDATES, AgentState
+from gateway.routing.bus.bus import ROUTING_ENGINE
 from gateway.routing.communication import tasks
-from gateway.routing.communication.draft import Draft
+from gateway.routing.communication.draft import Draft, agent_body
 from gateway.routing.communication.records import Pace, TaskRecord
 from gateway.routing.estimate import remember
 from gateway.routing.leg import Leg
@@ -26,12 +27,22 @@ def selected(draft: Draft, body: Mapping[str, Any]) -> None:
     task = task.without_requests("Task", "")
     if body["Status"] in ("NO_AGENT_AVAILABLE", "CANCELLED"):
         _give_up(draft, task, body)
+    elif task.held:
+        _refuse(draft, task, body["AgentId"])
     else:
         _assign(draft, task, body["AgentId"], TaskState(body["Status"]), body)
 
 
+def _refuse(draft: Draft, task: TaskRecord, agent_id: str) -> None:
+    """The engine knows of no held tasks: it shall forget this one, which stands here all the same, and him as asked."""
+    draft.tell_engine(task, agent_id, TaskState.CLOSED)
+    presence = draft.presence(agent_id, task.mrd)
+    if presence is not None:
+        draft.send(ROUTING_ENGINE, "AgentState", agent_body(agent_id, task.mrd, presence))
+
+
 def _give_up(draft: Draft, task: TaskRecord, body: Mapping[str, Any]) -> None:
-    if task.state is not TaskState.QUEUED:
+    if task.state is not TaskState.QUEUED or (task.held and "ttl" not in task.params):
         return
     draft.notify(task, "", "TaskAgentSelected", body)
     tasks.close(draft, task, Disposition(body["Status"]))

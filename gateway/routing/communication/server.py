@@ -20,6 +20,7 @@ from gateway.routing.messages import read
 from gateway.routing.plan import Plan
 from gateway.routing.refusal import Refused
 from gateway.routing.refusing import check_time, refusal
+from gateway.routing.steps import Membership
 from gateway.store.store import Document
 
 Handler: TypeAlias = Callable[[Draft, Mapping[str, Any]], None]
@@ -54,6 +55,7 @@ class CommunicationServer:
 
     def __init__(self, plan: Plan, *, authenticate: Authenticate = trust, node: str = "") -> None:
         self._plan = plan
+        self._membership = Membership(plan)
         self._producer = f"communication-server@{node}"
         self._state = State()
         self.figures = Figures()
@@ -69,7 +71,7 @@ class CommunicationServer:
             ("Task", GENERAL): tasks.create,
             ("TaskAgentSelected", COMMUNICATION_SERVER): selection.selected,
             ("GetAgentState", GENERAL): answers.agent_state,
-            ("GetTaskState", GENERAL): answers.task_state,
+            ("GetTaskState", GENERAL): lambda draft, body: answers.task_state(draft, body, self._membership),
             ("ChatServerStarted", GENERAL): agents.lose_sight,
             ("Error", COMMUNICATION_SERVER): errors.refused_by_engine,
         }
@@ -114,7 +116,7 @@ class CommunicationServer:
 
     def replan(self, plan: Plan, now: float, new_id: NewId) -> Step:
         """Another maximum may make an agent BUSY, or free. What rings already goes on as it began."""
-        self._plan = plan
+        self._plan, self._membership = plan, Membership(plan)
         draft = self._draft(Cause(REPLANNED), now, new_id)
         for agent in self._state.agents.values():
             for mrd in agent.mrds:

@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from typing import Any
 
+from gateway.routing.agent_state import CANDIDATES
 from gateway.routing.communication.records import AgentRecord, Pace, TaskRecord
 from gateway.routing.line import Line, Place
 from gateway.routing.members import Members
@@ -23,7 +24,7 @@ AGENT, TASK, PACE = "agent:", "task:", "pace:"
 class State:
     """Agents, tasks and queues, by name."""
 
-    __slots__ = ("agent_counts", "agents", "lines", "open_tasks", "paces", "task_counts", "tasks", "tasks_of")
+    __slots__ = ("agent_counts", "agents", "lines", "open_tasks", "paces", "ready", "task_counts", "tasks", "tasks_of")
 
     def __init__(self) -> None:
         self.agents: dict[str, AgentRecord] = {}
@@ -39,6 +40,8 @@ class State:
         """Tasks, closed ones too, by queue and state; kept, as there may be too many to be counted when asked."""
         self.agent_counts: Counter[tuple[str, str]] = Counter()
         """Agents, by MRD and state."""
+        self.ready = Members()
+        """Agents who may be given a task, by MRD."""
 
     def put(self, key: str, body: Mapping[str, Any] | None) -> None:
         """One document as it is; None: it is gone."""
@@ -54,6 +57,8 @@ class State:
         for record, change in ((self.agents.get(name), -1), (agent, 1)):
             for mrd, presence in record.mrds.items() if record else ():
                 _count(self.agent_counts, (mrd, presence.state), change)
+                if presence.state in CANDIDATES:
+                    (self.ready.add if change > 0 else self.ready.discard)(mrd, name)
         _put(self.agents, name, agent)
 
     def _put_task(self, name: str, task: TaskRecord | None) -> None:
@@ -63,6 +68,14 @@ class State:
         _put(self.tasks, name, task)
         if task is not None:
             self._list(task)
+
+    def named(self, name: str) -> TaskRecord | None:
+        """A task by its id; a held one by its ClientUniqueId, too, for nobody may have heard its id yet."""
+        task = self.tasks.get(name)
+        if task is None:
+            standing = self.tasks.get(self.open_tasks.get(name, ""))
+            task = standing if standing is not None and standing.held else None
+        return task
 
     def _unlist(self, task: TaskRecord) -> None:
         self.lines[task.queue].discard(place_of(task))
@@ -84,7 +97,7 @@ class State:
 
 def place_of(task: TaskRecord) -> Place:
     """Where it stands among those of its queue (MRE-95)."""
-    return (-task.priority, task.created, task.id)
+    return (-task.priority, task.created, task.stands_for or task.id, task.id)
 
 
 def _put(table: dict[str, Any], name: str, record: object | None) -> None:

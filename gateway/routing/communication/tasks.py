@@ -15,7 +15,7 @@ from gateway.routing.communication import deadlines
 from gateway.routing.communication.draft import Draft, task_body
 from gateway.routing.communication.records import Request, TaskRecord
 from gateway.routing.leg import Leg, replaced, successor_among, without
-from gateway.routing.params import priority_of, queue_of
+from gateway.routing.params import is_held, priority_of, queue_of, since_of
 from gateway.routing.refusal import Code, Refused
 from gateway.routing.task_state import COMMANDS, Disposition, LegRole, TaskState
 
@@ -31,9 +31,8 @@ def create(draft: Draft, body: Mapping[str, Any]) -> None:
         tell_again(draft, draft.state.tasks[open_task], mrd.id)
         return
     params = body.get("params", {})
-    id = draft.new_id()
     task = TaskRecord(
-        id=id,
+        id=draft.new_id(),
         mrd=mrd.id,
         client_id=body["ClientUniqueId"],
         name=body.get("name", ""),
@@ -41,13 +40,38 @@ def create(draft: Draft, body: Mapping[str, Any]) -> None:
         queue=queue_of(params, mrd),
         priority=priority_of(params),
         reply_to=draft.cause.reply_to,
-        created=draft.now,
+        created=since_of(params, draft.now),
+        held=is_held(params),
     )
+    held = _held_for(draft, task)
+    if held is None:
+        _enter(draft, task)
+        return
+    _enter(draft, replace(task, **_place_of(held)) if held.queue == task.queue else task, held)
+    close(draft, held, Disposition.PLACE_TAKEN)
+
+
+def _held_for(draft: Draft, task: TaskRecord) -> TaskRecord | None:
+    """The held task that this one comes instead of; None, if it says none or that is gone."""
+    held = draft.state.named(str(task.params.get("place", "")))
+    is_there = held is not None and held.held and not held.closed and held.mrd == task.mrd
+    return held if is_there else None
+
+
+def _place_of(held: TaskRecord) -> dict[str, Any]:
+    return {"priority": held.priority, "created": held.created, "stands_for": held.stands_for or held.id}
+
+
+def _enter(draft: Draft, task: TaskRecord, held: TaskRecord | None = None) -> None:
+    """It stands in its queue: the chat server is told, and the engine, which calls a held task by its own id."""
     task = draft.record(task, "", QUEUED, "")
     draft.notify(task, "", "TaskState", task_body(task, "", QUEUED))
-    forwarded = draft.send(ROUTING_ENGINE, "NewTask", {"MRD": mrd.id, "TaskId": id, "params": params})
-    draft.tasks.put(id, task.with_request(forwarded, Request("Task", draft.cause.id, draft.cause.reply_to, "")))
-    draft.deadlines[deadlines.lifetime(id)] = draft.now + draft.plan.task_lifetime
+    params = {key: value for key, value in task.params.items() if key != "place"}
+    if held is not None:
+        params |= {"place": held.id, "priority": task.priority, "since": task.created}
+    forwarded = draft.send(ROUTING_ENGINE, "NewTask", {"MRD": task.mrd, "TaskId": task.id, "params": params})
+    draft.tasks.put(task.id, task.with_request(forwarded, Request("Task", draft.cause.id, draft.cause.reply_to, "")))
+    draft.deadlines[deadlines.lifetime(task.id)] = draft.now + draft.plan.task_lifetime
 
 
 def tell_again(draft: Draft, task: TaskRecord, mrd: str) -> None:

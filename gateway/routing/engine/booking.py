@@ -12,7 +12,7 @@ from typing import Any
 from gateway.routing.agent_state import AgentState
 from gateway.routing.engine.draft import Draft
 from gateway.routing.engine.records import TaskRecord
-from gateway.routing.engine.routing import assign, route, serve
+from gateway.routing.engine.routing import DEADLINE, assign, hold, route, serve
 from gateway.routing.leg import Leg, without
 from gateway.routing.params import Wishes, wishes_of
 from gateway.routing.plan import Mrd
@@ -32,14 +32,19 @@ def new_task(draft: Draft, body: Mapping[str, Any]) -> None:
             raise Refused(Code.DUPLICATE_MISMATCH, f"{known.id} is a task of MRD {known.mrd}")
         return
     wishes = wishes_of(body.get("params", {}), mrd)
-    _check_queue(draft, mrd, wishes)
+    place = _place_of(draft, mrd, wishes)
+    _check_queue(draft, mrd, wishes, place)
     task = TaskRecord(id=body["TaskId"], mrd=mrd.id, wishes=wishes, created=draft.now, entered=draft.now)
+    task = _at_place(draft, task, place) if place is not None else _as_since(task)
     if wishes.pull:
         if not draft.standing(wishes.preferred, mrd.id).is_signed_in:
             raise Refused(Code.NOT_LOGGED_IN, f"{wishes.preferred} is not signed in on {mrd.id}")
         assign(draft, task, wishes.preferred, TaskState.ACTIVE)
+        return
+    draft.put_task(task)
+    if wishes.held:
+        hold(draft, task)
     else:
-        draft.put_task(task)
         route(draft, task)
 
 
@@ -88,13 +93,43 @@ def _task(draft: Draft, task_id: str) -> TaskRecord:
     return task
 
 
-def _check_queue(draft: Draft, mrd: Mrd, wishes: Wishes) -> None:
+def _place_of(draft: Draft, mrd: Mrd, wishes: Wishes) -> TaskRecord | None:
+    """The held task whose place it shall have; None, if that is gone."""
+    held = draft.task(wishes.place)
+    if held is None or not held.wishes.held or held.legs:
+        return None
+    return held if (held.mrd, held.wishes.queue) == (mrd.id, wishes.queue) else None
+
+
+def _at_place(draft: Draft, task: TaskRecord, held: TaskRecord) -> TaskRecord:
+    """The task where the held one stood, which ends by it."""
+    draft.drop_task(held)
+    draft.deadlines[DEADLINE + held.id] = None
+    return replace(
+        task,
+        wishes=replace(task.wishes, priority=held.wishes.priority),
+        created=held.created,
+        stands_for=held.stands_for or held.id,
+        headstart=task.entered - held.created,
+    )
+
+
+def _as_since(task: TaskRecord) -> TaskRecord:
+    """The task as if it had come when it says."""
+    since = task.wishes.since
+    if since is None or since >= task.entered:
+        return task
+    return replace(task, created=since, headstart=task.entered - since)
+
+
+def _check_queue(draft: Draft, mrd: Mrd, wishes: Wishes, place: TaskRecord | None) -> None:
     queue = draft.plan.queues.get(wishes.queue)
     if queue is None:
         raise Refused(Code.UNKNOWN_QUEUE, f"there is no queue {wishes.queue!r}")
     if queue.mrd != mrd.id:
         raise Refused(Code.MRD_MISMATCH, f"queue {queue.name} is of MRD {queue.mrd}")
-    if len(draft.state.lines[queue.name]) >= queue.most and not wishes.pull:
+    standing = len(draft.state.lines[queue.name]) + draft.state.held[queue.name] - (place is not None)
+    if standing >= queue.most and not wishes.pull:
         raise Refused(Code.INTERNAL, "queue full")
 
 

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from gateway.routing.bus.bus import COMMUNICATION_SERVER, ROUTING_ENGINE, BusMessage
 from gateway.routing.engine import booking, facts
 from gateway.routing.engine.draft import Draft
-from gateway.routing.engine.routing import DEADLINE, route, route_all
+from gateway.routing.engine.routing import DEADLINE, hold, route, route_all
 from gateway.routing.engine.state import State
 from gateway.routing.machine import NewId, Step
 from gateway.routing.messages import read
@@ -71,6 +71,8 @@ class RoutingEngine:
         task = draft.task(deadline.removeprefix(DEADLINE))
         if task is not None and task.waits:
             route(draft, task)
+        elif task is not None and not task.legs:
+            hold(draft, task)
         return draft.step()
 
     def replan(self, plan: Plan, now: float, new_id: NewId) -> Step:

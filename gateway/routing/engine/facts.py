@@ -98,6 +98,7 @@ def _requeue(draft: Draft, task: TaskRecord, leg: Leg | None) -> None:
         legs=(),
         excluded=excluded,
         entered=draft.now if task.served else task.entered,
+        headstart=0.0 if task.served else task.headstart,
         served=False,
     )
     draft.put_task(waiting)

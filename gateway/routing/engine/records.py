@@ -64,9 +64,13 @@ class TaskRecord:
     mrd: str
     wishes: Wishes
     created: float
-    """Its first moment in the queue, which its place goes by."""
+    """Its first moment in the queue, which its place goes by; or that of the task whose place it took."""
     entered: float
     """Since when its steps open and its time runs: a task that an agent had accepted begins anew."""
+    stands_for: str = ""
+    """The task whose place it took; of two that came at one moment, the place goes by this id."""
+    headstart: float = 0.0
+    """Seconds that it had waited when it entered: its steps open so much earlier."""
     served: bool = False
     """An agent has accepted it since then."""
     legs: tuple[Leg, ...] = ()
@@ -90,8 +94,8 @@ class TaskRecord:
 
     @property
     def waits(self) -> bool:
-        """Whether it is nobody's."""
-        return not self.legs
+        """Whether it is nobody's, and somebody may have it."""
+        return not self.legs and not self.wishes.held
 
     @property
     def owner(self) -> Leg | None:

@@ -3,7 +3,7 @@
 After each step no task waits that an agent could have: whoever may get one more is served at once, and what comes to
 wait is routed at once. Only time can change that, and for each moment at which it does there is a deadline.
 
-Source: MRE-91…98, MRE-128.
+Source: MRE-91…98, MRE-128; ``held`` and ``place`` of docs/decisions/a-place-is-a-held-task.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from gateway.routing.agent_state import AgentState
 from gateway.routing.engine.draft import Draft
 from gateway.routing.engine.records import TaskRecord
 from gateway.routing.engine.state import task_place
-from gateway.routing.engine.steps import openings
 from gateway.routing.expression import Expression
 from gateway.routing.leg import Leg
 from gateway.routing.line import Place
 from gateway.routing.plan import Queue
 from gateway.routing.selection import may_be_offered
+from gateway.routing.steps import openings
 from gateway.routing.task_state import LegRole, TaskState
 
 WORTH_WAITING_FOR = frozenset(
@@ -47,6 +47,15 @@ def route(draft: Draft, task: TaskRecord) -> None:
         give_up(draft, task)
     else:
         draft.deadlines[DEADLINE + task.id] = _next_look(draft, task)
+
+
+def hold(draft: Draft, task: TaskRecord) -> None:
+    """Let a task stand in its queue: no agent gets it, and it waits for as long as it said itself, or for ever."""
+    over = task.entered + task.wishes.ttl if task.wishes.ttl is not None else None
+    if over is not None and draft.now >= over:
+        give_up(draft, task)
+    else:
+        draft.deadlines[DEADLINE + task.id] = over
 
 
 def route_all(draft: Draft) -> None:
@@ -202,7 +211,7 @@ def _next_look(draft: Draft, task: TaskRecord) -> float:
 
 def _openings(draft: Draft, task: TaskRecord) -> list[float]:
     queue = queue_of(draft, task)
-    return openings(queue, draft.signed_in(queue.name))
+    return [after - task.headstart for after in openings(queue, draft.signed_in(queue.name))]
 
 
 def _ttl(draft: Draft, task: TaskRecord) -> float:

@@ -14,11 +14,11 @@ from dataclasses import replace
 from typing import Any
 
 from gateway.routing.engine.records import AgentRecord, Standing, TaskRecord
-from gateway.routing.engine.steps import Membership
 from gateway.routing.line import Line, Place
 from gateway.routing.members import Members
 from gateway.routing.plan import Plan
 from gateway.routing.selection import Candidate, may_be_offered, place_of
+from gateway.routing.steps import Membership
 from gateway.routing.task_state import TaskState
 
 AGENT, TASK = "agent:", "task:"
@@ -31,6 +31,7 @@ class State:
     __slots__ = (
         "_ranks",
         "agents",
+        "held",
         "lines",
         "membership",
         "plan",
@@ -50,6 +51,8 @@ class State:
         """Ids of the tasks in which an agent has a leg."""
         self.lines: defaultdict[str, Line] = defaultdict(Line)
         """What waits, by queue."""
+        self.held: Counter[str] = Counter()
+        """How many tasks only stand in a queue. They are in no line: a choice must not have to step over them."""
         self.preferring = Members()
         """Ids of waiting tasks, by their preferred agent."""
         self.ranking: defaultdict[str, Line] = defaultdict(Line)
@@ -88,11 +91,13 @@ class State:
         before = self.tasks.pop(name, None)
         if before is not None:
             self.lines[before.wishes.queue].discard(task_place(before))
+            self.held[before.wishes.queue] -= before.wishes.held
             self.preferring.discard(before.wishes.preferred, name)
             for leg in before.legs:
                 self.tasks_of.discard(leg.agent, name)
         if task is not None:
             self.tasks[name] = task
+            self.held[task.wishes.queue] += task.wishes.held
             if task.waits:
                 self.lines[task.wishes.queue].add(task_place(task))
                 self.preferring.add(task.wishes.preferred, name)
@@ -141,7 +146,7 @@ def rank_of(agent: Candidate, plan: Plan) -> Place | None:
 
 def task_place(task: TaskRecord) -> Place:
     """Where it stands among the waiting ones (MRE-95)."""
-    return (-task.wishes.priority, task.created, task.id)
+    return (-task.wishes.priority, task.created, task.stands_for or task.id, task.id)
 
 
 def attendance(membership: Membership, plan: Plan, before: AgentRecord | None, after: AgentRecord) -> Mapping[str, int]:
