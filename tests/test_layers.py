@@ -64,6 +64,7 @@ STOREYS = {
             "gateway.customers.refusal",
             "gateway.customers.values",
             "gateway.store.store",
+            "gateway.store.turn",
         ),
         refused=IMPURE,
     ),

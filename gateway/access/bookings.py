@@ -9,9 +9,9 @@ Source: RS-3…5, RS-7, RI-5, RI-6, RA-7, MI-1, MI-3, RI-10.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from bayeux.protocol.errors import Unavailable
 from gateway.access.booking import Booking, booking_key, caller_index, code_key, lock_key, number_index
@@ -21,7 +21,8 @@ from gateway.access.match import Call, match
 from gateway.access.pool import Pool, Strategy
 from gateway.access.refusal import MatchNotFound, NoneFree
 from gateway.access.requests import Wanted
-from gateway.store.store import Changes, Conflict, Document, Room, Write
+from gateway.store.store import Conflict, Room
+from gateway.store.turn import Turn
 
 _ATTEMPTS: Final = 16
 """Beyond those that a group's size explains."""
@@ -31,6 +32,10 @@ _LINGERING: Final = 60.0
 """Seconds that the store keeps what has run out: clocks of nodes may differ."""
 _MOST_CANDIDATES: Final = 100
 """Bookings of one caller on one number that a call is compared with."""
+
+Body = Mapping[str, Any]
+Bodies = Mapping[str, Body | None]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,29 +76,39 @@ class Bookings:
         Raises:
             NoneFree: nothing has changed.
         """
-        pool = wanted.pool
         # Of those who book at once one is first for each number, so a group is looked at again as often as it is large.
-        for _ in range(len(pool.numbers) + _ATTEMPTS):
-            known = await self._read(booking_key(instance), *self._locks(pool))
-            number = self._choose(pool, known, instance, now)
-            dialled = self._dialling.comparable(number)
-            booking = Booking(
-                instance=instance,
-                data_id=data_id,
-                number=number,
-                dialled=dialled,
-                caller=wanted.caller,
-                code=await self._free_code(dialled, wanted.code_length, known, now) if wanted.code_length else "",
-                scope=pool.scope(self._node),
-                booked=now,
-                expires=now + wanted.seconds,
-            )
-            try:
-                await self._replace(known, booking, now)
-            except Conflict:
-                continue
-            return booking
-        raise Unavailable
+        return await self._decided(
+            lambda turn: self.book_in(turn, instance, data_id, wanted), now, len(wanted.pool.numbers) + _ATTEMPTS
+        )
+
+    async def book_in(self, turn: Turn, instance: str, data_id: str, wanted: Wanted) -> Booking:
+        """The same as part of a decision about more than the number: it is booked when that is committed.
+
+        Raises:
+            NoneFree: the turn is not to be committed.
+        """
+        pool, now = wanted.pool, turn.now
+        known = await _read(turn, booking_key(instance), *self._locks(pool))
+        number = self._choose(pool, known, instance, now)
+        dialled = self._dialling.comparable(number)
+        booking = Booking(
+            instance=instance,
+            data_id=data_id,
+            number=number,
+            dialled=dialled,
+            caller=wanted.caller,
+            code=await self._free_code(turn, dialled, wanted.code_length) if wanted.code_length else "",
+            scope=pool.scope(self._node),
+            booked=now,
+            expires=now + wanted.seconds,
+        )
+        await _end(turn, instance)
+        ttl = booking.expires - now + _LINGERING
+        await turn.read(*booking.claims)
+        for claim in booking.claims:
+            turn.write(claim, {"instance": instance, "expires": booking.expires}, ttl=ttl)
+        turn.write(booking_key(instance), booking.to_document(), indexes=booking.indexes, ttl=ttl)
+        return booking
 
     async def find(self, call: Call, now: float, *, most: int = 1) -> list[Booking]:
         """The bookings that a call is for, the oldest first; they have ended (MI-3). Of two calls one finds it.
@@ -101,43 +116,40 @@ class Bookings:
         Raises:
             MatchNotFound: nothing has changed.
         """
-        for _ in range(_ATTEMPTS):
-            documents, is_shared = await self._candidates(call, now)
-            bookings = [Booking.from_document(each.body) for each in documents.values()]
-            found = match(bookings, call, now, is_shared=is_shared)[:most]
-            if not found:
-                raise MatchNotFound("no booking matches")
-            try:
-                await self._end(found, documents)
-            except Conflict:
-                continue
-            return found
-        raise Unavailable
+        return await self._decided(lambda turn: self.find_in(turn, call, most=most), now, _ATTEMPTS)
+
+    async def find_in(self, turn: Turn, call: Call, *, most: int = 1) -> list[Booking]:
+        """The same as part of a decision, such as one that tells the instances that their call is there.
+
+        Raises:
+            MatchNotFound: the turn is not to be committed.
+        """
+        candidates, is_shared = await self._candidates(turn, call)
+        found = match(candidates, call, turn.now, is_shared=is_shared)[:most]
+        if not found:
+            raise MatchNotFound("no booking matches")
+        for booking in found:
+            await _end(turn, booking.instance)
+        return found
 
     async def release(self, instance: str) -> None:
         """End what an instance has booked, as it is over; nothing, if it has nothing (RS-3)."""
-        for _ in range(_ATTEMPTS):
-            known = await self._read(booking_key(instance))
-            document = known[booking_key(instance)]
-            if document is None:
-                return
-            try:
-                await self._end([Booking.from_document(document.body)], {document.key: document})
-            except Conflict:
-                continue
-            return
-        raise Unavailable
+        await self._decided(lambda turn: self.release_in(turn, instance), 0.0, _ATTEMPTS)
+
+    async def release_in(self, turn: Turn, instance: str) -> None:
+        """The same as part of a decision."""
+        await _end(turn, instance)
 
     async def health(self, pool: Pool, now: float) -> Health:
         """How many numbers of a group are given; they are counted as they are dialled."""
-        known = await self._read(*self._locks(pool))
+        known = await _read(Turn(self._room, now), *self._locks(pool))
         dialled = {self._dialling.comparable(number) for number in pool.numbers}
         booked = [number for number in dialled if self._is_locked(number, known, "", now)]
         return Health(len(dialled), len(booked))
 
     # A number
 
-    def _choose(self, pool: Pool, known: Mapping[str, Document | None], instance: str, now: float) -> str:
+    def _choose(self, pool: Pool, known: Bodies, instance: str, now: float) -> str:
         """Raises NoneFree."""
         free = [
             number
@@ -161,86 +173,75 @@ class Bookings:
     def _scopes(self) -> tuple[str, str]:
         return "", self._node
 
-    def _is_locked(self, dialled: str, known: Mapping[str, Document | None], instance: str, now: float) -> bool:
+    def _is_locked(self, dialled: str, known: Bodies, instance: str, now: float) -> bool:
         """Whether another instance holds the number."""
         locks = (known[lock_key(scope, dialled)] for scope in self._scopes)
         return any(_holds(lock, now) and not _is_of(lock, instance) for lock in locks)
 
-    async def _free_code(self, dialled: str, length: int, known: dict[str, Document | None], now: float) -> str:
-        """A code that nobody has on the number; its claim is known afterwards. Raises NoneFree."""
+    async def _free_code(self, turn: Turn, dialled: str, length: int) -> str:
+        """A code that nobody has on the number. Raises NoneFree."""
         for _ in range(_DRAWS):
             code = draw(length, self._below)
-            key = code_key(dialled, code)
-            known.update(await self._read(key))
-            if not _holds(known[key], now):
+            (claim,) = await turn.read(code_key(dialled, code))
+            if not _holds(claim, turn.now):
                 return code
         raise NoneFree("no access code is free")
 
     # The store
 
-    async def _read(self, *keys: str) -> dict[str, Document | None]:
-        return dict(zip(keys, await self._room.read(*keys), strict=True))
+    async def _decided(self, decision: Callable[[Turn], Awaitable[T]], now: float, attempts: int) -> T:
+        """What it gives, when it is committed. Raises what it raises."""
+        for _ in range(attempts):
+            turn = Turn(self._room, now)
+            given = await decision(turn)
+            try:
+                if not turn.is_empty:
+                    await self._room.commit(turn.changes)
+            except Conflict:
+                continue
+            return given
+        raise Unavailable
 
-    async def _replace(self, known: dict[str, Document | None], booking: Booking, now: float) -> None:
-        """Have an instance's booking be this one. Raises Conflict."""
-        key = booking_key(booking.instance)
-        before = known[key]
-        writes = {} if before is None else await self._ended([Booking.from_document(before.body)])
-        ttl = booking.expires - now + _LINGERING
-        claim = {"instance": booking.instance, "expires": booking.expires}
-        for each in booking.claims:
-            # What the end of the booking before has read is later than what the choice was made by; the choice counts.
-            writes[each] = Write(each, claim, _version(known[each]), ttl=ttl)
-        writes[key] = Write(key, booking.to_document(), _version(before), booking.indexes, ttl)
-        await self._room.commit(Changes(writes=list(writes.values())))
-
-    async def _end(self, bookings: Sequence[Booking], documents: Mapping[str, Document]) -> None:
-        """Raises Conflict."""
-        writes = await self._ended(bookings)
-        for booking in bookings:
-            key = booking_key(booking.instance)
-            writes[key] = Write(key, None, documents[key].version)
-        await self._room.commit(Changes(writes=list(writes.values())))
-
-    async def _ended(self, bookings: Sequence[Booking]) -> dict[str, Write]:
-        """The end of these bookings' claims, but for those that others have by now."""
-        owners = {claim: booking.instance for booking in bookings for claim in booking.claims}
-        claims = await self._read(*owners)
-        return {
-            key: Write(key, None, claim.version)
-            for key, claim in claims.items()
-            if claim is not None and _is_of(claim, owners[key])
-        }
-
-    async def _candidates(self, call: Call, now: float) -> tuple[dict[str, Document], bool]:
+    async def _candidates(self, turn: Turn, call: Call) -> tuple[list[Booking], bool]:
         """What ``match`` has to know: who has the code, who calls from there, whether the number is shared."""
         keys: list[str] = []
         if call.code:
+            # Not read by the turn: a claim that it knows from before its booking might not be that booking's.
             (claim,) = await self._room.read(code_key(call.dialled, call.code))
             keys += [] if claim is None else [booking_key(claim.body["instance"])]
-        later = math.nextafter(now, math.inf)
+        later = math.nextafter(turn.now, math.inf)
         if call.caller:
-            index = caller_index(call.dialled, call.caller)
-            keys += [each.key for each in await self._room.page(index, least=later, limit=_MOST_CANDIDATES)]
-        sharing = await self._room.page(number_index(call.dialled), least=later, limit=2)
-        keys += [each.key for each in sharing]
-        found = await self._read(*dict.fromkeys(keys))
-        return {key: document for key, document in found.items() if document is not None}, len(sharing) > 1
+            keys += await turn.page(caller_index(call.dialled, call.caller), least=later, limit=_MOST_CANDIDATES)
+        sharing = await turn.page(number_index(call.dialled), least=later, limit=2)
+        found = await turn.read(*dict.fromkeys([*keys, *sharing]))
+        return [Booking.from_document(body) for body in found if body is not None], len(sharing) > 1
 
 
-def _holds(claim: Document | None, now: float) -> bool:
-    return claim is not None and now < float(claim.body["expires"])
+async def _read(turn: Turn, *keys: str) -> dict[str, Body | None]:
+    return dict(zip(keys, await turn.read(*keys), strict=True))
 
 
-def _is_of(claim: Document | None, instance: str) -> bool:
-    return claim is not None and claim.body["instance"] == instance
+async def _end(turn: Turn, instance: str) -> None:
+    """An instance's booking, and its claims but for those that others have by now."""
+    key = booking_key(instance)
+    (body,) = await turn.read(key)
+    if body is None:
+        return
+    for claim, held in (await _read(turn, *Booking.from_document(body).claims)).items():
+        if _is_of(held, instance):
+            turn.write(claim, None)
+    turn.write(key, None)
 
 
-def _version(document: Document | None) -> int:
-    return 0 if document is None else document.version
+def _holds(claim: Body | None, now: float) -> bool:
+    return claim is not None and now < float(claim["expires"])
 
 
-def _first_free(known: Mapping[str, Document | None], now: float) -> int:
+def _is_of(claim: Body | None, instance: str) -> bool:
+    return claim is not None and claim["instance"] == instance
+
+
+def _first_free(known: Bodies, now: float) -> int:
     """Seconds until the first claim runs out; what is not known to end is asked for again after a while."""
-    ends = [float(each.body["expires"]) for each in known.values() if each is not None and _holds(each, now)]
+    ends = [float(each["expires"]) for each in known.values() if each is not None and _holds(each, now)]
     return max(1, math.ceil(min(ends, default=now + 30.0) - now))
