@@ -41,6 +41,7 @@ def configure(config: Log, stream: TextIO | None = None, *, node: str = "", work
     root.handlers = [handler]
     root.setLevel(config.level.upper())
     logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd tells who writes to whom
+    logging.getLogger("hpack").setLevel(logging.WARNING)  # it tells every header, tokens included
     logging.captureWarnings(True)
     # What no line of ours tells need not be found out for each record: it is a third of its cost.
     logging._srcfile = None
