@@ -1,16 +1,18 @@
-"""The customers' part of the configuration: where their REST interface is, and who may use it.
+"""The customers' part of the configuration: their REST interface, the services that it offers, and who manages them.
 
-Source: G-1, G-2, G-9, AUTH-1, AUTH-2, AUTH-5.
+Source: G-1, G-2, G-9, AUTH-1, AUTH-2, AUTH-4, AUTH-5, OPT-7, MG-22, SEC-37.
 """
 
 from __future__ import annotations
 
-from typing import Self
+from collections import Counter
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
 
 from gateway.config.section import Section
-from gateway.config.units import Size
+from gateway.config.units import Duration, Size
+from gateway.services.kinds import EntryWrong, Kind, read
 
 
 class Server(Section):
@@ -41,3 +43,68 @@ class Server(Section):
         if secret and not secret.startswith("$argon2id$"):
             raise ValueError("password_hash must be an argon2id hash; `bayeux-gateway user hash` makes one")
         return self
+
+
+class Administrator(Section):
+    """Who manages services."""
+
+    name: str = Field(description="What he signs in as.", pattern=r"^[^:\x00-\x1f\x7f]{1,128}$")
+    password_hash: SecretStr | None = Field(
+        default=None,
+        description="Argon2id; `bayeux-gateway user hash` makes one. Unset = the user of that name in `auth.users`.",
+    )
+    role: Literal["Administrator", "Supervisor"] = Field(
+        default="Administrator", description="Supervisor = sees callbacks and changes nothing else (MG-22)."
+    )
+
+    @model_validator(mode="after")
+    def _hashed(self) -> Self:
+        if self.password_hash is not None and not self.password_hash.get_secret_value().startswith("$argon2id$"):
+            raise ValueError("password_hash must be an argon2id hash; `bayeux-gateway user hash` makes one")
+        return self
+
+
+class Management(Section):
+    """The REST interface by which services are managed."""
+
+    enabled: bool = Field(
+        default=False, description="Serve it, below `/1/admin` of `server.path`, where `server` is enabled, too."
+    )
+    administrators: list[Administrator] = Field(default=[], description=f"{Administrator.__doc__}")
+    session_idle: Duration = Field(default=Duration(1800), description="Life of an unused sign-in (SEC-37).")
+    session_lifetime: Duration = Field(default=Duration(12 * 3600), description="Life of any sign-in.")
+
+    @model_validator(mode="after")
+    def _by_somebody(self) -> Self:
+        if self.enabled and not self.administrators:
+            raise ValueError("administrators: somebody has to be there who may sign in")
+        for name, count in Counter(each.name for each in self.administrators).items():
+            if count > 1:
+                raise ValueError(f"administrators: {name} is there twice")
+        return self
+
+
+def _section(kind: Kind) -> BeforeValidator:
+    """Tables by name, as they are kept; the first thing that is wrong with them."""
+
+    def validated(given: Any) -> Any:
+        if not isinstance(given, dict):
+            raise ValueError("must be tables by name")
+        found = {}
+        for name, table in given.items():
+            if not isinstance(table, dict):
+                raise ValueError(f"{name}: must be a table")
+            try:
+                found[name] = read(kind, name, table)
+            except EntryWrong as wrong:
+                first = wrong.wrongs[0]
+                place = name if first.path in ("", "name") else f"{name}.{first.path}"
+                raise ValueError(f"{place}: {first.message}") from None
+        return found
+
+    return BeforeValidator(validated)
+
+
+Services = Annotated[dict[str, dict[str, str | None]], _section(Kind.SERVICE)]
+Resources = Annotated[dict[str, dict[str, str | None]], _section(Kind.RESOURCES)]
+Patterns = Annotated[dict[str, dict[str, str | None]], _section(Kind.PATTERNS)]

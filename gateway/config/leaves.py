@@ -49,6 +49,11 @@ class Leaf:
         return SecretStr in self.types
 
     @property
+    def has_tables(self) -> bool:
+        """Is it tables by name, each of which is one value?"""
+        return any(typing.get_origin(each) is dict for each in self.types)
+
+    @property
     def entry(self) -> type[BaseModel] | None:
         """The model of one entry, if it is a list of tables."""
         for each in self.types:
@@ -77,6 +82,8 @@ class Leaf:
                     return text
             if typing.get_origin(each) is list:
                 return _list(text)
+            if typing.get_origin(each) is dict:
+                return _json(text)
         return text
 
 
@@ -112,16 +119,20 @@ def _name(kind: Any) -> str:
         return (
             "list of tables" if isinstance(inner, type) and issubclass(inner, BaseModel) else f"list of {_name(inner)}"
         )
-    return _NAMES[kind]
+    return "tables by name" if typing.get_origin(kind) is dict else _NAMES[kind]
 
 
 def _list(text: str) -> Any:
     if text.lstrip().startswith("["):
-        try:
-            return json.loads(text)
-        except ValueError:
-            return text
+        return _json(text)
     return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def leaves(section: BaseModel, prefix: str = "") -> Iterator[Leaf]:

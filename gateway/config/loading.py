@@ -37,7 +37,11 @@ _SENTENCES = {
 }
 _FLAGS = {"profile": "--dev", "workers": "--workers", "redis": "--redis", "listen.public": "--port"}
 # A table in a file changes some keys of a section; the others keep the defaults of that very section.
-_DEFAULTS = {leaf.key: Given(leaf.default, "") for leaf in LEAVES.values() if leaf.default is not None}
+_DEFAULTS = {
+    leaf.key: Given(leaf.default, "")
+    for leaf in LEAVES.values()
+    if leaf.default is not None and not leaf.has_tables  # of those each entry is a key of its own
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +172,7 @@ def _known_beside(key: str) -> list[str]:
 
 def _mentioned(text: str, key: str, values: Values) -> str:
     """Of several options that contradict each other, the first that somebody wrote, or wrote something below."""
-    for word in re.findall(r"[a-z0-9_.]+", text):
+    for word in re.findall(r"[A-Za-z0-9_$.-]+", text):
         for candidate in (f"{key}.{word}", word):
             for given in values.given:
                 if given == candidate or given.startswith(f"{candidate}."):

@@ -11,6 +11,7 @@ import os
 from collections import Counter
 from typing import Annotated, Literal, Self
 
+import argon2
 from pydantic import Field, SecretStr, model_validator
 
 from bayeux.backplane.redis.topology import Topology
@@ -30,7 +31,7 @@ from gateway.config.contact import (
     Transfer,
     Workbin,
 )
-from gateway.config.customers import Server
+from gateway.config.customers import Management, Patterns, Resources, Server, Services
 from gateway.config.section import Section
 from gateway.config.units import Address, Duration, Size
 
@@ -313,6 +314,16 @@ class Config(Section):
     mail: Mail = Field(default=Mail(), description=Mail.__doc__)
     workbins: list[Workbin] = Field(default=[], description=Workbin.__doc__)
     server: Server = Field(default=Server(), description=Server.__doc__)
+    management: Management = Field(default=Management(), description=Management.__doc__)
+    services: Services = Field(
+        default={}, description="Configured services: `[services.NAME]` with options and their texts (OPT-7)."
+    )
+    resources: Resources = Field(
+        default={}, description="Access numbers: `[resources.GROUP]` with keys and numbers, and options of the group."
+    )
+    patterns: Patterns = Field(
+        default={}, description="Regular expressions: `[patterns.GROUP]` with names and Java's expressions (PT-6)."
+    )
     backplane: Backplane = Field(default=Backplane(), description=Backplane.__doc__)
     drain: Drain = Field(default=Drain(), description=Drain.__doc__)
     shutdown: Shutdown = Field(default=Shutdown(), description=Shutdown.__doc__)
@@ -369,6 +380,23 @@ class Config(Section):
                 raise ValueError(f"mail.mailboxes: {mailbox.queue} is no queue of mre.queues with mrd = 'email'")
         return self
 
+    @model_validator(mode="after")
+    def _managed_by_known_ones(self) -> Self:
+        if not self.management.enabled:
+            return self
+        users = {user.name for user in self.auth.users if user.enabled}
+        for each in self.management.administrators:
+            if each.password_hash is None and each.name not in users:
+                raise ValueError(
+                    f"management.administrators: {each.name} needs a password_hash, or must be a user in auth.users"
+                )
+            if not self.is_development and each.name == "default" and _is_known_to_all(each.password_hash):
+                raise ValueError(
+                    "management.administrators: the account default has the password that everybody knows (AUTH-4); "
+                    "`bayeux-gateway user hash` makes another one"
+                )
+        return self
+
     @property
     def has_contact_center(self) -> bool:
         """Is anything routed to agents?"""
@@ -383,3 +411,12 @@ class Config(Section):
     def is_development(self) -> bool:
         """Is the policy loose and are passwords known to everybody?"""
         return self.profile == "development"
+
+
+def _is_known_to_all(password_hash: SecretStr | None) -> bool:
+    if password_hash is None:
+        return False
+    try:
+        return argon2.PasswordHasher().verify(password_hash.get_secret_value(), "password")
+    except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+        return False

@@ -1,11 +1,20 @@
 """What ``--dev`` sets: values that rank above the defaults and below everything a person wrote.
 
-Source: OPS-24, OPS-61, SEC-45.
+Source: OPS-24, OPS-61, SEC-45, AUTH-4, SM-1, TH-13.
 """
 
 from __future__ import annotations
 
 from typing import Any
+
+_CALLBACK = {
+    "_type": "ors",
+    "_service": "callback",
+    "_service_type": "callback",
+    "_target": "SimpleChatInQueue@StatServer.Q",
+    "_urs_virtual_queue": "SimpleChatInQueue",
+    "_resource_group": "DNIS",
+}
 
 DEVELOPMENT: dict[str, Any] = {
     "profile": "development",
@@ -59,5 +68,29 @@ DEVELOPMENT: dict[str, Any] = {
     "agent.reasons": ["OutToLunch"],
     "workbins": [{"name": "Personal"}],
     "mail.mailboxes": [{"address": "support@localhost", "queue": "SimpleEmailInQueue"}],
+    # The vendor's samples of callbacks can be sent as they are printed: services by those names, and numbers to call.
+    "server.enabled": True,
+    "services.chat-delay": {
+        **_CALLBACK,
+        "_profile": "Chat-Delayed",
+        # There may be no agent at all, and then nobody is to be told that one is near (TH-13).
+        "_threshold_when_eta_unknown": "position",
+    },
+    "services.chat-immediate": {**_CALLBACK, "_profile": "Chat-Immediate"},
+    "services.voice-userorig-delay": {**_CALLBACK, "_profile": "User-Originated-Delayed"},
+    "services.voice-userorig-immediate": {**_CALLBACK, "_profile": "User-Originated-Immediate"},
+    "resources.DNIS": {
+        "_allocation_strategy": "CLUSTER",
+        **{f"Key{number}": f"1-800-555-01{number:02}" for number in range(1, 21)},
+    },
+    # Whose password is "password".
+    "management.enabled": True,
+    "management.administrators": [
+        {
+            "name": "default",
+            "password_hash": "$argon2id$v=19$m=8192,t=1,p=1$vGEBoiDs5j1PXFW4wuPvJw"
+            "$Cx0Gp02P6oQ3D2q9cP92Mwn5ZFz32ZX0IBoxWYXtTzc",
+        }
+    ],
     "auth.tokens.secret": "known to everybody, for development only",
 }

@@ -6,6 +6,7 @@ Source: OPS-4, OPS-48, SEC-55.
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from pydantic import BaseModel, SecretStr
@@ -14,8 +15,10 @@ from gateway.config.leaves import LEAVES, Leaf, value_at
 from gateway.config.loading import Loaded
 from gateway.config.model import Config
 from gateway.config.units import Address, Duration, Size
+from gateway.services.options import masked
 
 MASK = "***"
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def plain(value: Any) -> Any:
@@ -28,6 +31,8 @@ def plain(value: Any) -> Any:
         return {name: plain(getattr(value, name)) for name in type(value).model_fields}
     if isinstance(value, list):
         return [plain(item) for item in value]
+    if isinstance(value, dict):  # tables by name
+        return {name: masked({key: text or "" for key, text in table.items()}) for name, table in value.items()}
     return value
 
 
@@ -63,23 +68,28 @@ def as_environment(loaded: Loaded, *, with_origin: bool) -> str:
 
 def origin(loaded: Loaded, key: str) -> str:
     """Where an effective value comes from."""
-    given = loaded.given.get(key)
-    return given.place if given else "default"
+    places = [each.place for name, each in loaded.given.items() if name == key or name.startswith(f"{key}.")]
+    return ", ".join(dict.fromkeys(places)) or "default"
 
 
 def changed(loaded: Loaded) -> dict[str, Any]:
     """Only what somebody set, masked: what is worth a line in the log."""
-    return {key: value for key, value in effective(loaded.config).items() if key in loaded.given}
+    return {key: value for key, value in effective(loaded.config).items() if origin(loaded, key) != "default"}
 
 
 def default_text(leaf: Leaf) -> str:
     """The default of an option as one would write it in TOML; empty if it is unset."""
-    return "" if leaf.default is None else _toml(plain(leaf.default))
+    return "" if leaf.default is None or leaf.has_tables else _toml(plain(leaf.default))
 
 
 def _toml(value: Any) -> str:
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{name} = {_toml(inner)}" for name, inner in value.items()) + " }"
+        pairs = (f"{_key(name)} = {_toml(inner)}" for name, inner in value.items())
+        return "{ " + ", ".join(pairs) + " }" if value else "{}"
     if isinstance(value, list):
         return "[" + ", ".join(_toml(item) for item in value) + "]"
     return json.dumps(value, ensure_ascii=False)  # TOML's basic strings, numbers and booleans are JSON's
+
+
+def _key(name: str) -> str:
+    return name if _BARE.fullmatch(name) else json.dumps(name, ensure_ascii=False)

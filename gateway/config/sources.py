@@ -17,6 +17,7 @@ from typing import Any
 
 from gateway.config.leaves import ENV_PREFIX, ENV_VARIABLE_PREFIX, LEAVES
 from gateway.config.nearest import nearest
+from gateway.services.options import is_secret
 
 _HEADER = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]")
 _KEY = re.compile(r'\s*([A-Za-z0-9_."\'-]+(?:\s*\.\s*[A-Za-z0-9_"\'-]+)*)\s*=')
@@ -100,7 +101,7 @@ def read_file(values: Values, path: Path, environment: Mapping[str, str]) -> Non
     secrets = False
     for key, value in _flat(table):
         place = values.lines.get(key, str(path))
-        secrets = secrets or _holds_secret(key)
+        secrets = secrets or _holds_secret(key, value)
         values.add(key, _interpolated(value, key, place, environment, values.problems), place)
     if secrets and path.stat().st_mode & 0o777 & ~_SECRET_MODE:
         values.warnings.append(f"{path} holds secrets and others may read it; chmod 640 {path}")  # SEC-55
@@ -140,9 +141,10 @@ def read_flags(values: Values, settings: Iterable[str]) -> None:
 
 
 def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Tables of tables as dotted keys; a list is one value."""
+    """Tables of tables as dotted keys; a list is one value, and so is each of a section's tables by name."""
+    around = LEAVES.get(prefix.removesuffix("."))
     for name, value in table.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and not (around is not None and around.has_tables):
             yield from _flat(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
@@ -173,11 +175,13 @@ def _dotted(key: str) -> str:
     return ".".join(part.strip().strip("\"'") for part in key.split("."))
 
 
-def _holds_secret(key: str) -> bool:
+def _holds_secret(key: str, value: Any) -> bool:
     leaf = LEAVES.get(key)
+    if isinstance(value, dict):
+        return any(is_secret(name) for name in value)
     if leaf is None:
         return False
-    return leaf.is_secret or key == "auth.users"
+    return leaf.is_secret or key in ("auth.users", "management.administrators")
 
 
 def _interpolated(value: Any, key: str, place: str, environment: Mapping[str, str], problems: list[Problem]) -> Any:

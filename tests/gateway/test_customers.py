@@ -16,7 +16,7 @@ ENABLED = "server.enabled=true"
 
 @pytest.mark.spec("G-1")
 async def test_it_is_served_where_it_is_switched_on(serve: Serve) -> None:
-    off = await serve()
+    off = await serve(["server.enabled=false"])
     assert (await off.get("/genesys/1/storage/30", method="POST", body=b"")).code == 404
     on = await serve([ENABLED])
     assert (await on.get("/genesys/1/storage/30", method="POST", body=b"")).code == 200
