@@ -40,8 +40,8 @@ class Server(Section):
         default=False,
         description="Who sends no `gms_user` may not use what somebody's `gms_user` has begun: 404 (AUTH-6).",
     )
-    trusted_networks: tuple[str, ...] = Field(
-        default=(),
+    trusted_networks: list[str] = Field(
+        default_factory=list,
         description="From where alone the contact center's own side is asked for, such as `10.0.0.0/8`: "
         "match-interaction, internal-notification and what is like them; empty = from anywhere (AUTH-7).",
     )
@@ -60,7 +60,7 @@ class Server(Section):
 
     @field_validator("trusted_networks")
     @classmethod
-    def _are_networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+    def _are_networks(cls, networks: list[str]) -> list[str]:
         for network in networks:
             ip_network(network)
         return networks
