@@ -1,14 +1,15 @@
 """The customers' part of the configuration: their REST interface, the services that it offers, and who manages them.
 
-Source: G-1, G-2, G-9, AUTH-1, AUTH-2, AUTH-4, AUTH-5, OPT-7, MG-22, SEC-37.
+Source: G-1, G-2, G-9, G-25, AUTH-1, AUTH-2, AUTH-4…7, OPT-7, MG-22, SEC-37.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from ipaddress import ip_network
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, SecretStr, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 
 from gateway.config.section import Section
 from gateway.config.units import Duration, Size
@@ -34,6 +35,35 @@ class Server(Section):
     password_hash: SecretStr | None = Field(
         default=None, description="Argon2id, of that account; `bayeux-gateway user hash` makes one."
     )
+
+    strict_user: bool = Field(
+        default=False,
+        description="Who sends no `gms_user` may not use what somebody's `gms_user` has begun: 404 (AUTH-6).",
+    )
+    trusted_networks: list[str] = Field(
+        default_factory=list,
+        description="From where alone the contact center's own side is asked for, such as `10.0.0.0/8`: "
+        "match-interaction, internal-notification and what is like them; empty = from anywhere (AUTH-7).",
+    )
+    api_key: SecretStr | None = Field(
+        default=None, description="What that side shows in the header `X-Api-Key`; unset = nothing (AUTH-7)."
+    )
+    external_url: str = Field(
+        default="",
+        description="What absolute URLs begin with, such as `https://gms.example.com`; `server.path` follows; "
+        "empty = what the client has asked (G-25).",
+        pattern=r"^(https?://[A-Za-z0-9.\[\]:_~/-]+)?$",
+    )
+    trust_forwarded: bool = Field(
+        default=False, description="Believe `X-Forwarded-Proto` and `-Host` in making them (G-25)."
+    )
+
+    @field_validator("trusted_networks")
+    @classmethod
+    def _are_networks(cls, networks: list[str]) -> list[str]:
+        for network in networks:
+            ip_network(network)
+        return networks
 
     @model_validator(mode="after")
     def _account_is_whole(self) -> Self:

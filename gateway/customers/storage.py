@@ -18,6 +18,7 @@ from bayeux.protocol.errors import Unavailable
 from gateway.customers.refusal import Forbidden, Refused, RequestWrong, StorageNotFound, TooLarge
 from gateway.customers.values import File, Value, Values
 from gateway.store.store import Changes, Conflict, Document, Room, Write
+from gateway.store.turn import Turn
 
 DEFAULT_TTL: Final = 30
 """Seconds, for a time to live that is none (ST-8)."""
@@ -58,11 +59,11 @@ class Storage:
 
     def __init__(self, room: Room, new_id: Callable[[], str]) -> None:
         self._room = room
-        self._new_id = new_id
+        self.new_id = new_id
 
     async def create(self, values: Values, ttl: float) -> str:
         """A new area; its id. Raises RequestWrong, TooLarge."""
-        id = self._new_id()
+        id = self.new_id()
         await self._write(id, 0, "", await _packed({}, values), ttl)
         return id
 
@@ -98,8 +99,7 @@ class Storage:
 
     async def read(self, id: str, user: str) -> Mapping[str, str | None]:
         """All texts of an area; None where there is a file. Raises StorageNotFound."""
-        document = await self._find(id, user)
-        return {key: kept if isinstance(kept, str) else None for key, kept in document.body["values"].items()}
+        return _texts((await self._find(id, user)).body["values"])
 
     async def value(self, id: str, key: str, user: str) -> Value:
         """One of it. Raises StorageNotFound."""
@@ -116,6 +116,34 @@ class Storage:
             await self._room.commit(Changes(writes=[Write(document.key, None, document.version)]))
 
         await _until_first(change)
+
+    # Areas that are part of something larger
+
+    async def put(self, turn: Turn, id: str, values: Values, ttl: float) -> None:
+        """Make an area, or set these keys of it, in the caller's commit. Raises RequestWrong, TooLarge."""
+        (body,) = await turn.read(_key(id))
+        before = body["values"] if body is not None else {}
+        turn.write(_key(id), {"user": "", "values": await _packed(before, values)}, ttl=ttl)
+
+    async def texts(self, turn: Turn, id: str) -> Mapping[str, str | None]:
+        """As ``read``, by the caller's turn; nothing, if the area is not there."""
+        (body,) = await turn.read(_key(id))
+        return _texts(body["values"]) if body is not None else {}
+
+    async def remove(self, turn: Turn, id: str, key: str, ttl: float) -> None:
+        """End a key of an area in the caller's commit. Raises StorageNotFound."""
+        (body,) = await turn.read(_key(id))
+        if body is None or key not in body["values"]:
+            raise _unknown()
+        left = {name: kept for name, kept in body["values"].items() if name != key}
+        turn.write(_key(id), {**body, "values": left}, ttl=ttl)
+
+    async def drop(self, turn: Turn, id: str) -> None:
+        """End an area in the caller's commit; nothing, if it is not there."""
+        await turn.read(_key(id))
+        turn.write(_key(id), None)
+
+    # Steps
 
     async def _find(self, id: str, user: str) -> Document:
         if _ID.match(id) is None:
@@ -176,6 +204,10 @@ def _kept(values: Values) -> dict[str, Any]:
 
 def _value(kept: Any) -> Value:
     return File(kept["name"], kept["type"], base64.b64decode(kept["base64"])) if isinstance(kept, dict) else kept
+
+
+def _texts(values: Mapping[str, Any]) -> Mapping[str, str | None]:
+    return {key: kept if isinstance(kept, str) else None for key, kept in values.items()}
 
 
 def _size(kept: Any) -> int:

@@ -80,10 +80,27 @@ def options() -> dict[str, Any]:
 
 
 @pytest.fixture
-async def api(settings: dict[str, Any], options: dict[str, Any], sqlite_store: SqliteStore) -> AsyncIterator[Api]:
+def configured() -> dict[str, dict[str, str]]:
+    """The services, by name; a test may change them while they are served."""
+    return {}
+
+
+@pytest.fixture
+async def side(
+    settings: dict[str, Any],
+    options: dict[str, Any],
+    configured: dict[str, dict[str, str]],
+    sqlite_store: SqliteStore,
+) -> AsyncIterator[CustomerSide]:
     config = Config.model_validate({"server": {"enabled": True, **settings}})
     mount = Mount(BayeuxServer(Options(**options)), "/genesys/cometd")
-    side = CustomerSide(config, mount, sqlite_store)
+    side = CustomerSide(config, mount, sqlite_store, configured=lambda: configured)
+    yield side
+    side.close()
+
+
+@pytest.fixture
+async def api(side: CustomerSide) -> AsyncIterator[Api]:
     server = HTTPServer(
         Application(side.routes, default_handler_class=NotFound, log_function=log_access("public")), body_timeout=5
     )
@@ -92,5 +109,4 @@ async def api(settings: dict[str, Any], options: dict[str, Any], sqlite_store: S
     yield Api(port)
     server.stop()
     await server.close_all_connections()
-    side.close()
     AsyncHTTPClient().close()

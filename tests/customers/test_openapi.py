@@ -28,5 +28,5 @@ async def test_it_is_served_to_everybody(api: Api) -> None:
 def test_every_method_of_a_resource_is_told_once() -> None:
     paths = reference()["paths"].values()
     ids = [method["operationId"] for path in paths for method in path.values() if "operationId" in method]
-    assert len(ids) == len(set(ids)) == 7
+    assert len(ids) == len(set(ids))
     assert len(paths) == len(RESOURCES)

@@ -19,7 +19,7 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Method:
-    """One of GET, POST, DELETE."""
+    """One of GET, POST, PUT, DELETE."""
 
     says: str
     media: str = JSON
@@ -28,6 +28,8 @@ class Method:
     """JSON Schema of the answer, where it is JSON."""
     takes_data: bool = False
     """Parameters of any name, which are the application's own."""
+    takes_json: Json | None = None
+    """JSON Schema of the object that has to be sent, as JSON and in no other way (NT-2); None: parameters."""
     needs_user: bool = False
     """The header ``gms_user`` has to be there."""
     refuses: tuple[int, ...] = ()

@@ -1,26 +1,27 @@
 """One way through every resource of the customers: page, account, parameters, operation, answer.
 
-Source: G-4, G-7…9, G-14…17, G-22…24, G-27, ERR-1…4, AUTH-2, NF-2, NF-3, SEC-33, SEC-62.
+Source: G-4, G-7…9, G-14…17, G-22…25, G-27, ERR-1…4, AUTH-2, AUTH-3, AUTH-7, NT-2, NF-2, NF-3, SEC-33, SEC-62.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, TypeVar
 from urllib.parse import quote
 
 from tornado.http1connection import HTTP1Connection
 
 from bayeux.protocol import json
 from bayeux.protocol.errors import Unavailable
-from gateway.customers.http.authentication import Doorkeeper
+from gateway.customers.http.authentication import Account, CenterDoor, Doorkeeper
 from gateway.customers.http.compression import WORTH_IT, packed, takes_gzip, unpacked
 from gateway.customers.http.declaration import Json, Method
 from gateway.customers.http.errors import error, unforeseen
-from gateway.customers.http.parameters import read_parameters
+from gateway.customers.http.origin import OwnOrigin
+from gateway.customers.http.parameters import read_object, read_parameters
 from gateway.customers.refusal import (
     Away,
     Forbidden,
@@ -35,7 +36,9 @@ from gateway.customers.storage import Storage
 from gateway.customers.values import File, Values
 from gateway.http.pages import OriginRefused, Pages
 from gateway.http.resource import DRAINED, Declared
+from gateway.instances.services import Services
 
+VERSION: Final = "/1"
 USER_HEADER: Final = "gms_user"
 LONGEST_USER: Final = 512
 _MEDIA_TYPE = re.compile(r"[\w.+-]{1,64}/[\w.+-]{1,64}(\s*;[\x20-\x7e]{0,128})?\Z", re.ASCII)
@@ -43,8 +46,8 @@ _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]")
 _AT_ONCE: Final = 64 * 1024
 """Bytes of a body that are read on the loop; more are, in a thread."""
 
-Answer = Json | str | File | None
-"""An object, a text, a file, or a body that is empty."""
+Answer = Json | Sequence[Any] | str | File | None
+"""JSON, a text, a file, or a body that is empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +55,10 @@ class Surroundings:
     """What every resource works with."""
 
     storage: Storage
+    services: Services
     doorkeeper: Doorkeeper
+    center: CenterDoor
+    origins: OwnOrigin
     pages: Pages
     root: str
     """Where the resources are, whatever alias a request came by: URLs that we tell begin with it."""
@@ -60,11 +66,15 @@ class Surroundings:
     max_json_depth: int
 
 
+T = TypeVar("T")
+
+
 class Customer(Declared):
     """A path of the customers' API; what it does not declare answers 405."""
 
     gets: ClassVar[Method | None] = None
     posts: ClassVar[Method | None] = None
+    puts: ClassVar[Method | None] = None
     deletes: ClassVar[Method | None] = None
 
     def initialize(self, around: Surroundings) -> None:
@@ -82,14 +92,40 @@ class Customer(Declared):
         """Do something with what was sent. Raises Refused, Unavailable."""
         raise MethodNotAllowed
 
+    async def take_object(self, sent: Mapping[str, Any], *path: str) -> Answer:
+        """``take`` of what declares ``takes_json``. Raises Refused, Unavailable."""
+        raise MethodNotAllowed
+
+    async def change(self, values: Values, *path: str) -> Answer:
+        """Have it be otherwise. Raises Refused, Unavailable."""
+        raise MethodNotAllowed
+
+    async def change_object(self, sent: Mapping[str, Any], *path: str) -> Answer:
+        """``change`` of what declares ``takes_json``. Raises Refused, Unavailable."""
+        raise MethodNotAllowed
+
     async def remove(self, *path: str) -> Answer:
         """End it. Raises Refused, Unavailable."""
         raise MethodNotAllowed
+
+    async def account(self) -> Account | None:
+        """What has to be shown instead of the server's account (AUTH-3). Raises Refused, Unavailable."""
+        return None
 
     @property
     def user(self) -> str:
         """Whose device asks; empty = it does not say (G-14)."""
         return self.request.headers.get(USER_HEADER, "")
+
+    @property
+    def base(self) -> str:
+        """Absolute URL of the surface as this client knows it, such as ``http://localhost:8080/genesys`` (G-25)."""
+        request = self.request
+        return self.around.origins.of(request.protocol, request.headers) + self.around.root.removesuffix(VERSION)
+
+    def admit_center(self) -> None:
+        """May who asks do what the contact center's own side does? Raises Forbidden (AUTH-7)."""
+        self.around.center.admit(self.request.headers, self.client)
 
     # What is declared
 
@@ -100,14 +136,21 @@ class Customer(Declared):
 
     def known_methods(self) -> Iterable[str]:
         """By what is declared; HEAD is where GET is."""
-        declared = {"GET": self.gets, "HEAD": self.gets, "POST": self.posts, "DELETE": self.deletes}
+        declared = {
+            "GET": self.gets,
+            "HEAD": self.gets,
+            "POST": self.posts,
+            "PUT": self.puts,
+            "DELETE": self.deletes,
+        }
         return (method for method, each in declared.items() if each is not None)
 
     async def answer_to(self, declared: Method | None, ask: Callable[[], Awaitable[Answer]]) -> None:
         """Let ask who may, and say what comes of it."""
         try:
             self._admit_page()
-            await self.around.doorkeeper.admit(self.request.headers.get("Authorization", ""), self.client)
+            shown = self.request.headers.get("Authorization", "")
+            await self.around.doorkeeper.admit(shown, self.client, await self.account())
             if declared is None:
                 raise MethodNotAllowed
             if len(self.user) > LONGEST_USER:
@@ -148,20 +191,19 @@ class Customer(Declared):
     async def post(self, *path: str) -> None:
         """Tornado."""
 
-        async def take() -> Answer:
-            return await self.take(await self._values(), *path)
-
-        await self.answer_to(self.posts, take)
+        await self.answer_to(self.posts, lambda: self._hand(self.posts, self.take, self.take_object, path))
 
     async def delete(self, *path: str) -> None:
         """Tornado."""
         await self.answer_to(self.deletes, lambda: self.remove(*path))
 
     async def put(self, *path: str) -> None:
+        """Tornado."""
+        await self.answer_to(self.puts, lambda: self._hand(self.puts, self.change, self.change_object, path))
+
+    async def patch(self, *path: str) -> None:
         """A method that no resource knows."""
         await self.answer_to(None, self.read)
-
-    patch = put
 
     async def options(self, *path: str) -> None:
         """G-22, G-23: a preflight asks nothing of the resource."""
@@ -191,20 +233,38 @@ class Customer(Declared):
         if "Access-Control-Allow-Methods" in self._headers:
             self.set_header("Access-Control-Allow-Methods", ", ".join([*self.known_methods(), "OPTIONS"]))
 
-    async def _values(self) -> Values:
+    async def _hand(
+        self,
+        declared: Method | None,
+        by_values: Callable[..., Awaitable[Answer]],
+        by_object: Callable[..., Awaitable[Answer]],
+        path: Sequence[str],
+    ) -> Answer:
+        """What was sent to who takes it, in the form that is declared."""
+        if declared is not None and declared.takes_json is not None:
+            return await by_object(await self._read_body(self._read_object), *path)
+        return await by_values(await self._read_body(self._read_values), *path)
+
+    async def _read_body(self, read: Callable[[bytes], T]) -> T:
         sent = self.sent_body
         if sent is None:
             raise TooLarge(f"the body has more than {self.maximum_body} bytes")
         if len(sent) <= _AT_ONCE and "Content-Encoding" not in self.request.headers:
-            return self._read_values(sent)
-        return await asyncio.to_thread(self._read_values, sent)
+            return read(sent)
+        return await asyncio.to_thread(read, sent)
 
     def _read_values(self, sent: bytes) -> Values:
+        content_type, body = self._unpacked(sent)
+        return read_parameters(content_type, body, self.request.query, self.around.max_json_depth)
+
+    def _read_object(self, sent: bytes) -> Mapping[str, Any]:
+        return read_object(*self._unpacked(sent), self.around.max_json_depth)
+
+    def _unpacked(self, sent: bytes) -> tuple[str, bytes]:
         headers = self.request.headers
         encoding = headers.get("Content-Encoding", "")
-        if sent and encoding:
-            sent = unpacked(sent, encoding, self.maximum_body)
-        return read_parameters(headers.get("Content-Type", ""), sent, self.request.query, self.around.max_json_depth)
+        body = unpacked(sent, encoding, self.maximum_body) if sent and encoding else sent
+        return headers.get("Content-Type", ""), body
 
     async def _answer(self, answer: Answer) -> None:
         if answer is None:

@@ -1,6 +1,6 @@
 """The OpenAPI document of the customers' API, made of what its resources declare.
 
-Source: OpenAPI 3.1; G-3, G-14, ERR-1, AUTH-2.
+Source: OpenAPI 3.1; G-3, G-14, ERR-1, AUTH-2, NT-2.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SECURITY: Final = {
 }
 _OF_ALL = (400, 401, 503, DEFECT)
 _OF_BODIES = (403, 413, 415)
-_REFUSALS = (400, 401, 403, 404, 413, 415, 503, DEFECT)
+_REFUSALS = (400, 401, 403, 404, 405, 413, 415, 503, DEFECT)
 
 _DATA: Json = {
     "type": "object",
@@ -50,7 +50,12 @@ def document(root: str, resources: Sequence[type[Customer]]) -> dict[str, Any]:
 
 
 def _path(resource: type[Customer]) -> dict[str, Any]:
-    declared: Mapping[str, Method | None] = {"get": resource.gets, "post": resource.posts, "delete": resource.deletes}
+    declared: Mapping[str, Method | None] = {
+        "get": resource.gets,
+        "post": resource.posts,
+        "put": resource.puts,
+        "delete": resource.deletes,
+    }
     methods = {verb: _method(verb, resource, each) for verb, each in declared.items() if each is not None}
     return {**path_item(resource), **methods}
 
@@ -70,6 +75,8 @@ def _method(verb: str, resource: type[Customer], declared: Method) -> dict[str, 
         media = {"schema": {"$ref": "#/components/schemas/Data"}}
         kinds = (parameters.MULTIPART, parameters.FORM, parameters.JSON)
         method["requestBody"] = {"content": dict.fromkeys(kinds, media)}
+    if declared.takes_json is not None:
+        method["requestBody"] = {"required": True, "content": {JSON: {"schema": declared.takes_json}}}
     return method
 
 

@@ -2,13 +2,13 @@
 
 Pure: bytes in, values by name out.
 
-Source: G-3…8.
+Source: G-3…8, NT-2.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from tornado.httputil import (
@@ -28,6 +28,7 @@ MULTIPART: Final = "multipart/form-data"
 FORM: Final = "application/x-www-form-urlencoded"
 JSON: Final = "application/json"
 
+_UTF_8: Final = ("", "charset=utf-8")
 _MOST: Final = 4000
 """Parts of a form; operations have bounds of their own below this one, and can name them."""
 _CONFIG = ParseBodyConfig(multipart=ParseMultipartConfig(max_parts=_MOST + 1))
@@ -45,15 +46,30 @@ def read_parameters(content_type: str, body: bytes, query: str, max_json_depth: 
     return {**_form(query), **(_sent(content_type, body, max_json_depth) if body else {})}
 
 
+def read_object(content_type: str, body: bytes, max_json_depth: int) -> Mapping[str, Any]:
+    """The JSON object that a request is, with all that stands in it; without a body an empty one.
+
+    Raises RequestWrong, MediaTypeWrong.
+    """
+    media, charset = _media(content_type)
+    if (body or media) and (media != JSON or charset not in _UTF_8):
+        raise MediaTypeWrong(f"the body must be {JSON}, in UTF-8")
+    return _object(body, max_json_depth) if body else {}
+
+
 def _sent(content_type: str, body: bytes, max_json_depth: int) -> Mapping[str, Value]:
-    media, _, more = content_type.partition(";")
-    media = media.strip().lower()
+    media, charset = _media(content_type)
     if media == MULTIPART:
-        return _multipart(f"{media};{more}", body)
-    charset = more.replace('"', "").strip().lower()
-    if media not in (FORM, JSON) or charset not in ("", "charset=utf-8"):
+        return _multipart(f"{media};{content_type.partition(';')[2]}", body)
+    if media not in (FORM, JSON) or charset not in _UTF_8:
         raise MediaTypeWrong(f"the body must be {MULTIPART}, {FORM} or {JSON}, in UTF-8")
     return _json(body, max_json_depth) if media == JSON else _form(_text(body))
+
+
+def _media(content_type: str) -> tuple[str, str]:
+    """Type and parameters, in lower case."""
+    media, _, more = content_type.partition(";")
+    return media.strip().lower(), more.replace('"', "").strip().lower()
 
 
 def _multipart(content_type: str, body: bytes) -> Mapping[str, Value]:
@@ -70,17 +86,21 @@ def _multipart(content_type: str, body: bytes) -> Mapping[str, Value]:
 
 
 def _json(body: bytes, max_depth: int) -> Mapping[str, Value]:
+    return {
+        name: value if isinstance(value, str) else json.encode(value).decode()  # G-6
+        for name, value in _object(body, max_depth).items()
+        if value is not None
+    }
+
+
+def _object(body: bytes, max_depth: int) -> Mapping[str, Any]:
     try:
         sent = json.decode(body, max_depth)
     except MalformedBody as malformed:
         raise RequestWrong(f"the body is {malformed}") from None
     if not isinstance(sent, dict):
         raise RequestWrong("the body must be a JSON object")
-    return {
-        name: value if isinstance(value, str) else json.encode(value).decode()  # G-6
-        for name, value in sent.items()
-        if value is not None
-    }
+    return sent
 
 
 def _form(text: str) -> Mapping[str, Value]:

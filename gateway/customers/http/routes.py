@@ -1,22 +1,33 @@
 """Every resource of the customers' API, each with its URLs.
 
-Source: G-1, G-2, G-22, ST-10.
+Source: G-1, G-2, G-22, ST-10, SV-6.
 """
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from gateway.customers.http.handler import Customer, Surroundings, UnknownPath
+from gateway.customers.http.handler import VERSION, Customer, Surroundings, UnknownPath
 from gateway.customers.http.openapi import document
+from gateway.customers.http.services import InstanceFile, InstanceMethod, InstanceStorage, InstanceValue, Service
 from gateway.customers.http.storage import CustomStorage, Storage, StoredFile, StoredValue
 from gateway.http.handler import JsonHandler
 from gateway.http.openapi import OpenApi, pattern
 
-VERSION: Final = "/1"
 LEGACY: Final = "/gms-web/gms"
 
-RESOURCES: Final[tuple[type[Customer], ...]] = (Storage, StoredValue, StoredFile, CustomStorage)
+RESOURCES: Final[tuple[type[Customer], ...]] = (
+    Storage,
+    StoredValue,
+    StoredFile,
+    CustomStorage,
+    Service,
+    InstanceStorage,
+    InstanceValue,
+    InstanceFile,
+    # After all that has a word of its own where this one has the name of a method.
+    InstanceMethod,
+)
 
 Route = tuple[str, type[JsonHandler], dict[str, Any]]
 

@@ -1,0 +1,1 @@
+"""Running services of customers: what each is, how it begins and ends, and who does the work of which kind."""
