@@ -1,20 +1,30 @@
 """The customers' side of one node: what it is made of, and its part of the store.
 
-Source: G-1, ST-13, AUTH-2.
+Source: G-1, ST-13, AUTH-2, CM-22.
 """
 
 from __future__ import annotations
 
+import asyncio
 import secrets
+import time
+from collections.abc import Callable
 from typing import Final
 
+from bayeux.server.server import BayeuxServer
+from bayeux.server.transport import Context
 from bayeux.transports.mount import Mount
+from bayeux.transports.proxy import Client
 from gateway.config.model import Config
 from gateway.customers.http.authentication import Doorkeeper
 from gateway.customers.http.handler import USER_HEADER, Surroundings
 from gateway.customers.http.routes import VERSION, Route, customer_routes
+from gateway.customers.refusal import Refused
 from gateway.customers.storage import Storage
 from gateway.http.pages import Pages
+from gateway.push.mailboxes import Mailboxes
+from gateway.push.push import Push
+from gateway.push.reader import Reader
 from gateway.store.store import Store
 
 ROOM: Final = "customers"
@@ -22,17 +32,32 @@ ROOM: Final = "customers"
 
 
 class CustomerSide:
-    """Everything that customers can ask of this node; ``close`` it at the end.
+    """Everything that customers can ask of this node; ``start`` it when the store is open, ``stop`` it at the end.
 
     Args:
         mount: where customers speak Bayeux; pages that may do that may ask here, too.
         store: open while requests are served.
+        clock: seconds since 1970.
     """
 
-    def __init__(self, config: Config, mount: Mount, store: Store) -> None:
+    def __init__(
+        self,
+        config: Config,
+        server: BayeuxServer,
+        mount: Mount,
+        store: Store,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._doorkeeper = Doorkeeper(config.server, config.auth)
+        room = store.room(ROOM)
+        mailboxes = Mailboxes(room, clock)
+        self.reader = Reader(server, mailboxes, clock)
+        self.reader.watch()
+        self.push = Push(server, mailboxes, self.reader)
+        self._work: list[asyncio.Task[None]] = []
         around = Surroundings(
-            storage=Storage(store.room(ROOM), lambda: secrets.token_hex(16)),
+            storage=Storage(room, lambda: secrets.token_hex(16)),
             doorkeeper=self._doorkeeper,
             pages=Pages(mount, allows=(USER_HEADER, "ContactCenterId")),
             root=config.server.path + VERSION,
@@ -42,6 +67,22 @@ class CustomerSide:
         self.routes: list[Route] = customer_routes(around, has_legacy_path=config.server.legacy_path)
         """For a Tornado application."""
 
-    def close(self) -> None:
-        """Check no more passwords."""
+    def start(self) -> None:
+        """Give customers their notices."""
+        self._work = [asyncio.get_running_loop().create_task(self.reader.run(), name="customers' notices")]
+
+    async def stop(self) -> None:
+        """Do nothing more."""
+        for task in self._work:
+            task.cancel()
+        await asyncio.gather(*self._work, return_exceptions=True)
         self._doorkeeper.close()
+
+    async def admits(self, context: Context) -> bool:
+        """Whether a Bayeux handshake shows the customers' account (CM-22)."""
+        try:
+            shown = context.headers.get("authorization", "")
+            await self._doorkeeper.admit(shown, Client(context.peer, context.secure, context.http2, ""))
+        except Refused:
+            return False
+        return True
