@@ -29,6 +29,7 @@ from gateway.agents.storage import make_store
 from gateway.api.resource import Surroundings
 from gateway.api.signing_in import Reception
 from gateway.auth.agents import Agents
+from gateway.auth.customers import Customers
 from gateway.auth.http_sessions import COOKIE, CSRF_HEADER
 from gateway.auth.policy import GatewayPolicy
 from gateway.auth.shared_sessions import SharedSessions
@@ -65,9 +66,17 @@ class Gateway:
     def __init__(self, config: Config, *, name: str = "", url: str = "") -> None:
         self.config = config
         self.agents = Agents(config.auth, guards_bayeux=config.csrf.bayeux)
+        self._customers_door = Customers(config.mounts.genesys.path, config.server, self.agents.identify)
         is_open = config.is_development
         guests = (config.mounts.cometd.path, config.mounts.genesys.path) if is_open else ()
-        policy = GatewayPolicy(self.agents.tokens, self.agents.users, config.grants, guests=guests, is_open=is_open)
+        policy = GatewayPolicy(
+            self.agents.tokens,
+            self.agents.users,
+            config.grants,
+            guests=guests,
+            is_open=is_open,
+            customers=self._customers_door,
+        )
         self.server = BayeuxServer(config.bayeux.options(), policy=policy)
         if config.acknowledge or (config.acknowledge is None and config.redis is not None):
             self.server.extensions.append(Acknowledge())
@@ -80,7 +89,12 @@ class Gateway:
         self.backplane = _backplane(config, name, url)
         self._reaches: list[Reach] = []
         mounts = config.mounts
-        self.mounts = [self._mount(each) for each in (mounts.cometd, mounts.genesys, mounts.notifications)]
+        has_customers = config.server.enabled
+        self.mounts = [
+            self._mount(mounts.cometd),
+            self._mount(mounts.genesys, is_for_customers=has_customers),
+            self._mount(mounts.notifications),
+        ]
         self.lag = LoopLag()
         self.health = Health(self.lag)
         if self.backplane is not None:
@@ -114,6 +128,8 @@ class Gateway:
             await self._store.open()
         if self.center is not None:
             await self.center.start()
+        if self.customers is not None:
+            self.customers.start()
         for reach in self._reaches:
             reach.start()
         backplane = self.backplane
@@ -125,10 +141,10 @@ class Gateway:
 
     async def stop(self) -> None:
         """End all sessions at once."""
+        if self.customers is not None:
+            await self.customers.stop()
         if self.center is not None:
             await self.center.stop()
-        if self.customers is not None:
-            self.customers.close()
         if self._store is not None:
             await self._store.close()
         await self.server.stop()
@@ -187,7 +203,10 @@ class Gateway:
         store = self.center.store if self.center is not None else self._store
         assert store is not None
         _, genesys, _ = self.mounts
-        return CustomerSide(config, genesys, store)
+        customers = CustomerSide(config, self.server, genesys, store)
+        if config.server.comet_needs_account:
+            self._customers_door.admits = customers.admits
+        return customers
 
     def _api(self) -> Surroundings:
         notifications = self.mounts[-1]
@@ -200,7 +219,7 @@ class Gateway:
             max_json_depth=notifications.options("long-polling").max_json_depth,
         )
 
-    def _mount(self, config: MountConfig) -> Mount:
+    def _mount(self, config: MountConfig, *, is_for_customers: bool = False) -> Mount:
         bayeux = self.config.bayeux
         return Mount(
             self.server,
@@ -208,7 +227,7 @@ class Gateway:
             overrides=config.as_overrides(),
             long_polling=bayeux.long_polling.as_overrides(),
             websocket=bayeux.websocket.as_overrides(),
-            identify=self.agents.identify,
+            identify=self._customers_door.identify if is_for_customers else self.agents.identify,
         )
 
     def _expect_other_name(self, node: NodeInfo) -> None:

@@ -142,6 +142,13 @@ class CreateDenied(ProtocolError):
     text = "create_denied"
 
 
+class SpeakerDenied(ProtocolError):
+    """The policy says why a request of one user may not speak for the session of another (AG-103)."""
+
+    code = 403
+    text = "speaker_denied"
+
+
 class PublishDenied(ProtocolError):
     """The policy or an authorizer refused a publish (PUB-6)."""
 

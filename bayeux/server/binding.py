@@ -9,9 +9,16 @@ Source: COOK-3, COOK-4, JP-7, WS-30, WS-32, SEC-42, AG-103.
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
-from bayeux.server.sessions import ServerSession, Sessions
+from bayeux.protocol.errors import ProtocolError, SessionUnknown, SpeakerDenied
+from bayeux.server.authorisation import refusal
+from bayeux.server.security import Denied
+from bayeux.server.sessions import ServerSession
 from bayeux.server.transport import Context, Transport
+
+if TYPE_CHECKING:
+    from bayeux.server.server import BayeuxServer
 
 log: logging.Logger = logging.getLogger(__name__)
 
@@ -24,10 +31,11 @@ SOCKET_AHEAD, SOCKET_BEHIND = 10.0, 2.0
 class Binding:
     """Finds the session that a request names and may use."""
 
-    __slots__ = ("_has_warned", "_sessions")
+    __slots__ = ("_has_warned", "_server", "_sessions")
 
-    def __init__(self, sessions: Sessions) -> None:
-        self._sessions = sessions
+    def __init__(self, server: BayeuxServer) -> None:
+        self._server = server
+        self._sessions = server.sessions
         self._has_warned = False
 
     def find(self, client_id: str | None, transport: Transport, context: Context) -> ServerSession | None:
@@ -55,6 +63,15 @@ class Binding:
             )
         return None
 
+    def refusal(self, client_id: str | None, context: Context) -> ProtocolError:
+        """What a message is told whose session is unknown or somebody else's."""
+        session = self._sessions.find(client_id)
+        if session is not None and _differs(session, context):
+            verdict = self._ask(session, context)
+            if isinstance(verdict, Denied):
+                return refusal(SpeakerDenied, verdict)
+        return SessionUnknown()
+
     def _on_socket(self, client_id: str | None, transport: Transport, context: Context) -> ServerSession | None:
         """WS-30: the bound session, or another one only where the socket has none that lives."""
         bound = transport.session
@@ -79,13 +96,24 @@ class Binding:
 
     def _is_foreign_user(self, session: ServerSession, context: Context) -> bool:
         """AG-103: a request authenticated as somebody else, whatever cookie it has."""
-        if context.user is None or session.user is None or context.user == session.user:
+        if not _differs(session, context) or self._ask(session, context) is True:
             return False
         log.warning(
             "a request of one user named the session of another and was answered 402",
             extra={"event": "foreign_session", "user": context.user, "peer": context.peer},
         )
         return True
+
+    def _ask(self, session: ServerSession, context: Context) -> bool | Denied:
+        try:
+            return self._server.policy.can_speak_for(self._server, session, context)
+        except Exception:
+            log.exception("the security policy raised")
+            return False
+
+
+def _differs(session: ServerSession, context: Context) -> bool:
+    return context.user is not None and session.user is not None and context.user != session.user
 
 
 def _is_guest_with_nothing_to_show(session: ServerSession, context: Context) -> bool:

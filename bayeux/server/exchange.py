@@ -272,7 +272,7 @@ class Exchange:
         yield from self._extend(None, message)
         is_publish = message.request is _PUBLISH and message.client_id is None
         if not (is_publish and self._context.options.allow_anonymous_publish):
-            raise SessionUnknown
+            raise self._server.refusal_of(message.client_id, self._context)
         self._server.admission.admit_anonymous(self._context)
         yield from self.succeed_behind(message, publication.pass_on(self._server, message, None))
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bayeux.protocol.message import Message
     from bayeux.server.server import BayeuxServer
     from bayeux.server.sessions import ServerSession
+    from bayeux.server.transport import Context
 
 DENIED_BY_POLICY = "denied_by_security_policy"
 DENIED_BY_NOT_GRANTING = "denied_by_not_granting"
@@ -59,6 +60,14 @@ class SecurityPolicy:
     def can_handshake(self, server: BayeuxServer, session: ServerSession, message: Message) -> MaybeAwaitable:
         """May this client have a session? ``message.context`` tells its request, ``message.ext`` its claims."""
         return True
+
+    def can_speak_for(self, server: BayeuxServer, session: ServerSession, context: Context) -> bool | Denied:
+        """May a request of one user name the session of another (AG-103)? Not awaited, and seldom asked.
+
+        True: who it is of does not matter, other proof does, such as the browser cookie. False: it is answered as if
+        there were no such session. ``Denied``: with these words; the session is left alone.
+        """
+        return False
 
     def can_create(
         self, server: BayeuxServer, session: ServerSession | None, channel: ChannelName, message: Message

@@ -25,7 +25,7 @@ from bayeux.protocol.channel import ChannelName, Kind, parse_channel
 from bayeux.protocol.client_id import RandomBytes, new_client_id
 from bayeux.protocol.effects import Dismiss, Effect, End, EndReason, Release, Subscribe, Unsubscribe
 from bayeux.protocol.encoded import Batch
-from bayeux.protocol.errors import BatchTooLarge, ChannelInvalid, HandshakeNotAlone
+from bayeux.protocol.errors import BatchTooLarge, ChannelInvalid, HandshakeNotAlone, ProtocolError
 from bayeux.protocol.message import Fields, Message, Request, asks_for, is_handshake
 from bayeux.protocol.options import Options
 from bayeux.protocol.session import NEVER
@@ -138,7 +138,7 @@ class BayeuxServer:
         self.attributes: dict[str, Any] = {}
         """Whatever the application wants to remember of this server."""
         self.is_draining: bool = False
-        self._binding = Binding(self.sessions)
+        self._binding = Binding(self)
         self._refusals = Refusals(self.counters.rejected, clock)
         self._nested = 0
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -619,6 +619,10 @@ class BayeuxServer:
     def may_speak_for(self, session: ServerSession, transport: Transport, context: Context) -> bool:
         """Whether this request may speak for a session (SES-4)."""
         return self._binding.find(session.client_id, transport, context) is session
+
+    def refusal_of(self, client_id: str | None, context: Context) -> ProtocolError:
+        """What a message is told whose session this request may not speak for."""
+        return self._binding.refusal(client_id, context)
 
     @staticmethod
     def addressable(channel: str) -> ChannelName:

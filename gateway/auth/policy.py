@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from bayeux.protocol.channel import ChannelName, Kind, parse_channel
 from bayeux.server.security import Denied, Granted, MaybeAwaitable, SecurityPolicy
-from channels.private import SERVICES, reaches_private
+from channels.private import CUSTOMER, SERVICES, reaches_private
+from gateway.auth.customers import USER_MISMATCH, USER_REQUIRED, Customers, customer_named
 from gateway.auth.tokens import TokenRefused, Tokens
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from bayeux.server.channels import ServerChannel
     from bayeux.server.server import BayeuxServer
     from bayeux.server.sessions import ServerSession
+    from bayeux.server.transport import Context
     from gateway.config.model import Grant, User
 
 _RESERVED = ("/v2", SERVICES)
@@ -36,6 +38,7 @@ class GatewayPolicy(SecurityPolicy):
         grants: what is allowed besides the private names.
         guests: paths at which one may handshake without signing in.
         is_open: everybody may use every channel that is not reserved.
+        customers: their door; None where they are not served.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class GatewayPolicy(SecurityPolicy):
         *,
         guests: Iterable[str] = (),
         is_open: bool = False,
+        customers: Customers | None = None,
     ) -> None:
         self._tokens = tokens
         self._users = users
@@ -53,10 +57,13 @@ class GatewayPolicy(SecurityPolicy):
         self._guests = tuple(guests)
         self._below_guests = tuple(f"{path}/" for path in self._guests)
         self._is_open = is_open
+        self._customers = customers
 
     def can_handshake(self, server: BayeuxServer, session: ServerSession, message: Message) -> MaybeAwaitable:
         """Whoever shows who he is, in the request or by a token; at some paths everybody."""
-        context = message.context
+        context, customers = message.context, self._customers
+        if customers is not None and customers.serves(context) and customers.names_customer(message):
+            return customers.admit(message)
         user: str | None = context.user
         token = message.ext.get("token")
         if token is not None:
@@ -70,21 +77,36 @@ class GatewayPolicy(SecurityPolicy):
             user = claimed
         if user is not None:
             return Granted(user=user)
+        if customers is not None and customers.serves(context):
+            return customers.admit(message)
         is_guest = context.path in self._guests or context.path.startswith(self._below_guests)
         return is_guest or Denied()
+
+    def can_speak_for(self, server: BayeuxServer, session: ServerSession, context: Context) -> bool | Denied:
+        """CM-7: not as another customer; what a browser tells of an agent in it says nothing of its customer."""
+        if customer_named(session.user) is None:
+            return False
+        return USER_MISMATCH if customer_named(context.user) is not None else True
 
     def can_subscribe(
         self, server: BayeuxServer, session: ServerSession, channel: ChannelName, message: Message
     ) -> MaybeAwaitable:
         """One's own private names, and the wildcards that show them; what is open or granted."""
+        if channel.text == CUSTOMER and customer_named(session.user) is None:
+            return USER_REQUIRED
         return self._may_subscribe(server, session, channel)
 
     def _may_subscribe(self, server: BayeuxServer, session: ServerSession, channel: ChannelName) -> bool:
         prefixes = server.options.private_prefixes
+        is_customer = customer_named(session.user) is not None
         if server.is_private(channel):
-            return session.user is not None
-        if session.user is not None and (reaches_private(channel, prefixes) or channel.text == SERVICES):
-            return True
+            is_own = channel.text == CUSTOMER if is_customer else not channel.is_below((CUSTOMER,))
+            return is_own and session.user is not None
+        if reaches_private(channel, prefixes) or channel.text == SERVICES:
+            if is_customer:
+                return False
+            if session.user is not None:
+                return True
         if channel.kind is Kind.SERVICE:  # CM-13: a no-op that succeeds
             return session.user is not None or self._is_open
         return self._is_public(channel) or self._is_granted("subscribe", session, channel)
@@ -122,6 +144,8 @@ class GatewayPolicy(SecurityPolicy):
     def _is_granted(self, operation: str, session: ServerSession | None, channel: ChannelName) -> bool:
         if session is None or session.user is None or channel.kind is Kind.META:
             return False
+        if customer_named(session.user) is not None:
+            return False  # a grant to everyone who signed in is none to whoever says who he is
         user = self._users.get(session.user)
         roles = frozenset(user.roles) if user is not None else frozenset()
         return any(

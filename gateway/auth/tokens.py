@@ -25,6 +25,8 @@ from gateway.config.sources import Problem
 _MAXIMUM_TOKEN_BYTES = 8 * 1024
 _MINIMUM_RSA_BITS = 2048
 _MAXIMUM_NAME = 128
+_CUSTOMERS = "gms:"
+"""A customer's name begins like this, so no agent's does (``gateway.auth.customers``)."""
 
 
 class TokenRefused(Exception):
@@ -60,7 +62,8 @@ class Tokens:
         """
         claims = self.check(token)
         user = claims.get(self._config.user_claim)
-        if not isinstance(user, str) or not 0 < len(user) <= _MAXIMUM_NAME or not user.isprintable():
+        is_name = isinstance(user, str) and 0 < len(user) <= _MAXIMUM_NAME and user.isprintable()
+        if not is_name or user.startswith(_CUSTOMERS):
             raise TokenRefused(f"its {self._config.user_claim} is not a user's name")
         return user
 

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections import Counter
 from ipaddress import ip_network
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 
 from gateway.config.section import Section
 from gateway.config.units import Duration, Size
 from gateway.services.kinds import EntryWrong, Kind, read
+
+MINIMUM_SECRET_BYTES: Final = 32
 
 
 class Server(Section):
@@ -64,6 +66,25 @@ class Server(Section):
         for network in networks:
             ip_network(network)
         return networks
+    user_token_key: SecretStr | None = Field(
+        default=None,
+        description="Whoever names a `gms_user` has to prove it by a JWT that this key signed (HS256, 32 bytes or "
+        "more; `sub` is the user, `exp` is checked). Unset = anybody may claim to be anybody (CM-23).",
+    )
+    allow_query_user: bool = Field(
+        default=False,
+        description="Take `gms_user` from the query of a WebSocket's URL, too; URLs are written to logs (CM-6).",
+    )
+    comet_needs_account: bool = Field(
+        default=False, description="Customers have to show the account at `/genesys/cometd`, too (CM-22)."
+    )
+
+    @model_validator(mode="after")
+    def _key_is_long(self) -> Self:
+        key = self.user_token_key
+        if key is not None and len(key.get_secret_value().encode()) < MINIMUM_SECRET_BYTES:
+            raise ValueError(f"user_token_key must have {MINIMUM_SECRET_BYTES} bytes or more")
+        return self
 
     @model_validator(mode="after")
     def _account_is_whole(self) -> Self:

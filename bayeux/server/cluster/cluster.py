@@ -54,6 +54,9 @@ NodeJoined: TypeAlias = "Callable[[NodeInfo], object]"
 NodeLeft: TypeAlias = "Callable[[NodeInfo, str], object]"
 """``(node, reason)``; ``left`` or ``lost``."""
 
+UserAddressed: TypeAlias = "Callable[[str, str], object]"
+"""``(user, channel)``"""
+
 
 @dataclass(slots=True)
 class ClusterListeners:
@@ -62,6 +65,8 @@ class ClusterListeners:
     node_joined: Registry[NodeJoined] = field(default_factory=Registry)
     """As soon as traffic works both ways (CLU-1)."""
     node_left: Registry[NodeLeft] = field(default_factory=Registry)
+    user_addressed: Registry[UserAddressed] = field(default_factory=Registry)
+    """Something for a user came to this node, where he has sessions, whether or not one of them sees the channel."""
 
 
 class Cluster:
@@ -87,7 +92,7 @@ class Cluster:
         self.unpublished: int = 0
         """Publishes of the application that failed because the store could not be reached."""
         self.interest: Interest = Interest(backplane, server.clock)
-        self.publishing: Publishing = Publishing(server, backplane)
+        self.publishing: Publishing = Publishing(server, backplane, self.listeners.user_addressed)
         self.keeping: Keeping = Keeping(server, backplane, self.interest, self._soon, self._lost)
         self.ownership: Ownership = Ownership(server, backplane, self.interest, self.keeping, self.publishing)
         self.fence: Fence = Fence(

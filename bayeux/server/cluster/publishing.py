@@ -26,11 +26,13 @@ from bayeux.server import fanout, publication
 from bayeux.server.channels import narrowest_flow
 from bayeux.server.cluster.interest import audience_of
 from bayeux.server.cluster.wire import Header, Unreadable
+from bayeux.server.listeners import tell_plainly
 from bayeux.server.steps import Steps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bayeux.server.cluster.cluster import UserAddressed
     from bayeux.server.server import BayeuxServer
     from bayeux.server.sessions import ServerSession
 
@@ -40,9 +42,11 @@ log: logging.Logger = logging.getLogger(__name__)
 class Publishing:
     """Gives events to the backplane, and those that come from it to the sessions of this node."""
 
-    def __init__(self, server: BayeuxServer, backplane: Backplane) -> None:
+    def __init__(self, server: BayeuxServer, backplane: Backplane, addressed: list[UserAddressed]) -> None:
         self._server = server
         self._backplane = backplane
+        self.addressed: list[UserAddressed] = addressed
+        """Who is told of what came for a user."""
         self.unreadable: int = 0
         """Events that were not in our form, and were dropped (SEC-80)."""
 
@@ -88,6 +92,8 @@ class Publishing:
             return
         server = self._server
         if header.user is not None:
+            if self.addressed:
+                tell_plainly(self.addressed, header.user, header.channel)
             sessions: Sequence[ServerSession] = [
                 each for each in server.sessions.of_user(header.user) if each.is_subscribed_to(name)
             ]

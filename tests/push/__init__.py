@@ -1,0 +1,1 @@
+"""Customers are told."""
