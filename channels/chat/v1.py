@@ -74,6 +74,8 @@ class Reading:
 
     started: float = 0.0
     """When he came; 0: he has not."""
+    client: str = ""
+    """Id of his party."""
     entries: Sequence[Entry] = ()
     is_over: bool = False
 
@@ -100,11 +102,10 @@ class Heard:
 
 def read(transcript: Transcript) -> Reading:
     """The whole of it, up to the customer's leaving."""
-    shown = _shown(transcript)
-    started = _started(transcript)
     return Reading(
-        started=started,
-        entries=[entry for _, entry in shown],
+        started=_started(transcript),
+        client=transcript.client.id if transcript.client is not None else "",
+        entries=[entry for _, entry in _shown(transcript)],
         is_over=not transcript.is_open,
     )
 
@@ -128,9 +129,7 @@ def heard(before: Transcript | None, after: Transcript, passing: Iterable[Event]
     )
 
 
-def chat_object(
-    state: State, session: str, position: int, entries: Iterable[Entry], started: float
-) -> dict[str, Any]:
+def chat_object(state: State, session: str, position: int, entries: Iterable[Entry], started: float) -> dict[str, Any]:
     """What an answer, or an event, says of a chat (CH1-4).
 
     Args:

@@ -96,6 +96,8 @@ class Interaction:
     """``interactionSubType``."""
     queue: str
     """``currentQueue``."""
+    service: str = ""
+    """Id of the instance of a customers' service that it was begun for; its customer hears of it there. Empty: none."""
     user_data: Mapping[str, Any] = field(default_factory=dict)
     """Attached data: opaque, its keys in order, its types kept (AG-52)."""
     in_queues: tuple[str, ...] = (STOP,)
@@ -183,6 +185,7 @@ def begin_chat(
     queue: str,
     now: float,
     *,
+    service: str = "",
     user_data: Mapping[str, Any] | None = None,
     in_queues: tuple[str, ...] = (STOP,),
 ) -> Interaction:
@@ -191,6 +194,7 @@ def begin_chat(
         id=id,
         channel=Channel.CHAT,
         queue=queue,
+        service=service,
         user_data=dict(user_data or {}),
         in_queues=in_queues,
         transcript=Transcript(),

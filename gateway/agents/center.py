@@ -48,6 +48,7 @@ from gateway.observe.routing import DeadLettersCollector, RolesCollector, TasksC
 from gateway.routing.admin import Admin, BusWithDeadLetters
 from gateway.routing.bus.tap import Tap, TappedBus
 from gateway.routing.communication.server import CommunicationServer
+from gateway.routing.outbox import Leave
 from gateway.routing.role import Role
 from gateway.sockets import bound, shared
 from gateway.store.store import Store
@@ -124,6 +125,10 @@ class ContactCenter:
         self.mail: MailListener | None = None
         """Where mail is taken, while it is."""
         self._running = AsyncExitStack()
+
+    def tell_customers(self, leave: Leave) -> None:
+        """Have what customers hear of their chats go there (``channels.interaction.hearing``); before ``start``."""
+        self._side.tell_customers(leave)
 
     # Life
 

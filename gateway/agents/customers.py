@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from channels import userdata
 from channels.answers import MAX_ECHO
-from channels.chat.notices import NoticeKind
+from channels.chat.notices import NoticeKind, Visibility
+from channels.chat.v1 import Reading, read
 from channels.dialects.interactions import event_object
 from channels.interaction import customer
 from channels.interaction.effects import Outcome, StartTask
@@ -82,7 +83,9 @@ class Customers:
             if await self._interactions.find(turn, id) is not None:
                 return
             data = userdata.of_form(user_data or {}, self._settings.chat_server, service)
-            begun = begin_chat(id, chosen.name, turn.now, user_data=data, in_queues=tuple(chosen.in_queues))
+            begun = begin_chat(
+                id, chosen.name, turn.now, service=service, user_data=data, in_queues=tuple(chosen.in_queues)
+            )
             joined = customer.join(begun, nickname, turn.now, self._new_hex)
             await self._route(turn, joined.interaction)
 
@@ -102,6 +105,13 @@ class Customers:
             raise Refused(OUT_OF_RANGE, f"there is no notice {kind!r}")
         await self._change(interaction, lambda chat, now: customer.notice(chat, NoticeKind(kind), now, text))
 
+    async def whisper(self, interaction: str, text: str) -> None:
+        """The house tells the agents of a chat something that its customer does not see (CC-11)."""
+        await self._change(
+            interaction,
+            lambda chat, now: customer.tell(chat, NoticeKind.CUSTOM, text, now, self._new_hex, Visibility.AGENTS),
+        )
+
     async def leave(self, interaction: str) -> None:
         """See ``ChatService``."""
         await self._change(interaction, customer.leave)
@@ -120,6 +130,11 @@ class Customers:
         chat = await self._side.decide(lambda turn: self._chat(turn, interaction))
         assert chat.transcript is not None
         return [event_object(event) for event in chat.transcript.for_customer(first - 1)]
+
+    async def reading(self, interaction: str) -> Reading | None:
+        """All that the customer may read of it (CH1-5); None: there is no such chat, or it is long over."""
+        chat = await self._side.decide(lambda turn: self._interactions.find(turn, interaction))
+        return read(chat.transcript) if chat is not None and chat.transcript is not None else None
 
     # E-mails
 

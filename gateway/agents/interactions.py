@@ -30,6 +30,7 @@ from channels.interaction.effects import (
     ShowHistory,
     StartTask,
 )
+from channels.interaction.hearing import hearing
 from channels.interaction.model import Channel, Interaction, Leg
 from channels.interaction.states import LISTED, State
 from channels.private import WORKBINS
@@ -127,6 +128,9 @@ class Interactions:
         turn.write(key, after.to_document(), indexes=_indexes(after), ttl=KEPT if after.is_closed else None)
         for each in announcements(before, change, base=self._base, asked=asked, rules=self._settings.rules):
             _announce(turn, each, key, self._time_left(before, after, each.user))
+        heard = hearing(before, change) if self._side.has_listeners else None
+        if heard is not None:
+            turn.tell_customer(heard.to_document())
         awaited = idle.due(after, self._settings.rules)
         if after.transcript is not None:
             turn.deadlines[f"{IDLE}:{after.id}"] = awaited[0] if awaited is not None else None

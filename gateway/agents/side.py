@@ -15,11 +15,11 @@ from typing import Any, Final, TypeVar
 from bayeux.protocol.errors import Unavailable
 from channels.dialects.announcement import Asked
 from gateway.agents.announcer import Announcer
-from gateway.agents.turn import ANNOUNCE_LANE, Decision, Turn
+from gateway.agents.turn import ANNOUNCE_LANE, CUSTOMER_LANE, Decision, Turn
 from gateway.routing import messages
 from gateway.routing.bus.bus import CHAT_SERVER, GENERAL, Bus
 from gateway.routing.machine import NewId, Sending
-from gateway.routing.outbox import BUS_LANE, Pump, bus_pump
+from gateway.routing.outbox import BUS_LANE, Leave, Pump, bus_pump
 from gateway.store.store import Fence, Room
 from gateway.store.turn import decided
 
@@ -70,6 +70,15 @@ class ChatSide:
     def is_cut_off(self) -> bool:
         """What this node has for other roles cannot leave."""
         return self._pumps[BUS_LANE].is_stuck
+
+    @property
+    def has_listeners(self) -> bool:
+        """Somebody takes what customers hear."""
+        return CUSTOMER_LANE in self._pumps
+
+    def tell_customers(self, leave: Leave) -> None:
+        """Have that go there, from each node; to be said before any pump runs."""
+        self._pumps[CUSTOMER_LANE] = Pump(self.room, CUSTOMER_LANE, leave)
 
     async def decide(self, decision: Decision[T], *, taken: str = "", fence: Fence | None = None) -> T:
         """Take a decision, commit it, and announce it.

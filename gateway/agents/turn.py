@@ -18,6 +18,8 @@ ANNOUNCE_LANE: Final = "announce"
 """Of what desktops are told."""
 MAIL_LANE: Final = "mail"
 """Of what leaves by SMTP."""
+CUSTOMER_LANE: Final = "customer"
+"""Of what customers hear of their interactions."""
 _REMEMBERED: Final = 24 * 60 * 60.0
 _ANNOUNCED_AT_ONCE: Final = 1000
 """Announcements of one document in one commit; more than that share a number."""
@@ -76,6 +78,10 @@ class Turn(turn.Turn):
     def mail(self, letter: Mapping[str, Any]) -> None:
         """Have a mail leave."""
         self.leave(Outgoing(self.new_id(), MAIL_LANE, letter))
+
+    def tell_customer(self, heard: Mapping[str, Any]) -> None:
+        """Have the customer's side hear of it."""
+        self.leave(Outgoing(self.new_id(), CUSTOMER_LANE, heard))
 
 
 Decision = Callable[[Turn], Awaitable[T]]

@@ -1,0 +1,98 @@
+"""What chats need of the other parts of the customers' side.
+
+Source: CH1-2, CH1-12, CC-3, NT-20, SM-25.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
+
+from channels.chat.v1 import Reading
+from gateway.callback.effects import Outcome
+from gateway.callback.events import News, Request
+from gateway.chats.chat import Target
+from gateway.push.notice import Notice
+from gateway.store.turn import Turn
+
+HasSession = Callable[[str], Awaitable[bool]]
+"""Whether a user has a live Bayeux session, on any node."""
+
+
+class Instance(Protocol):
+    """A running service, as ``gateway.instances.instance`` has it."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def data(self) -> str: ...
+    @property
+    def expires(self) -> float: ...
+
+
+class Instances(Protocol):
+    """All running services."""
+
+    async def find(self, id: str, *, user: str) -> Instance:
+        """One that this user may ask about. Raises Refused."""
+
+
+class Services(Protocol):
+    """What is configured at this moment."""
+
+    @property
+    def services(self) -> Mapping[str, Mapping[str, str]]: ...
+
+
+class Areas(Protocol):
+    """Storage of what apps have sent."""
+
+    async def read(self, id: str, user: str) -> Mapping[str, str | None]:
+        """All texts of an area; None where there is a file. Raises Refused."""
+
+
+class Callbacks(Protocol):
+    """The callbacks whose customers come by a chat."""
+
+    async def request(self, id: str, event: Request) -> Outcome:
+        """What the customer does; its answer is stored. Raises Refused."""
+
+    async def news(self, id: str, news: News, *, once: str = "") -> None:
+        """What became of the chat; stored when it returns. Nothing, where there is no such callback."""
+
+    async def perform(self) -> None:
+        """Do what was decided and has not left yet; when it returns, chats have begun. Raises Unavailable."""
+
+
+class Push(Protocol):
+    """Tells customers."""
+
+    async def tell(self, turn: Turn, notice: Notice) -> None:
+        """Into the mailbox of the notice's user, in the caller's commit."""
+
+    async def reach(self, turn: Turn, notice: Notice, target: Target) -> None:
+        """To one device, in the caller's commit."""
+
+    def nudge(self, user: str) -> None:
+        """There is something in his mailbox; said after the commit."""
+
+
+class Desk(Protocol):
+    """The agents' side, ``gateway.agents.customers.Customers``. Methods raise OperationRefused, Unavailable."""
+
+    async def say(self, interaction: str, text: str, *, message_id: str = "") -> None:
+        """The customer says something, under one id of his once."""
+
+    async def notice(self, interaction: str, kind: str, text: str | None = None) -> None:
+        """He types, or not any more."""
+
+    async def leave(self, interaction: str) -> None:
+        """He goes."""
+
+    async def whisper(self, interaction: str, text: str) -> None:
+        """The house gives a notice to agents alone."""
+
+    async def reading(self, interaction: str) -> Reading | None:
+        """All that he may read; None: there is no such chat."""

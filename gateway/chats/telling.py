@@ -1,0 +1,203 @@
+"""What customers hear of their chats: taken from the agents' side, and put where they get it.
+
+Each change of an interaction leaves by the outbox of the agents' side with what the customer hears of it
+(``channels.interaction.hearing``). Any node moves it, in order; what was moved is written with its id, so that a
+repetition finds that it was. How far a customer was told is kept with his chat, in the commit that fills his mailbox.
+
+Source: CC-3…10, CC-13, CC-14, CH1-15, SM-40, SM-42, SM-70, NT-20.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from channels.chat.v1 import Entry, State, chat_object
+from channels.interaction.hearing import Hearing
+from channels.interaction.progress import Progress
+from gateway.agents.customers import id_of
+from gateway.callback.events import AgentConnected, AgentRejected, AgentReserved, InteractionEnded, News
+from gateway.chats import background
+from gateway.chats.answers import indexed
+from gateway.chats.chat import Chat, Target
+from gateway.chats.kept import KeptChats
+from gateway.chats.neighbours import Callbacks, Desk, HasSession, Push, Services
+from gateway.chats.settings import Settings
+from gateway.push.notice import Notice, notice_id
+from gateway.store.store import Outgoing, TakenAlready
+from gateway.store.turn import Turn
+
+log = logging.getLogger(__name__)
+
+NEWS: Final[Mapping[Progress, News]] = {
+    Progress.RESERVED: AgentReserved(),
+    Progress.REJECTED: AgentRejected(),
+    Progress.CONNECTED: AgentConnected(),
+    Progress.ENDED: InteractionEnded(),
+}
+"""What a callback is told; that another agent has the chat is none of its business."""
+POLLS_WITHIN: Final = 10.0
+"""Seconds between two polls of an app that is not in the background; a session ends after as many (CM-11)."""
+TYPING_STANDS: Final = 10.0
+"""Seconds after which nobody wants to know any more that somebody typed."""
+
+
+class Telling:
+    """Tells them.
+
+    Args:
+        has_session: of a user.
+    """
+
+    def __init__(
+        self,
+        kept: KeptChats,
+        desk: Desk,
+        push: Push,
+        callbacks: Callbacks,
+        services: Services,
+        has_session: HasSession,
+        settings: Settings,
+    ) -> None:
+        self._kept = kept
+        self._desk = desk
+        self._push = push
+        self._callbacks = callbacks
+        self._services = services
+        self._has_session = has_session
+        self._settings = settings
+
+    # The lane
+
+    async def leave(self, entries: Sequence[Outgoing]) -> None:
+        """See ``gateway.routing.outbox.Leave``: each chat's in their order, chats at the same time."""
+        by_service: defaultdict[str, list[Outgoing]] = defaultdict(list)
+        for entry in entries:
+            by_service[entry.body["service"]].append(entry)
+        outcomes = await asyncio.gather(*map(self._move, by_service.values()), return_exceptions=True)
+        for outcome in outcomes:
+            if outcome is not None:
+                raise outcome
+
+    async def _move(self, entries: Sequence[Outgoing]) -> None:
+        for entry in entries:
+            hearing = Hearing.from_document(entry.body)
+            await self._tell(hearing, entry.id)
+            for each in hearing.news:
+                if each in NEWS:
+                    await self._callbacks.news(hearing.service, NEWS[each], once=f"{entry.id} {each.value}")
+
+    # The customer
+
+    async def _tell(self, hearing: Hearing, id: str) -> None:
+        if hearing.shown.is_nothing:
+            return
+
+        async def decision(turn: Turn) -> Chat | None:
+            chat = await self._kept.find(turn, hearing.service)
+            if chat is None:
+                return None
+            if chat.target is not None and await self._is_to_be_pushed(chat, turn.now):
+                await self._push_to(turn, chat, chat.target, hearing, id)
+            heard = await self._hear(turn, chat, hearing, id) if chat.is_comet else chat
+            after = replace(heard, is_over=chat.is_over or hearing.shown.ends)
+            if after != chat:
+                self._kept.put(turn, after)
+            return after
+
+        try:
+            told = await self._kept.decide(decision)
+        except TakenAlready:
+            return
+        if told is not None and told.is_comet:
+            self._push.nudge(told.user)
+
+    async def _hear(self, turn: Turn, chat: Chat, hearing: Hearing, id: str) -> Chat:
+        """By events (CC-3)."""
+        shown = hearing.shown
+        position = max(shown.position + len(shown.entries), chat.told)
+        news = await self._news_of(chat, hearing)
+        ends = shown.ends and not chat.is_end_told
+        if news or ends:
+            state = State.DISCONNECTED if ends else State.TRANSCRIPT if chat.told else State.CONNECTED
+            await self._push.tell(turn, self._event(chat, state, news, position, shown.started))
+        for number, entry in enumerate(shown.typing):
+            turn.taken = id  # nothing that is kept says whether this was told
+            event = self._event(chat, State.TRANSCRIPT, [entry], position, shown.started)
+            await self._push.tell(turn, replace(event, id=notice_id(id, number), until=turn.now + TYPING_STANDS))
+        return replace(chat, told=position, is_end_told=chat.is_end_told or ends)
+
+    # The device
+
+    async def _is_to_be_pushed(self, chat: Chat, now: float) -> bool:
+        """Only to an app in the background, if nothing else is configured (NT-20)."""
+        if self._settings.to_active_client:
+            return True
+        if chat.is_comet:
+            return not await self._has_session(chat.user)
+        return now - chat.seen_at > POLLS_WITHIN
+
+    async def _push_to(self, turn: Turn, chat: Chat, target: Target, hearing: Hearing, id: str) -> None:
+        shown = hearing.shown
+        options = self._services.services.get(chat.service, {})
+        told = background.payload(chat.id, [*shown.entries, *shown.typing], options, self._settings)
+        if told is None:
+            return
+        turn.taken = id
+        notice = Notice(
+            id=notice_id("pushed", id),
+            tag=f"service.chat.refresh.{chat.id}",
+            message=told,
+            instance=chat.id,
+            user=chat.user,
+            until=chat.expires,
+        )
+        await self._push.reach(turn, notice, target)
+
+    # The mailbox
+
+    async def _news_of(self, chat: Chat, hearing: Hearing) -> Sequence[Entry]:
+        """What he was not told yet; also what came while he polled."""
+        shown = hearing.shown
+        if chat.told <= shown.position:
+            missed: Sequence[Entry] = ()
+            if chat.told < shown.position:
+                reading = await self._desk.reading(chat.interaction)
+                missed = reading.entries[chat.told : shown.position] if reading is not None else ()
+            return [*missed, *shown.entries]
+        return shown.entries[chat.told - shown.position :]
+
+    async def catch_up(self, id: str) -> None:
+        """Tell who has come to events now what came before, unless it was told. Raises Unavailable."""
+
+        async def decision(turn: Turn) -> Chat | None:
+            chat = await self._kept.find(turn, id)
+            reading = await self._desk.reading(id_of(id))
+            if chat is None or reading is None or chat.is_end_told or chat.told >= len(reading.entries):
+                return None
+            state = State.DISCONNECTED if reading.is_over else State.TRANSCRIPT if chat.told else State.CONNECTED
+            entries = reading.entries[chat.told :]
+            await self._push.tell(turn, self._event(chat, state, entries, len(reading.entries), reading.started))
+            told = replace(chat, told=len(reading.entries), is_end_told=reading.is_over)
+            self._kept.put(turn, told)
+            return chat
+
+        caught_up = await self._kept.decide(decision)
+        if caught_up is not None:
+            self._push.nudge(caught_up.user)
+
+    def _event(self, chat: Chat, state: State, entries: Iterable[Entry], position: int, started: float) -> Notice:
+        """CC-3; as long as the instance lives it waits for him (CC-2, CC-13)."""
+        shown = indexed(entries, position, self._settings)
+        return Notice(
+            id=notice_id("chat", chat.id, position, state.value),
+            tag=f"service.chat.refresh.{chat.id}",
+            message=chat_object(state, chat.interaction, position, shown, started),
+            instance=chat.id,
+            user=chat.user,
+            until=chat.expires,
+        )
