@@ -6,6 +6,7 @@ Source: OPS-25, OPS-40, OPS-46, OPS-48, AG-14, CM-4.
 from __future__ import annotations
 
 import logging
+import time
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -45,6 +46,8 @@ from gateway.observe.loop_lag import LoopLag
 from gateway.observe.metrics import Metrics
 from gateway.observe.reach import Reach
 from gateway.operations import Operations
+from gateway.services.configuration import ROOM as CONFIGURED
+from gateway.services.configuration import Configuration, written
 from gateway.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -113,6 +116,8 @@ class Gateway:
             self._watch("store", lambda: not store.trouble, trouble=lambda: store.trouble)
         self._store: Store | None = None
         """That of the customers, where no contact center opens one."""
+        self.configuration: Configuration | None = None
+        """Of the customers' services, where there are customers."""
         self.customers = self._customer_side(config)
         routes = self.customers.routes if self.customers is not None else ()
         self.public_http = _http_server(config, public_application(self.mounts, self._api(), self.health, routes))
@@ -128,8 +133,9 @@ class Gateway:
             await self._store.open()
         if self.center is not None:
             await self.center.start()
-        if self.customers is not None:
-            self.customers.start()
+        if self.customers is not None and self.configuration is not None:
+            await self.configuration.begin()
+            await self.customers.start()
         for reach in self._reaches:
             reach.start()
         backplane = self.backplane
@@ -203,7 +209,9 @@ class Gateway:
         store = self.center.store if self.center is not None else self._store
         assert store is not None
         _, genesys, _ = self.mounts
-        customers = CustomerSide(config, self.server, genesys, store)
+        self.configuration = Configuration(written(config), store.room(CONFIGURED), clock=time.time)
+        node = self.node_id or uuid.uuid4().hex
+        customers = CustomerSide(config, self.server, genesys, store, self.configuration, node=node)
         if config.server.comet_needs_account:
             self._customers_door.admits = customers.admits
         return customers

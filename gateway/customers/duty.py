@@ -14,7 +14,7 @@ from gateway.routing.outbox import Pump
 from gateway.store.store import Deadline, Fence
 
 Expire = Callable[[str, Fence], Awaitable[None]]
-"""Takes the name of what is due, without its kind, and stores under the fence that it is over, or when it comes again."""
+"""Takes the name of what is due, without its kind; it is stored under the fence that it is over, or comes again."""
 
 
 class CustomerDuty:

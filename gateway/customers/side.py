@@ -10,12 +10,13 @@ import secrets
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, Protocol
 
 from bayeux.server.server import BayeuxServer
 from bayeux.server.transport import Context
 from bayeux.transports.mount import Mount
 from bayeux.transports.proxy import Client
+from gateway.access.pool import Pool
 from gateway.callback.options import Options
 from gateway.config.model import Config
 from gateway.customers.http.authentication import CenterDoor, Doorkeeper
@@ -30,10 +31,27 @@ from gateway.instances.services import Services
 from gateway.push.mailboxes import Mailboxes
 from gateway.push.push import Push
 from gateway.push.reader import Reader
+from gateway.services.patterns import Group
 from gateway.store.store import Store
 
 ROOM: Final = "customers"
 """Nobody else reads it."""
+
+
+class Configured(Protocol):
+    """What is configured at this moment."""
+
+    @property
+    def services(self) -> Mapping[str, Options]:
+        """Options by the name of a service."""
+
+    @property
+    def pools(self) -> Mapping[str, Pool]:
+        """Resource groups by name."""
+
+    @property
+    def patterns(self) -> Mapping[str, Group]:
+        """Pattern groups by name."""
 
 
 class CustomerSide:
@@ -42,8 +60,8 @@ class CustomerSide:
     Args:
         mount: where customers speak Bayeux; pages that may do that may ask here, too.
         store: open while requests are served.
+        configuration: what is configured at the moment; it is kept up by who made it.
         node: this process among those of the gateway.
-        configured: the services as they are configured at the moment: options by name.
         clock: seconds since 1970.
     """
 
@@ -53,9 +71,9 @@ class CustomerSide:
         server: BayeuxServer,
         mount: Mount,
         store: Store,
+        configuration: Configured,
         *,
         node: str = "",
-        configured: Callable[[], Mapping[str, Options]] = dict,
         clock: Callable[[], float] = time.time,
     ) -> None:
         room, options = store.room(ROOM), config.server
@@ -64,7 +82,7 @@ class CustomerSide:
         self.instances = Instances(
             room, storage, node=node, clock=clock, new_uuid=uuid.uuid4, is_strict=options.strict_user
         )
-        self.services = Services(self.instances, configured)
+        self.services = Services(self.instances, lambda: configuration.services)
         """Where kinds of services and methods of instances are registered."""
         mailboxes = Mailboxes(room, clock)
         self.reader = Reader(server, mailboxes, clock)
@@ -86,9 +104,9 @@ class CustomerSide:
         self.routes: list[Route] = customer_routes(around, has_legacy_path=options.legacy_path)
         """For a Tornado application."""
 
-    def start(self) -> None:
-        """Give customers their notices."""
-        self._work = [asyncio.get_running_loop().create_task(self.reader.run(), name="customers' notices")]
+    async def start(self) -> None:
+        """Serve customers; the store is open."""
+        self._work = [asyncio.create_task(self.reader.run(), name="customers' notices")]
 
     async def stop(self) -> None:
         """Do nothing more."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import argon2
@@ -16,9 +17,11 @@ from tornado.web import Application
 
 from bayeux import BayeuxServer, Options
 from bayeux.transports.mount import Mount
+from gateway.access.pool import Pool
 from gateway.config.model import Config
 from gateway.customers.side import CustomerSide
 from gateway.http.handler import NotFound, log_access
+from gateway.services.patterns import Group
 from gateway.store.sqlite import SqliteStore
 from tests.support.stores import sqlite_store
 
@@ -33,6 +36,15 @@ BOB = {"gms_user": "bob"}
 
 def basic(user: str, password: str) -> dict[str, str]:
     return {"Authorization": f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"}
+
+
+@dataclass
+class Configured:
+    """What a test configures."""
+
+    services: dict[str, dict[str, str]] = field(default_factory=dict)
+    pools: dict[str, Pool] = field(default_factory=dict)
+    patterns: dict[str, Group] = field(default_factory=dict)
 
 
 class Api:
@@ -94,9 +106,10 @@ async def side(
 ) -> AsyncIterator[CustomerSide]:
     config = Config.model_validate({"server": {"enabled": True, **settings}})
     mount = Mount(BayeuxServer(Options(**options)), "/genesys/cometd")
-    side = CustomerSide(config, mount, sqlite_store, configured=lambda: configured)
+    side = CustomerSide(config, mount.server, mount, sqlite_store, Configured(configured))
+    await side.start()
     yield side
-    side.close()
+    await side.stop()
 
 
 @pytest.fixture
