@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
+from gateway.agents.turn import numbered
 from gateway.store.store import Outgoing
 
 GATEWAY_EXT = "gw"
@@ -30,16 +31,16 @@ class Announcer:
 
     async def leave(self, entries: Sequence[Outgoing]) -> None:
         """Tell them, each user in order. Raises Unavailable."""
-        of_users: dict[str, list[Mapping[str, Any]]] = {}
+        of_users: dict[str, list[Outgoing]] = {}
         for entry in entries:
-            of_users.setdefault(entry.body["user"], []).append(entry.body)
+            of_users.setdefault(entry.body["user"], []).append(entry)
         outcomes = await asyncio.gather(
-            *(self._tell(user, bodies) for user, bodies in of_users.items()), return_exceptions=True
+            *(self._tell(user, told) for user, told in of_users.items()), return_exceptions=True
         )
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome
 
-    async def _tell(self, user: str, bodies: Sequence[Mapping[str, Any]]) -> None:
-        for body in bodies:
-            await self._deliver(user, body["channel"], body["data"], {GATEWAY_EXT: body["gw"]})
+    async def _tell(self, user: str, told: Sequence[Outgoing]) -> None:
+        for each in told:
+            await self._deliver(user, each.body["channel"], each.body["data"], {GATEWAY_EXT: numbered(each)})

@@ -100,13 +100,13 @@ class Planning:
                 raise PlanChanged(f"it is version {stored} by now; get it, and decide anew")
             try:
                 after = self._decided(_overrides(document), kind, name, body)
-                await self._room.commit(Changes(writes=[Write(KEY, after.entries, stored)]))
+                versions = await self._room.commit(Changes(writes=[Write(KEY, after.entries, stored)]))
             except Conflict:
                 continue
             log.info("an operator changes the plan", extra={"kind": kind, "entry": name, "is_removed": body is None})
             is_new = body is not None and name not in shown(self._mre, kind)
             await self.begin()
-            report: dict[str, Any] = {"version": stored + 1, "isNew": is_new}
+            report: dict[str, Any] = {"version": versions[KEY], "isNew": is_new}
             return report if body is None else {**report, "entry": shown(after.over(self._config.mre), kind)[name]}
         raise PlanConflict("others keep changing it; try again")
 

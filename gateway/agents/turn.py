@@ -50,7 +50,7 @@ class Turn(turn.Turn):
 
     def put_agent(self, agent: Agent) -> None:
         """As he shall be; also as he is, for nobody to change him at the same time."""
-        # Who has signed out is kept for a while: the versions of his document number what his desktops hear (AG-122).
+        # Of who has signed out nothing is kept for ever.
         ttl = None if agent.is_started or agent.desks or agent.workbins else _REMEMBERED
         indexes = {desk_index(node): 0.0 for node in agent.desks}
         self.write(agent_key(agent.user), agent.as_body(), indexes=indexes, ttl=ttl)
@@ -63,13 +63,14 @@ class Turn(turn.Turn):
         """Tell a user's sessions something of a document that this turn writes.
 
         Args:
-            of: key of the document: its versions number what is said of it, so that nothing is heard twice (AG-122).
+            of: key of the document: its versions number what is said of it, so that nothing is heard twice (AG-122);
+                ``numbered`` has the number.
             ext: what the gateway adds for clients that want it (AG-109).
         """
         number = self._announced[of] = min(self._announced.get(of, -1) + 1, _ANNOUNCED_AT_ONCE - 1)
-        seq = (self.version(of) + 1) * _ANNOUNCED_AT_ONCE + number
-        gw = {**(ext or {}), "of": of, "seq": seq, "at": self.now}
-        self.leave(Outgoing(self.new_id(), ANNOUNCE_LANE, {"user": user, "channel": channel, "data": data, "gw": gw}))
+        gw = {**(ext or {}), "of": of, "seq": number, "at": self.now}
+        body = {"user": user, "channel": channel, "data": data, "gw": gw}
+        self.leave(Outgoing(self.new_id(), ANNOUNCE_LANE, body, of))
 
     def send(self, sending: Sending) -> None:
         """Tell another role."""
@@ -86,6 +87,12 @@ class Turn(turn.Turn):
 
 Decision = Callable[[Turn], Awaitable[T]]
 """Reads and wants; is asked anew if it was overtaken, so it must not do anything else."""
+
+
+def numbered(announced: Outgoing) -> dict[str, Any]:
+    """The gateway's additions to what is announced, with its number: the document's version, which the store tells."""
+    gw: dict[str, Any] = dict(announced.body["gw"])
+    return {**gw, "seq": announced.version * _ANNOUNCED_AT_ONCE + gw["seq"]}
 
 
 def latest_seq(version: int) -> int:

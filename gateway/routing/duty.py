@@ -121,7 +121,7 @@ class MachineDuty:
         ]
         outgoing = [as_outgoing(sending) for sending in step.messages]
         try:
-            await self._room.commit(
+            versions = await self._room.commit(
                 Changes(writes=[*marks, *writes], deadlines=step.deadlines, outgoing=outgoing, fence=self._fence)
             )
         except Conflict as conflict:
@@ -132,7 +132,7 @@ class MachineDuty:
             if write.body is None:
                 del self._versions[write.key]
             else:
-                self._versions[write.key] = write.version + 1
+                self._versions[write.key] = versions[write.key]
         if outgoing:
             self._pump.hurry()
 

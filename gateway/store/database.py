@@ -62,7 +62,20 @@ _TABLES = (
     """,
 )
 
-MIGRATIONS: Final = (_TABLES,)
+_VERSIONS = (
+    # Of the documents of a room that are no more: new ones begin above it.
+    "CREATE TABLE versions (room TEXT NOT NULL PRIMARY KEY, highest INTEGER NOT NULL) WITHOUT ROWID",
+    """
+    CREATE TRIGGER document_ends AFTER DELETE ON documents BEGIN
+        INSERT INTO versions (room, highest) VALUES (OLD.room, OLD.version)
+        ON CONFLICT (room) DO UPDATE SET highest = max(highest, excluded.highest);
+    END
+    """,
+    # Of the document whose version is told beside a message; 0: of none.
+    "ALTER TABLE outbox ADD COLUMN version INTEGER NOT NULL DEFAULT 0",
+)
+
+MIGRATIONS: Final = (_TABLES, _VERSIONS)
 """What makes of each version of the format the next one; an empty file has version 0. Never change one, add one."""
 
 BUSY = 5.0

@@ -8,7 +8,7 @@ Source: the promises are those of ``store.Store``. OPS-70…73, OPS-77.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Final
 
@@ -100,12 +100,12 @@ class RedisRoom:
 
     # What is written --------------------------------------------------------------------------
 
-    async def commit(self, changes: Changes) -> None:
+    async def commit(self, changes: Changes) -> Mapping[str, int]:
         """See ``Room``."""
         keys, mark = self._keys, secrets.token_hex(8)
         done = keys.taken(changes.taken) if changes.taken else keys.mark(mark)
         remembered = _milliseconds(changes.taken_ttl if changes.taken else _MARK_TTL)
-        outcome, key = await self._link.run(
+        outcome, key, *first = await self._link.run(
             COMMIT,
             [*keys.documents, keys.leases, keys.deadlines, keys.outgoing, keys.lanes, keys.number, done],
             [mark, remembered, _packed(changes)],
@@ -117,6 +117,7 @@ class RedisRoom:
                 raise TakenAlready(changes.taken)
             case b"conflict":
                 raise Conflict(key.decode())
+        return changes.versions(first[0])
 
     async def claim(self, lease: str, holder: str, ttl: float) -> Fence | None:
         """See ``Room``."""
@@ -164,7 +165,11 @@ class RedisRoom:
             OUTBOX, [self._keys.outgoing, self._keys.lanes], [*between(lane, None, None), limit]
         )
         messages = [msgpack.unpackb(packed, raw=True) for packed in found]
-        return [Outgoing(id_of(member), lane, json.decode_own(body)) for member, body in messages]
+        # What an earlier version of the gateway has left there tells no version.
+        return [
+            Outgoing(id_of(member), lane, json.decode_own(body), version=version[0] if version else 0)
+            for member, body, *version in messages
+        ]
 
 
 class _NoEvents:
@@ -197,7 +202,10 @@ def _packed(changes: Changes) -> bytes:
         for write in changes.writes
     ]
     deadlines = [(name, False if at is None else float(at)) for name, at in changes.deadlines.items()]
-    outgoing = [(beginning_of(each.lane), each.id, json.encode(each.body)) for each in changes.outgoing]
+    outgoing = [
+        (beginning_of(each.lane), each.id, json.encode(each.body), False if each.of is None else each.of)
+        for each in changes.outgoing
+    ]
     # Bytes and text are the same to Lua.
     packed: bytes = msgpack.packb([fence, writes, deadlines, outgoing, list(changes.sent)], use_bin_type=False)
     return packed

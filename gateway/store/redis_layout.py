@@ -40,7 +40,7 @@ class RoomKeys:
     def __init__(self, prefix: str, room: str) -> None:
         self._prefix = Keys(prefix).prefix
         self._room = room
-        self.documents: Sequence[str] = [self._key(kind) for kind in ("documents", "places", "expiring")]
+        self.documents: Sequence[str] = [self._key(kind) for kind in ("documents", "places", "expiring", "highest")]
         """Those that tell of documents."""
         self.leases: str = self._key("leases")
         self.deadlines: str = self._key("deadlines")

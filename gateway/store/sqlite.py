@@ -84,10 +84,10 @@ class SqliteRoom:
 
     # What is written --------------------------------------------------------------------------
 
-    async def commit(self, changes: Changes) -> None:
+    async def commit(self, changes: Changes) -> Mapping[str, int]:
         """See ``Room``."""
         commit = _Commit(self._name, changes, self._clock)
-        await self._writer.ask(commit)
+        return await self._writer.ask(commit)
 
     async def claim(self, lease: str, holder: str, ttl: float) -> Fence | None:
         """See ``Room``."""
@@ -165,10 +165,10 @@ class SqliteRoom:
     async def outbox(self, lane: str, limit: int = 100) -> Sequence[Outgoing]:
         """See ``Room``."""
         rows = await self._select(
-            "SELECT id, lane, body FROM outbox WHERE room = ? AND lane = ? ORDER BY number LIMIT ?",
+            "SELECT id, body, version FROM outbox WHERE room = ? AND lane = ? ORDER BY number LIMIT ?",
             (self._name, lane, limit),
         )
-        return [Outgoing(id, lane, json.decode_own(body)) for id, lane, body in rows]
+        return [Outgoing(id, lane, json.decode_own(body), version=version) for id, body, version in rows]
 
     def _read(self, keys: Sequence[str], database: sqlite3.Connection) -> Sequence[Document | None]:
         now = self._clock()
@@ -192,20 +192,27 @@ class _Commit:
         self._changes = changes
         self._clock = clock
         self._bodies = [json.encode(write.body) if write.body is not None else None for write in changes.writes]
-        self._outgoing = [(room, each.lane, each.id, json.encode(each.body)) for each in changes.outgoing]
+        self._outgoing = [(each, json.encode(each.body)) for each in changes.outgoing]
 
-    def __call__(self, database: sqlite3.Connection) -> None:
+    def __call__(self, database: sqlite3.Connection) -> Mapping[str, int]:
         changes, now = self._changes, self._clock()
         _forget(database, now)
         if changes.fence is not None:
             self._check(changes.fence, database, now)
         if changes.taken:
             self._take(database, now)
+        versions = changes.versions(self._highest(database) + 1)
         for write, body in zip(changes.writes, self._bodies, strict=True):
-            self._write(write, body, database, now)
+            self._write(write, body, versions.get(write.key, 0), database, now)
         self._set_deadlines(changes.deadlines, database)
         database.executemany("DELETE FROM outbox WHERE room = ? AND id = ?", ((self._room, id) for id in changes.sent))
-        database.executemany("INSERT OR IGNORE INTO outbox (room, lane, id, body) VALUES (?, ?, ?, ?)", self._outgoing)
+        for each, body in self._outgoing:
+            version = 0 if each.of is None else versions.get(each.of, 0)
+            database.execute(
+                "INSERT OR IGNORE INTO outbox (room, lane, id, body, version) VALUES (?, ?, ?, ?, ?)",
+                (self._room, each.lane, each.id, body, version),
+            )
+        return versions
 
     def _check(self, fence: Fence, database: sqlite3.Connection, now: float) -> None:
         held = database.execute(
@@ -223,18 +230,24 @@ class _Commit:
         if not added.rowcount:
             raise TakenAlready(self._changes.taken)
 
-    def _write(self, write: Write, body: bytes | None, database: sqlite3.Connection, now: float) -> None:
+    def _highest(self, database: sqlite3.Connection) -> int:
+        found = database.execute("SELECT highest FROM versions WHERE room = ?", (self._room,)).fetchone()
+        return found[0] if found else 0
+
+    def _write(self, write: Write, body: bytes | None, version: int, database: sqlite3.Connection, now: float) -> None:
         name = (self._room, write.key)
         found = database.execute("SELECT version FROM documents WHERE room = ? AND key = ?", name).fetchone()
         if (found[0] if found else 0) != write.version:
             raise Conflict(write.key)
-        database.execute("DELETE FROM documents WHERE room = ? AND key = ?", name)  # with its places
         if body is None:
+            database.execute("DELETE FROM documents WHERE room = ? AND key = ?", name)  # with its places
             return
         expires = _NEVER if write.ttl is None else now + write.ttl
+        database.execute("DELETE FROM places WHERE room = ? AND key = ?", name)
         database.execute(
-            "INSERT INTO documents (room, key, version, body, expires) VALUES (?, ?, ?, ?, ?)",
-            (*name, write.version + 1, body, expires),
+            "INSERT INTO documents (room, key, version, body, expires) VALUES (?, ?, ?, ?, ?) ON CONFLICT (room, key) "
+            "DO UPDATE SET version = excluded.version, body = excluded.body, expires = excluded.expires",
+            (*name, version, body, expires),
         )
         database.executemany(
             "INSERT INTO places (room, name, place, key, expires) VALUES (?, ?, ?, ?, ?)",

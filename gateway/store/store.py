@@ -39,7 +39,7 @@ class Document:
 
     key: str
     version: int
-    """1 when it was created, one more with each write; never twice for one life of a key."""
+    """One more with each write. A new one begins above all that have ended in its room: no version comes twice."""
     body: Mapping[str, Any]
     """JSON values; keys keep their order."""
 
@@ -69,6 +69,10 @@ class Outgoing:
     """Entries of one lane leave in the order in which they were committed."""
     body: Mapping[str, Any]
     """JSON values."""
+    of: str | None = None
+    """Key of a document that the same commit writes; of it only that document's version is kept."""
+    version: int = 0
+    """As the outbox tells it: which one the document got by that commit; 0: it is of none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,12 @@ class Changes:
         if len({write.key for write in self.writes}) < len(self.writes):
             raise ValueError("two writes of one document")
 
+    def versions(self, first: int) -> Mapping[str, int]:
+        """What the documents have by this; ``first``: the version that new ones get."""
+        return {
+            write.key: write.version + 1 if write.version else first for write in self.writes if write.body is not None
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
@@ -134,8 +144,9 @@ class Room(Protocol):
     async def read(self, *keys: str) -> Sequence[Document | None]:
         """The documents in the order of the keys, all as of one moment."""
 
-    async def commit(self, changes: Changes) -> None:
-        """All of it, or nothing. Checks the fence, then ``taken``, then the versions.
+    async def commit(self, changes: Changes) -> Mapping[str, int]:
+        """All of it, or nothing; the versions that the documents have by it. Checks the fence, then ``taken``, then
+        the versions that were known.
 
         Raises LeaseLost, TakenAlready, Conflict.
         """

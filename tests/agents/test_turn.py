@@ -8,9 +8,9 @@ from itertools import count
 import pytest
 
 from gateway.agents.states import READY
-from gateway.agents.turn import ANNOUNCE_LANE, Turn, agent_key, latest_seq
+from gateway.agents.turn import ANNOUNCE_LANE, Turn, agent_key, latest_seq, numbered
 from gateway.store.sqlite import SqliteStore
-from gateway.store.store import Room, TakenAlready
+from gateway.store.store import Changes, Room, TakenAlready, Write
 from gateway.store.turn import decided
 from tests.support.stores import sqlite_store
 
@@ -77,7 +77,7 @@ async def test_decision_that_changes_nothing_writes_nothing(room: Room) -> None:
 
 @pytest.mark.spec("AG-122")
 async def test_numbers_of_what_is_said_rise_with_the_document(room: Room) -> None:
-    """Also over a sign-out, after which the document is kept for its number alone."""
+    """Also over a sign-out, and when the document was forgotten: a desktop may be open for longer."""
 
     async def decision(turn: Turn) -> None:
         agent = await turn.agent("Agent1")
@@ -87,6 +87,10 @@ async def test_numbers_of_what_is_said_rise_with_the_document(room: Room) -> Non
 
     for _ in range(3):
         await decided(room, decision, lambda: begin(room))
-    said = [entry.body["gw"]["seq"] for entry in await room.outbox(ANNOUNCE_LANE)]
+    (forgotten,) = await room.read(agent_key("Agent1"))
+    assert forgotten is not None
+    await room.commit(Changes(writes=[Write(forgotten.key, None, forgotten.version)]))  # as a day later
+    await decided(room, decision, lambda: begin(room))
+    said = [numbered(entry)["seq"] for entry in await room.outbox(ANNOUNCE_LANE)]
     assert said == sorted(set(said))
     assert said[1] <= latest_seq(1) < said[2]

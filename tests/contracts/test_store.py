@@ -71,6 +71,10 @@ async def body_of(room: Room, key: str) -> Any:
     return found and found.body
 
 
+async def is_missing(room: Room, key: str) -> bool:
+    return await room.read(key) == [None]
+
+
 # Documents ------------------------------------------------------------------------------------
 
 
@@ -121,7 +125,50 @@ async def test_a_document_may_end_and_begin_anew(here: Room) -> None:
     assert await here.count("all") == 0
     await here.commit(Changes(writes=[Write("one", None, 0)]))
     await here.commit(Changes(writes=[Write("one", {"life": 2}, 0)]))
-    assert await here.read("one") == [Document("one", 1, {"life": 2})]
+    assert await here.read("one") == [Document("one", 2, {"life": 2})]
+
+
+@pytest.mark.spec("MRE-122")
+@pytest.mark.parametrize("ends_by_itself", [False, True])
+async def test_what_was_known_of_a_document_is_not_taken_for_its_next_life(
+    here: Room, there: Room, ends_by_itself: bool
+) -> None:
+    """A number was given back and booked by another one meanwhile; who had read before that once took it from him."""
+    await there.commit(Changes(writes=[Write("claim", {"of": "Ann"}, 0, ttl=SHORT if ends_by_itself else None)]))
+    (known,) = await here.read("claim")
+    assert known is not None
+    if ends_by_itself:
+        await eventually(lambda: is_missing(there, "claim"))
+    else:
+        await there.commit(Changes(writes=[Write("claim", None, known.version)]))
+    await there.commit(Changes(writes=[Write("claim", {"of": "Bob"}, 0)]))
+    for body in ({"of": "Cid"}, None):
+        with pytest.raises(Conflict):
+            await here.commit(Changes(writes=[Write("claim", body, known.version)]))
+    assert await body_of(here, "claim") == {"of": "Bob"}
+
+
+async def test_a_commit_tells_the_versions_it_made(here: Room, there: Room) -> None:
+    """Also that of a document which follows others that ended; one goes on from there without reading."""
+    assert await here.commit(Changes(writes=[Write("one", {}, 0), Write("two", {}, 0)])) == {"one": 1, "two": 1}
+    assert await here.commit(Changes(writes=[Write("one", {}, 1)])) == {"one": 2}
+    versions = await here.commit(Changes(writes=[Write("one", None, 2), Write("two", {}, 1), Write("three", {}, 0)]))
+    assert list(versions) == ["two", "three"]
+    assert await here.commit(Changes(deadlines={"bell": 1.0})) == {}
+    versions = await here.commit(Changes(writes=[Write("one", {}, 0), Write("three", {}, versions["three"])]))
+    found = await there.read("one", "three")
+    assert versions == {each.key: each.version for each in found if each is not None}
+    assert versions["one"] > 2
+
+
+@pytest.mark.spec("AG-122")
+async def test_a_message_leaves_with_the_version_of_what_it_is_of(here: Room, there: Room) -> None:
+    """Also where the document is made by the same commit, so that nobody can know before."""
+    for n in range(2):
+        await here.commit(Changes(writes=[Write("one", {}, n)], outgoing=[Outgoing(f"{n}", "mail", {}, "one")]))
+    await here.commit(Changes(writes=[Write("one", None, 2)], outgoing=[Outgoing("2", "mail", {}, "one")]))
+    await here.commit(Changes(writes=[Write("one", {}, 0)], outgoing=[Outgoing("3", "mail", {}, "one")]))
+    assert [each.version for each in await there.outbox("mail")] == [1, 2, 0, 3]
 
 
 def test_two_writes_of_one_document_are_a_mistake() -> None:
@@ -172,7 +219,7 @@ async def test_commits_that_were_not_waited_for_happen_in_their_order(here: Room
 
 
 async def test_a_document_outlives_its_time_by_little(here: Room) -> None:
-    """Then it is as if it had never been, in indexes, too."""
+    """Then it is gone, from indexes, too."""
     writes = [Write("short", {}, 0, {"all": 1.0}, ttl=SHORT), Write("long", {}, 0, {"all": 2.0}, ttl=LONG)]
     await here.commit(Changes(writes=writes))
     await here.commit(Changes(writes=[Write("kept", {}, 0, {"all": 3.0}, ttl=SHORT)]))
@@ -185,7 +232,7 @@ async def test_a_document_outlives_its_time_by_little(here: Room) -> None:
     assert await keys_in(here, "all") == ["long", "kept"]
     assert await here.count("all") == 2
     await here.commit(Changes(writes=[Write("short", {"life": 2}, 0)]))
-    assert await here.read("short") == [Document("short", 1, {"life": 2})]
+    assert await body_of(here, "short") == {"life": 2}
     assert await keys_in(here, "all") == ["long", "kept"]
 
 
@@ -282,7 +329,7 @@ async def test_a_deadline_fires_once_for_all_who_see_it(here: Room, there: Room)
     assert await there.due(2.0) == [due]
     answer = Changes(deadlines={due.name: None}, outgoing=[Outgoing("id", "bus", {})], taken=f"{due.name} {due.at}")
     outcomes = await asyncio.gather(here.commit(answer), there.commit(answer), return_exceptions=True)
-    assert {type(outcome) for outcome in outcomes} == {type(None), TakenAlready}
+    assert {type(outcome) for outcome in outcomes} == {dict, TakenAlready}
     assert await here.due(2.0) == []
     assert len(await here.outbox("bus")) == 1
 
@@ -458,7 +505,7 @@ async def test_what_json_cannot_say_is_refused_where_it_is_given(here: Room) -> 
     right = [Changes(writes=[Write(f"right{n}", {}, 0)]) for n in range(3)]
     outcomes = await asyncio.gather(*map(here.commit, [*wrong, *right]), return_exceptions=True)
     assert [type(outcome) for outcome in outcomes[:3]] == [TypeError, TypeError, UnicodeEncodeError]
-    assert outcomes[3:] == [None] * 3
+    assert outcomes[3:] == [{f"right{n}": 1} for n in range(3)]
     assert await here.read("wrong") == [None]
     assert await here.outbox("bus") == []
 
@@ -472,8 +519,7 @@ async def test_whatever_is_committed_the_store_does_as_a_simple_model(here: Room
         expected = model.refusal_of(changes)
         room = chance.choice([here, there])
         if expected is None:
-            model.apply(changes)
-            await room.commit(changes)
+            assert await room.commit(changes) == model.apply(changes)
         else:
             with pytest.raises(expected):
                 await room.commit(changes)

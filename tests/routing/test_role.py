@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -109,9 +109,9 @@ class Counting:
     def __getattr__(self, name: str) -> object:
         return getattr(self._room, name)
 
-    async def commit(self, changes: Changes) -> None:
+    async def commit(self, changes: Changes) -> Mapping[str, int]:
         self.commits += bool(changes.writes)
-        await self._room.commit(changes)
+        return await self._room.commit(changes)
 
 
 async def test_messages_that_wait_together_share_commits(room: Room, bus: MemoryBus) -> None:
@@ -293,11 +293,12 @@ class Blinking:
     def __getattr__(self, name: str) -> object:
         return getattr(self._room, name)
 
-    async def commit(self, changes: Changes) -> None:
-        await self._room.commit(changes)
+    async def commit(self, changes: Changes) -> Mapping[str, int]:
+        versions = await self._room.commit(changes)
         if self._is_time(changes):
             self._is_time = lambda _: False
             raise Unavailable()
+        return versions
 
 
 @pytest.mark.spec("MRE-120", "MRE-122")
@@ -321,11 +322,11 @@ class Full:
     def __getattr__(self, name: str) -> object:
         return getattr(self._room, name)
 
-    async def commit(self, changes: Changes) -> None:
+    async def commit(self, changes: Changes) -> Mapping[str, int]:
         if changes.fence is not None and self._times:
             self._times -= 1
             raise Unavailable()
-        await self._room.commit(changes)
+        return await self._room.commit(changes)
 
 
 @pytest.mark.spec("MRE-120", "MRE-125")

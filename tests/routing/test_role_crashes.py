@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -70,11 +70,12 @@ class MortalRoom:
         self._fuse.at("outbox")
         return await self._room.outbox(lane, min(limit, AT_ONCE))
 
-    async def commit(self, changes: Changes) -> None:
+    async def commit(self, changes: Changes) -> Mapping[str, int]:
         step = "sent" if changes.sent else "commit"
         self._fuse.at(f"before {step}")
-        await self._room.commit(changes)
+        versions = await self._room.commit(changes)
         self._fuse.at(f"after {step}")
+        return versions
 
 
 class MortalBus(MemoryBus):

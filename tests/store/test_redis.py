@@ -116,17 +116,21 @@ async def test_a_commit_with_fence_and_taken_that_comes_twice_is_answered_once(p
     async with room_at(f"redis://{HOST}:{proxy.port}") as room, room_at(f"redis://{HOST}:{proxy.target}") as other:
         fence = await room.claim("role", "a", 60.0)
         assert fence is not None
+        await other.commit(Changes(writes=[Write("before", {}, 0)]))
+        await other.commit(Changes(writes=[Write("before", None, 1)]))
         proxy.swallow(Way.TO_CLIENT)
-        commit = asyncio.create_task(room.commit(Changes(deadlines={"bell": 1.0}, taken="message", fence=fence)))
+        changes = Changes(writes=[Write("one", {}, 0)], deadlines={"bell": 1.0}, taken="message", fence=fence)
+        commit = asyncio.create_task(room.commit(changes))
 
         async def is_done() -> bool:
             return bool(await other.due(1.0))
 
         await eventually(is_done)
         await other.release(fence)
+        await other.commit(Changes(writes=[Write("one", {"more": True}, 2)]))
         await proxy.cut()
         proxy.heal()
-        await commit
+        assert await commit == {"one": 2}
         with pytest.raises(LeaseLost):
             await room.commit(Changes(taken="message", fence=fence))
 
@@ -224,9 +228,9 @@ async def test_what_goes_leaves_nothing_behind(server: RedisServer) -> None:
         assert await room.read("one") == [Document("one", 1, {})]
         await room.commit(Changes(writes=[Write("one", None, 1)], deadlines={"bell": None}, sent=["id"]))
         kinds = {key.split("}:")[1].split(":")[0] for key in server.ask("KEYS", "*")}
-        assert kinds == {"leases", "number", "taken", "mark"}
+        assert kinds == {"leases", "number", "highest", "taken", "mark"}
         lasting = [key for key in server.ask("KEYS", "*") if server.ask("PTTL", key) == -1]
-        assert {key.split("}:")[1] for key in lasting} == {"leases", "number"}
+        assert {key.split("}:")[1] for key in lasting} == {"leases", "number", "highest"}
 
 
 @pytest.mark.parametrize("url", ["http://somewhere", "redis://one,two"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gateway.store.store import (
@@ -37,6 +37,8 @@ class Model:
     deadlines: dict[str, float] = field(default_factory=dict)
     outbox: list[Outgoing] = field(default_factory=list)
     taken: set[str] = field(default_factory=set)
+    highest: int = 0
+    """Of the versions of documents that are no more."""
 
     def version(self, key: str) -> int:
         return self.documents[key][0] if key in self.documents else 0
@@ -50,11 +52,16 @@ class Model:
             return Conflict
         return None
 
-    def apply(self, changes: Changes) -> None:
+    def apply(self, changes: Changes) -> Mapping[str, int]:
+        """The versions that documents have by it."""
+        versions = {}
         for write in changes.writes:
             self.documents.pop(write.key, None)
             if write.body is not None:
-                self.documents[write.key] = (write.version + 1, write.body, write.indexes)
+                versions[write.key] = write.version + 1 if write.version else self.highest + 1
+                self.documents[write.key] = (versions[write.key], write.body, write.indexes)
+        ended = [write.version for write in changes.writes if write.body is None]
+        self.highest = max([self.highest, *ended])
         for name, at in changes.deadlines.items():
             self.deadlines.pop(name, None)
             if at is not None:
@@ -62,8 +69,9 @@ class Model:
         self.outbox = [message for message in self.outbox if message.id not in changes.sent]
         for message in changes.outgoing:
             if message.id not in {each.id for each in self.outbox}:
-                self.outbox.append(message)
+                self.outbox.append(replace(message, of=None, version=versions.get(message.of or "", 0)))
         self.taken |= {changes.taken} - {""}
+        return versions
 
     async def compare(self, room: Room) -> None:
         """AssertionError where the room is not as this one."""
@@ -89,7 +97,7 @@ class Model:
 def random_changes(chance: random.Random, model: Model) -> Changes:
     """Two of three are right."""
     outgoing = [
-        Outgoing(str(chance.randrange(8)), chance.choice(LANES), {"n": chance.random()})
+        Outgoing(str(chance.randrange(8)), chance.choice(LANES), {"n": chance.random()}, chance.choice([None, *KEYS]))
         for _ in range(chance.randrange(3))
     ]
     return Changes(

@@ -1,6 +1,6 @@
 -- Read a part of an index.
 --
--- KEYS: documents, places, expiring
+-- KEYS: documents, places, expiring, highest
 -- ARGV: two bounds of `places`, how many to leave out, how many to read
 -- Gives members of `places`.
 

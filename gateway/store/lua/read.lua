@@ -1,6 +1,6 @@
 -- Read documents, all at one instant.
 --
--- KEYS: documents, places, expiring
+-- KEYS: documents, places, expiring, highest
 -- ARGV: keys
 -- Gives each as it is packed, or nothing.
 
