@@ -1,0 +1,1 @@
+"""How administrators manage services, numbers, patterns and templates over HTTP."""
