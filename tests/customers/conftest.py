@@ -138,10 +138,13 @@ async def side(
     clock: Clock,
 ) -> AsyncIterator[CustomerSide]:
     config = Config.model_validate({"server": {"enabled": True, **settings}})
-    mount = Mount(BayeuxServer(Options(**options)), "/genesys/cometd")
-    side = CustomerSide(config, mount, sqlite_store, configured=lambda: configured, pools=lambda: pools, clock=clock)
+    server = BayeuxServer(Options(**options))
+    mount = Mount(server, "/genesys/cometd")
+    side = CustomerSide(
+        config, server, mount, sqlite_store, configured=lambda: configured, pools=lambda: pools, clock=clock
+    )
     yield side
-    side.close()
+    await side.stop()
 
 
 @pytest.fixture
