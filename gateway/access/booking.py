@@ -38,11 +38,19 @@ class Booking:
         return now < self.expires
 
     @property
+    def locks(self) -> list[str]:
+        """Keys of its claim on the number, if it has one."""
+        return [] if self.scope is None else [lock_key(self.scope, self.dialled)]
+
+    @property
     def claims(self) -> list[str]:
         """Keys of what nobody else may have meanwhile."""
-        locks = [] if self.scope is None else [lock_key(self.scope, self.dialled)]
-        codes = [code_key(self.dialled, self.code)] if self.code else []
-        return locks + codes
+        return self.locks + ([code_key(self.dialled, self.code)] if self.code else [])
+
+    @property
+    def seconds(self) -> int:
+        """Whole ones that it lasts."""
+        return int(self.expires - self.booked + 1e-6)  # what was added to the present is not quite the same
 
     @property
     def indexes(self) -> dict[str, float]:

@@ -1,7 +1,13 @@
 """All bookings of the store: made, found by a call and ended, from any node at the same time.
 
+Each is a part of somebody's decision, so that a number is given in the same commit as the instance that it is for.
 Nobody waits for anybody: who finds a claim taken that was free a moment ago looks again. What has run out is as good as
 gone by the caller's clock, whether or not the store has removed it already, so that no node has to end anything.
+
+A version guards against others only as long as its document lives: one that was ended and made anew begins at 1 again.
+So a number's claim stays when it is nobody's, a booking that ended leaves its place for a while, and a code is drawn
+that has no claim at all. And a booking is read before its claims: the other way round, it might be younger than what is
+known of them, and its end would leave them behind (``_end``).
 
 Source: RS-3…5, RS-7, RI-5, RI-6, RA-7, MI-1, MI-3, RI-10.
 """
@@ -13,28 +19,29 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from bayeux.protocol.errors import Unavailable
 from gateway.access.booking import Booking, booking_key, caller_index, code_key, lock_key, number_index
 from gateway.access.code import Below, draw
 from gateway.access.dialling import Dialling
 from gateway.access.match import Call, match
-from gateway.access.pool import Pool, Strategy
+from gateway.access.pool import LONGEST, Pool, Strategy
 from gateway.access.refusal import MatchNotFound, NoneFree
 from gateway.access.requests import Wanted
 from gateway.store.store import Conflict, Room
-from gateway.store.turn import Turn
+from gateway.store.turn import Turn, decided
 
-_ATTEMPTS: Final = 16
-"""Beyond those that a group's size explains."""
 _DRAWS: Final = 64
 """Of a code, until there seems to be none that is free; of a hundred where one is free half of all find it."""
 _LINGERING: Final = 60.0
-"""Seconds that the store keeps what has run out: clocks of nodes may differ."""
+"""Seconds that the store keeps what has run out: clocks of nodes may differ, and decisions under way have read it."""
+_NODES_LOCKS: Final = 2.0 * LONGEST
+"""Seconds that it keeps a number's claim of one node, which comes under another name when it starts anew."""
 _MOST_CANDIDATES: Final = 100
 """Bookings of one caller on one number that a call is compared with."""
 
-Body = Mapping[str, Any]
-Bodies = Mapping[str, Body | None]
+_OVER: Final[Mapping[str, Any]] = {}
+"""A booking that has ended."""
+
+Body = Mapping[str, Any] | None
 T = TypeVar("T")
 
 
@@ -59,7 +66,8 @@ class Bookings:
         node: whose numbers ``LOCAL`` keeps from others.
         below: randomness that nobody can foresee.
 
-    All methods raise Unavailable. Times are seconds since 1970.
+    What has a turn is a part of that decision, and may raise Conflict: it has read what was changed meanwhile, and the
+    decision has to be taken anew (``decided`` does). All methods raise Unavailable. Times are seconds since 1970.
     """
 
     def __init__(self, room: Room, *, node: str, dialling: Dialling, below: Below) -> None:
@@ -71,25 +79,38 @@ class Bookings:
         """Number that was last given of each group: a node goes round by itself, and the claims keep nodes apart."""
 
     async def book(self, instance: str, data_id: str, wanted: Wanted, now: float) -> Booking:
+        """As ``book_in``, as a decision of its own."""
+        return await self._decide(lambda turn: self.book_in(turn, instance, data_id, wanted), now)
+
+    async def find(self, call: Call, now: float, *, most: int = 1) -> list[Booking]:
+        """As ``find_in``, as a decision of its own."""
+        return await self._decide(lambda turn: self.find_in(turn, call, most=most), now)
+
+    async def release(self, instance: str) -> None:
+        """As ``release_in``, as a decision of its own."""
+        await self._decide(lambda turn: self.release_in(turn, instance), math.inf)
+
+    async def health(self, pool: Pool, now: float) -> Health:
+        """As ``health_in``, by what is there now."""
+        return await self.health_in(Turn(self._room, now), pool)
+
+    # In somebody's decision
+
+    async def book_in(
+        self, turn: Turn, instance: str, data_id: str, wanted: Wanted, *, until: float = math.inf
+    ) -> Booking:
         """Give an instance a number; what it had before is free in the same moment (RA-7).
 
-        Raises:
-            NoneFree: nothing has changed.
-        """
-        # Of those who book at once one is first for each number, so a group is looked at again as often as it is large.
-        return await self._decided(
-            lambda turn: self.book_in(turn, instance, data_id, wanted), now, len(wanted.pool.numbers) + _ATTEMPTS
-        )
-
-    async def book_in(self, turn: Turn, instance: str, data_id: str, wanted: Wanted) -> Booking:
-        """The same as part of a decision about more than the number: it is booked when that is committed.
+        Args:
+            until: when the instance is over: it holds no number afterwards (RS-3).
 
         Raises:
-            NoneFree: the turn is not to be committed.
+            NoneFree: the decision must change nothing.
         """
         pool, now = wanted.pool, turn.now
-        known = await _read(turn, booking_key(instance), *self._locks(pool))
-        number = self._choose(pool, known, instance, now)
+        key, locks = booking_key(instance), self._locks(pool)
+        before, *claims = await turn.read(key, *locks)
+        number = self._choose(pool, dict(zip(locks, claims, strict=True)), instance, now)
         dialled = self._dialling.comparable(number)
         booking = Booking(
             instance=instance,
@@ -100,56 +121,50 @@ class Bookings:
             code=await self._free_code(turn, dialled, wanted.code_length) if wanted.code_length else "",
             scope=pool.scope(self._node),
             booked=now,
-            expires=now + wanted.seconds,
+            expires=min(now + wanted.seconds, until),
         )
-        await _end(turn, instance)
-        ttl = booking.expires - now + _LINGERING
-        await turn.read(*booking.claims)
+        if before:
+            await self._end(turn, Booking.from_document(before))
         for claim in booking.claims:
-            turn.write(claim, {"instance": instance, "expires": booking.expires}, ttl=ttl)
-        turn.write(booking_key(instance), booking.to_document(), indexes=booking.indexes, ttl=ttl)
+            self._claim(turn, booking, claim)
+        turn.write(key, booking.to_document(), indexes=booking.indexes, ttl=_ttl(booking, now))
         return booking
 
-    async def find(self, call: Call, now: float, *, most: int = 1) -> list[Booking]:
+    async def find_in(self, turn: Turn, call: Call, *, most: int = 1) -> list[Booking]:
         """The bookings that a call is for, the oldest first; they have ended (MI-3). Of two calls one finds it.
 
         Raises:
-            MatchNotFound: nothing has changed.
+            MatchNotFound: the decision must change nothing.
         """
-        return await self._decided(lambda turn: self.find_in(turn, call, most=most), now, _ATTEMPTS)
-
-    async def find_in(self, turn: Turn, call: Call, *, most: int = 1) -> list[Booking]:
-        """The same as part of a decision, such as one that tells the instances that their call is there.
-
-        Raises:
-            MatchNotFound: the turn is not to be committed.
-        """
-        candidates, is_shared = await self._candidates(turn, call)
-        found = match(candidates, call, turn.now, is_shared=is_shared)[:most]
+        bookings, is_shared = await self._candidates(turn, call)
+        found = match(bookings, call, turn.now, is_shared=is_shared)[:most]
         if not found:
             raise MatchNotFound("no booking matches")
         for booking in found:
-            await _end(turn, booking.instance)
+            await self._end(turn, booking)
         return found
 
-    async def release(self, instance: str) -> None:
-        """End what an instance has booked, as it is over; nothing, if it has nothing (RS-3)."""
-        await self._decided(lambda turn: self.release_in(turn, instance), 0.0, _ATTEMPTS)
-
     async def release_in(self, turn: Turn, instance: str) -> None:
-        """The same as part of a decision."""
-        await _end(turn, instance)
+        """End what an instance has booked, as it is over; nothing, if it has nothing (RS-3)."""
+        (body,) = await turn.read(booking_key(instance))
+        if body:
+            await self._end(turn, Booking.from_document(body))
 
-    async def health(self, pool: Pool, now: float) -> Health:
-        """How many numbers of a group are given; they are counted as they are dialled."""
-        known = await _read(Turn(self._room, now), *self._locks(pool))
+    async def health_in(self, turn: Turn, pool: Pool) -> Health:
+        """How many numbers of a group are given, as the turn would leave them; they are counted as they are dialled."""
+        locks = self._locks(pool)
+        known = dict(zip(locks, await turn.read(*locks), strict=True))
         dialled = {self._dialling.comparable(number) for number in pool.numbers}
-        booked = [number for number in dialled if self._is_locked(number, known, "", now)]
+        booked = [number for number in dialled if self._is_locked(number, known, "", turn.now)]
         return Health(len(dialled), len(booked))
+
+    async def _decide(self, decision: Callable[[Turn], Awaitable[T]], now: float) -> T:
+        given, _ = await decided(self._room, decision, lambda: Turn(self._room, now))
+        return given
 
     # A number
 
-    def _choose(self, pool: Pool, known: Bodies, instance: str, now: float) -> str:
+    def _choose(self, pool: Pool, known: Mapping[str, Body], instance: str, now: float) -> str:
         """Raises NoneFree."""
         free = [
             number
@@ -173,40 +188,52 @@ class Bookings:
     def _scopes(self) -> tuple[str, str]:
         return "", self._node
 
-    def _is_locked(self, dialled: str, known: Bodies, instance: str, now: float) -> bool:
+    def _is_locked(self, dialled: str, known: Mapping[str, Body], instance: str, now: float) -> bool:
         """Whether another instance holds the number."""
         locks = (known[lock_key(scope, dialled)] for scope in self._scopes)
         return any(_holds(lock, now) and not _is_of(lock, instance) for lock in locks)
 
     async def _free_code(self, turn: Turn, dialled: str, length: int) -> str:
-        """A code that nobody has on the number. Raises NoneFree."""
+        """A code that nobody has had on the number lately. Raises NoneFree."""
         for _ in range(_DRAWS):
             code = draw(length, self._below)
             (claim,) = await turn.read(code_key(dialled, code))
-            if not _holds(claim, turn.now):
+            if claim is None:
                 return code
-        raise NoneFree("no access code is free")
+        raise NoneFree("no access code is free", retry_after=int(_LINGERING))
 
-    # The store
+    # Its documents
 
-    async def _decided(self, decision: Callable[[Turn], Awaitable[T]], now: float, attempts: int) -> T:
-        """What it gives, when it is committed. Raises what it raises."""
-        for _ in range(attempts):
-            turn = Turn(self._room, now)
-            given = await decision(turn)
-            try:
-                if not turn.is_empty:
-                    await self._room.commit(turn.changes)
-            except Conflict:
-                continue
-            return given
-        raise Unavailable
+    def _claim(self, turn: Turn, booking: Booking, claim: str) -> None:
+        """Have a claim that was read be this booking's."""
+        body = {"instance": booking.instance, "booked": booking.booked, "expires": booking.expires}
+        turn.write(claim, body, ttl=_lock_ttl(booking) if claim in booking.locks else _ttl(booking, turn.now))
+
+    async def _end(self, turn: Turn, booking: Booking) -> None:
+        """End a booking that was read, and its claims but for those that others have by now.
+
+        Raises Conflict where a claim was read before the booking was made.
+        """
+        claims = await turn.read(*booking.claims)
+        for key, claim in zip(booking.claims, claims, strict=True):
+            if not _is_of(claim, booking.instance):
+                # Who has it by now booked later; who booked before had it, when it was read, before this one.
+                if booking.is_live(turn.now) if claim is None else claim["booked"] <= booking.booked:
+                    raise Conflict(key)
+            elif key in booking.locks:
+                nobodys = {"instance": "", "booked": booking.booked, "expires": 0.0}
+                turn.write(key, nobodys, ttl=_lock_ttl(booking))
+            else:
+                turn.write(key, None)
+        turn.write(booking_key(booking.instance), _OVER, ttl=_LINGERING)
 
     async def _candidates(self, turn: Turn, call: Call) -> tuple[list[Booking], bool]:
-        """What ``match`` has to know: who has the code, who calls from there, whether the number is shared."""
+        """What ``match`` has to know: who has the code, who calls from there, whether the number is shared.
+
+        None of that is kept in the turn but the bookings: it only tells which ones to look at.
+        """
         keys: list[str] = []
         if call.code:
-            # Not read by the turn: a claim that it knows from before its booking might not be that booking's.
             (claim,) = await self._room.read(code_key(call.dialled, call.code))
             keys += [] if claim is None else [booking_key(claim.body["instance"])]
         later = math.nextafter(turn.now, math.inf)
@@ -214,34 +241,27 @@ class Bookings:
             keys += await turn.page(caller_index(call.dialled, call.caller), least=later, limit=_MOST_CANDIDATES)
         sharing = await turn.page(number_index(call.dialled), least=later, limit=2)
         found = await turn.read(*dict.fromkeys([*keys, *sharing]))
-        return [Booking.from_document(body) for body in found if body is not None], len(sharing) > 1
+        return [Booking.from_document(body) for body in found if body], len(sharing) > 1
 
 
-async def _read(turn: Turn, *keys: str) -> dict[str, Body | None]:
-    return dict(zip(keys, await turn.read(*keys), strict=True))
-
-
-async def _end(turn: Turn, instance: str) -> None:
-    """An instance's booking, and its claims but for those that others have by now."""
-    key = booking_key(instance)
-    (body,) = await turn.read(key)
-    if body is None:
-        return
-    for claim, held in (await _read(turn, *Booking.from_document(body).claims)).items():
-        if _is_of(held, instance):
-            turn.write(claim, None)
-    turn.write(key, None)
-
-
-def _holds(claim: Body | None, now: float) -> bool:
+def _holds(claim: Body, now: float) -> bool:
     return claim is not None and now < float(claim["expires"])
 
 
-def _is_of(claim: Body | None, instance: str) -> bool:
+def _is_of(claim: Body, instance: str) -> bool:
     return claim is not None and claim["instance"] == instance
 
 
-def _first_free(known: Bodies, now: float) -> int:
+def _ttl(booking: Booking, now: float) -> float:
+    return booking.expires - now + _LINGERING
+
+
+def _lock_ttl(booking: Booking) -> float | None:
+    """Numbers are few: what all nodes have to know of one stays."""
+    return _NODES_LOCKS if booking.scope else None
+
+
+def _first_free(known: Mapping[str, Body], now: float) -> int:
     """Seconds until the first claim runs out; what is not known to end is asked for again after a while."""
     ends = [float(each["expires"]) for each in known.values() if each is not None and _holds(each, now)]
     return max(1, math.ceil(min(ends, default=now + 30.0) - now))

@@ -10,22 +10,28 @@ import secrets
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final, Protocol
 
 from bayeux.server.server import BayeuxServer
 from bayeux.server.transport import Context
 from bayeux.transports.mount import Mount
 from bayeux.transports.proxy import Client
+from gateway.access.bookings import Bookings
+from gateway.access.dialling import Dialling
 from gateway.access.pool import Pool
+from gateway.access.service import AccessService
 from gateway.callback.options import Options
 from gateway.config.model import Config
 from gateway.customers.http.authentication import CenterDoor, Doorkeeper
 from gateway.customers.http.handler import USER_HEADER, VERSION, Surroundings
 from gateway.customers.http.origin import OwnOrigin
 from gateway.customers.http.routes import Route, customer_routes
+from gateway.customers.http.storage import file_path
 from gateway.customers.refusal import Refused
 from gateway.customers.storage import Storage
 from gateway.http.pages import Pages
+from gateway.instances.access import AccessKinds
 from gateway.instances.instances import Instances
 from gateway.instances.services import Services
 from gateway.push.mailboxes import Mailboxes
@@ -36,6 +42,9 @@ from gateway.store.store import Store
 
 ROOM: Final = "customers"
 """Nobody else reads it."""
+
+DIALLING: Final = Dialling()
+"""As in the United States."""
 
 
 class Configured(Protocol):
@@ -84,6 +93,15 @@ class CustomerSide:
         )
         self.services = Services(self.instances, lambda: configuration.services)
         """Where kinds of services and methods of instances are registered."""
+        root = options.path + VERSION
+        self.bookings = Bookings(room, node=node, dialling=DIALLING, below=secrets.randbelow)
+        self.access = AccessKinds(
+            self.instances,
+            storage,
+            AccessService(self.bookings, pools=lambda: configuration.pools, dialling=DIALLING),
+            partial(file_path, root),
+        )
+        self.services.kinds.update(self.access.kinds)
         mailboxes = Mailboxes(room, clock)
         self.reader = Reader(server, mailboxes, clock)
         self.reader.watch()
@@ -97,7 +115,7 @@ class CustomerSide:
             center=CenterDoor(options.trusted_networks, key),
             origins=OwnOrigin(external_url=options.external_url, trusts_forwarded=options.trust_forwarded),
             pages=Pages(mount, allows=(USER_HEADER, "ContactCenterId")),
-            root=options.path + VERSION,
+            root=root,
             maximum_body=int(options.max_body_size),
             max_json_depth=mount.options("long-polling").max_json_depth,
         )

@@ -120,8 +120,12 @@ class Instances:
         Args:
             user: who asks; empty: he does not say.
         """
-        instance = await self.find_any(id)
-        if not instance.is_open_to(user, is_strict=self._is_strict):
+        return await self.open_in(Turn(self._room, self._clock()), id, user)
+
+    async def open_in(self, turn: Turn, id: str, user: str) -> Instance:
+        """As ``find``, as the caller's turn reads it. Raises InstanceUnknown."""
+        instance = await self.find_in(turn, id)
+        if instance is None or not instance.is_open_to(user, is_strict=self._is_strict):
             raise _unknown()
         return instance
 

@@ -82,9 +82,9 @@ class Services:
         return await self.instances.find(id, user=user)
 
     async def account_of(self, service_or_id: str) -> tuple[str, str]:
-        """``username`` and ``password`` that a service, or an instance's one, wants instead of the server's (AUTH-3).
+        """What a service, or that of an instance, wants instead of the server's account (AUTH-3): name and hash.
 
-        Both empty: none. Raises Unavailable.
+        Both are empty where it wants nothing else. Raises Unavailable.
         """
         configured = self._configured()
         options = configured.get(service_or_id)

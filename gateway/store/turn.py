@@ -108,17 +108,18 @@ async def decided(
     """Take a decision and commit it; what it gave, and the turn that was committed.
 
     Args:
-        decision: reads and wants; it is asked anew if it was overtaken, so it must not do anything else.
+        decision: reads and wants; it is asked anew if it was overtaken, so it must not do anything else. It may raise
+            Conflict where it sees that itself.
 
     Raises what the decision raises; TakenAlready, LeaseLost, Unavailable as the room does; Unavailable also where it
     was overtaken again and again.
     """
     for _ in range(_ATTEMPTS):
         turn = begin()
-        given = await decision(turn)
-        if turn.is_empty:
-            return given, turn
         try:
+            given = await decision(turn)
+            if turn.is_empty:
+                return given, turn
             await room.commit(turn.changes)
         except Conflict as conflict:
             log.debug("a decision was overtaken", extra={"document": conflict.key})

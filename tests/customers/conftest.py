@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import argon2
@@ -23,9 +26,6 @@ from gateway.customers.side import CustomerSide
 from gateway.http.handler import NotFound, log_access
 from gateway.services.patterns import Group
 from gateway.store.sqlite import SqliteStore
-from tests.support.stores import sqlite_store
-
-__all__ = ["sqlite_store"]
 
 LIGHT = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 JSON = {"Content-Type": "application/json"}
@@ -64,6 +64,18 @@ class Api:
         answer = await self.fetch(f"/genesys/1{path}", method, **more)
         return answer.code, json.loads(answer.body)
 
+    async def send_raw(self, request: bytes) -> tuple[int, Any]:
+        """The HTTP status and the JSON that these bytes are answered with."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            writer.write(request)
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+            (length,) = re.findall(r"(?im)^content-length: (\d+)", head)
+            return int(head.split(" ", 2)[1]), json.loads(await reader.readexactly(int(length)))
+        finally:
+            writer.close()
+            await writer.wait_closed()
+
     async def store(self, values: dict[str, Any], ttl: int = 60) -> str:
         """The id of a storage with these values."""
         status, answer = await self.ask(f"/storage/{ttl}", "POST", headers=JSON, body=json.dumps(values))
@@ -77,6 +89,30 @@ class Api:
         assert answer["phrase"]
         assert answer["message"]
         return status, answer["exception"].removeprefix("com.genesyslab.gsg.")
+
+
+class Clock:
+    """Seconds that pass when they are told to."""
+
+    now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """That of gateway and store."""
+    return Clock()
+
+
+@pytest.fixture
+async def sqlite_store(tmp_path: Path, clock: Clock) -> AsyncIterator[SqliteStore]:
+    """An empty store, open."""
+    store = SqliteStore(tmp_path / "store.db", clock)
+    await store.open()
+    yield store
+    await store.close()
 
 
 @pytest.fixture
@@ -98,15 +134,24 @@ def configured() -> dict[str, dict[str, str]]:
 
 
 @pytest.fixture
+def pools() -> dict[str, Pool]:
+    """Their resource groups, by name; as ``configured``."""
+    return {}
+
+
+@pytest.fixture
 async def side(
     settings: dict[str, Any],
     options: dict[str, Any],
     configured: dict[str, dict[str, str]],
+    pools: dict[str, Pool],
     sqlite_store: SqliteStore,
+    clock: Clock,
 ) -> AsyncIterator[CustomerSide]:
     config = Config.model_validate({"server": {"enabled": True, **settings}})
-    mount = Mount(BayeuxServer(Options(**options)), "/genesys/cometd")
-    side = CustomerSide(config, mount.server, mount, sqlite_store, Configured(configured))
+    server = BayeuxServer(Options(**options))
+    mount = Mount(server, "/genesys/cometd")
+    side = CustomerSide(config, server, mount, sqlite_store, Configured(configured, pools), clock=clock)
     await side.start()
     yield side
     await side.stop()

@@ -5,7 +5,6 @@ Source: AUTH-1…3, AUTH-5, AUTH-7, SEC-51…54, SEC-L21.
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import math
 from collections import OrderedDict
@@ -18,14 +17,13 @@ from pydantic import SecretStr
 
 from bayeux.transports.proxy import Client
 from gateway.auth.agents import Agents, Credentials
-from gateway.auth.passwords import PasswordsBusy, hash_password
+from gateway.auth.passwords import PasswordsBusy
 from gateway.auth.throttle import TooManyFailures
 from gateway.config.customers import Server
 from gateway.config.model import Auth, Tokens, User
 from gateway.customers.refusal import Away, Forbidden, NotAuthenticated
 
 KEY_HEADER: Final = "X-Api-Key"
-_HASHED: Final = "$argon2id$"
 _MOST_ACCOUNTS: Final = 256
 """Of services, that are known at a time; one more lets the oldest be made anew when it is asked for."""
 
@@ -35,8 +33,8 @@ class Account:
     """What a service wants to be shown instead of the server's (AUTH-3)."""
 
     username: str
-    password: str = field(repr=False)
-    """Itself, or its hash by Argon2id."""
+    password_hash: str = field(repr=False)
+    """By Argon2id."""
 
 
 class Doorkeeper:
@@ -51,7 +49,6 @@ class Doorkeeper:
         self._auth = auth
         self._server = self._agents(server.username, server.password_hash) if server.password_hash is not None else None
         self._accounts: OrderedDict[Account, Agents] = OrderedDict()
-        self._making = asyncio.Lock()
 
     def close(self) -> None:
         """Stop checking passwords."""
@@ -65,7 +62,7 @@ class Doorkeeper:
         Args:
             account: what has to be shown; None: the server's.
         """
-        agents = self._server if account is None else await self._agents_of(account)
+        agents = self._server if account is None else self._agents_of(account)
         if agents is None:
             return
         shown = Credentials(authorization=authorization, cookie="", peer=client.peer, is_secure=client.secure)
@@ -79,17 +76,13 @@ class Doorkeeper:
         if user is None:
             raise NotAuthenticated("credentials are missing or wrong")
 
-    async def _agents_of(self, account: Account) -> Agents:
-        async with self._making:
-            agents = self._accounts.get(account)
-            if agents is None:
-                password = account.password
-                hashed = password if password.startswith(_HASHED) else await asyncio.to_thread(hash_password, password)
-                agents = self._accounts[account] = self._agents(account.username, SecretStr(hashed))
-            self._accounts.move_to_end(account)
-            while len(self._accounts) > _MOST_ACCOUNTS:
-                self._accounts.popitem(last=False)[1].close()
-            return agents
+    def _agents_of(self, account: Account) -> Agents:
+        if account not in self._accounts:
+            self._accounts[account] = self._agents(account.username, SecretStr(account.password_hash))
+        self._accounts.move_to_end(account)
+        while len(self._accounts) > _MOST_ACCOUNTS:
+            self._accounts.popitem(last=False)[1].close()
+        return self._accounts[account]
 
     def _agents(self, username: str, password_hash: SecretStr) -> Agents:
         account = User(name=username, password_hash=password_hash)

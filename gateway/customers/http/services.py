@@ -32,8 +32,8 @@ class OfService(Customer):
 
     async def account(self) -> Account | None:
         """AUTH-3."""
-        name, password = await self.around.services.account_of(self.path_args[0])
-        return Account(name, password) if name and password else None
+        name, password_hash = await self.around.services.account_of(self.path_args[0])
+        return Account(name, password_hash) if name and password_hash else None
 
     def asked(self, values: Values) -> Request:
         """The request as services see it."""

@@ -33,9 +33,7 @@ class Storage(Customer):
     async def read(self, *path: str) -> Answer:
         """ST-5."""
         texts = await self.around.storage.read(path[0], self.user)
-        return {
-            key: _file_path(self.around.root, path[0], key) if text is None else text for key, text in texts.items()
-        }
+        return {key: file_path(self.around.root, path[0], key) if text is None else text for key, text in texts.items()}
 
     async def take(self, values: Values, *path: str) -> Answer:
         """ST-1."""
@@ -57,7 +55,7 @@ class StoredValue(Customer):
     async def read(self, *path: str) -> Answer:
         """ST-4."""
         value = await self.around.storage.value(path[0], path[1], self.user)
-        return _file_path(self.around.root, path[0], path[1]) if isinstance(value, File) else value
+        return file_path(self.around.root, path[0], path[1]) if isinstance(value, File) else value
 
     async def take(self, values: Values, *path: str) -> Answer:
         """ST-2."""
@@ -93,5 +91,6 @@ class CustomStorage(Customer):
         return {"id": path[0]}
 
 
-def _file_path(root: str, id: str, key: str) -> str:
+def file_path(root: str, id: str, key: str) -> str:
+    """Where a file of a storage is to be had (ST-5)."""
     return f"{root}/storage/binary/{id}/{quote(key, safe='')}"
