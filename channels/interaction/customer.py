@@ -83,6 +83,14 @@ def leave(interaction: Interaction, now: float) -> Outcome:
     )
 
 
+def give_up(interaction: Interaction, now: float) -> Outcome:
+    """Nobody waits for an agent any more: as if he went, unless an agent has been there (CB-12)."""
+    parties = interaction.transcript.parties if interaction.transcript is not None else ()
+    if any(party.kind is PartyKind.AGENT for party in parties):
+        return Outcome(interaction=interaction)
+    return leave(interaction, now)
+
+
 def tell(
     interaction: Interaction,
     kind: NoticeKind,

@@ -32,6 +32,10 @@ class StartTask:
     skill: str = ""
     pull: bool = False
     """The agent has it already: no invitation (MRE-75)."""
+    place: str = ""
+    """``ClientUniqueId`` of the held task whose place it takes."""
+    since: float | None = None
+    """Since when the customer waits, where that is not since now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -118,6 +118,8 @@ class Interaction:
     """The engine has a task for it, or was asked for one."""
     task: str = ""
     """``TaskId``; empty: not known yet, or there is none."""
+    missed: int = 0
+    """Offers of it that no agent took."""
     given_up: str = ""
     """The task before this one: what is still said of it is about the past."""
     created_at: float

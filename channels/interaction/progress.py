@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from channels.interaction.model import Interaction, Leg
+from channels.interaction.reasons import Reason
 from channels.interaction.states import State
 
 
@@ -33,7 +34,8 @@ class Progress(StrEnum):
 def progress(before: Interaction | None, after: Interaction) -> Sequence[Progress]:
     """The news of one change, in the order in which they happened.
 
-    Of one change that is the last word: an offer that ends because the customer left is not rejected but ended.
+    Of one change that is the last word: an offer that ends because the customer left is not rejected but ended. An
+    offer that is taken back for another agent to be asked (``offers.withdraw``) is no news to who wanted that.
 
     Args:
         before: None: there was none.
@@ -47,7 +49,7 @@ def progress(before: Interaction | None, after: Interaction) -> Sequence[Progres
     news = []
     if has and holds != has and _owner(after) != has:
         news.append(Progress.TRANSFERRED)
-    if asked and asks != asked and holds != asked:
+    if asked and asks != asked and holds != asked and not _is_withdrawn(after, asked):
         news.append(Progress.REJECTED)
     if asks and asks != asked:
         news.append(Progress.RESERVED)
@@ -74,6 +76,11 @@ def _holder(interaction: Interaction | None) -> str:
     """Who works on it as his own."""
     owner = _owner_leg(interaction)
     return owner.agent if owner is not None and owner.is_held else ""
+
+
+def _is_withdrawn(interaction: Interaction, agent: str) -> bool:
+    leg = interaction.leg(agent)
+    return leg is not None and leg.reason is Reason.REQUEUED
 
 
 def _owner_leg(interaction: Interaction | None) -> Leg | None:

@@ -25,6 +25,7 @@ from gateway.agents.duty import ChatDuty
 from gateway.agents.interactions import Interactions
 from gateway.agents.letters import Letters
 from gateway.agents.nodes import Nodes, keep_alive
+from gateway.agents.places import Places
 from gateway.agents.planning import ROOM as PLAN
 from gateway.agents.planning import Planning
 from gateway.agents.presence import Presence
@@ -95,11 +96,14 @@ class ContactCenter:
         mailboxes = {key: mailbox for key, (mailbox, _) in settings.mailboxes.items()}
         self._letters = Letters(self._side, interactions, _relay(config), mailboxes)
         waiting = Waiting(self._side, tapped)
-        self.customers = Customers(self._side, settings, interactions, waiting, _new_hex)
+        self.places = Places(self._side, settings, waiting)
+        self.customers = Customers(self._side, settings, interactions, waiting, self.places, _new_hex)
         workbins = Workbins(self._side, settings, interactions, _new_hex)
         self.service = Service(self._side, settings, interactions, sessions, self.customers, workbins, _new_hex)
         heard = Tasks(settings, interactions, sessions)
-        duty = ChatDuty(self._side, settings, interactions, sessions, heard, waiting, self._nodes, _new_hex)
+        duty = ChatDuty(
+            self._side, settings, interactions, sessions, heard, self.places, waiting, self._nodes, _new_hex
+        )
 
         async def report(user: str, media: frozenset[str] | None) -> None:
             await self._side.decide(lambda turn: sessions.seen(turn, user, node, media))

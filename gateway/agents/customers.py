@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from channels import userdata
@@ -17,12 +18,13 @@ from channels.answers import MAX_ECHO
 from channels.chat.notices import NoticeKind, Visibility
 from channels.chat.v1 import Reading, read
 from channels.dialects.interactions import event_object
-from channels.interaction import customer
+from channels.interaction import customer, offers
 from channels.interaction.effects import Outcome, StartTask
 from channels.interaction.model import Channel, Interaction, begin_chat, begin_email
 from gateway.agents.attachments import Attachments
 from gateway.agents.interactions import Interactions
 from gateway.agents.operations import QueuePosition
+from gateway.agents.places import Places, task_name
 from gateway.agents.refusal import NOT_FOUND, NOT_NOW, OUT_OF_RANGE, Refused
 from gateway.agents.settings import Settings
 from gateway.agents.side import ChatSide
@@ -47,10 +49,12 @@ class Customers:
         settings: Settings,
         interactions: Interactions,
         waiting: Waiting,
+        places: Places,
         new_hex: Callable[[], str],
     ) -> None:
         self._side = side
         self._waiting = waiting
+        self._places = places
         self._settings = settings
         self._interactions = interactions
         self._attachments = Attachments(side.room)
@@ -66,6 +70,8 @@ class Customers:
         user_data: Mapping[str, Any] | None = None,
         service: str = "",
         key: str = "",
+        place: str = "",
+        since: float | None = None,
     ) -> str:
         """See ``ChatService``.
 
@@ -73,6 +79,10 @@ class Customers:
             user_data: items of the customer's form, by their names there or in attached data.
             service: id of the service that he came by.
             key: the same for a repetition of the same request, which begins nothing; empty: it is none.
+            place: key of the place that the customer has or had (``Places``): the chat stands there.
+            since: when he began to wait, in seconds since 1970, if he has no place; None: now.
+
+        Raises Refused: 2 where the place was given up.
         """
         chosen = self._settings.queues.get(queue or self._settings.default_queue(Channel.CHAT))
         if chosen is None or chosen.mrd != Channel.CHAT.value:
@@ -87,7 +97,11 @@ class Customers:
                 id, chosen.name, turn.now, service=service, user_data=data, in_queues=tuple(chosen.in_queues)
             )
             joined = customer.join(begun, nickname, turn.now, self._new_hex)
-            await self._route(turn, joined.interaction)
+            asked = StartTask(queue=chosen.name, since=since)
+            if place:
+                taken = await self._places.take(turn, place)
+                asked = replace(asked, place=task_name(place), since=since if taken.since is None else taken.since)
+            await self._route(turn, joined.interaction, asked)
 
         await self._side.decide(decision)
         return id
@@ -115,6 +129,18 @@ class Customers:
     async def leave(self, interaction: str) -> None:
         """See ``ChatService``."""
         await self._change(interaction, customer.leave)
+
+    async def give_up(self, interaction: str) -> None:
+        """Nobody waits in it for an agent any more: it ends, unless an agent was there; nothing, if none is."""
+        await self._change_if_any(interaction, customer.give_up)
+
+    async def ask_another(self, interaction: str, missed: int) -> None:
+        """Another agent than the one who is asked, unless so many have not taken it by now, or one has.
+
+        Args:
+            missed: how many shall not have taken it.
+        """
+        await self._change_if_any(interaction, lambda chat, _: offers.withdraw(chat, missed))
 
     async def queue_position(self, interaction: str) -> QueuePosition | None:
         """See ``ChatService``."""
@@ -162,21 +188,28 @@ class Customers:
                 in_queues=tuple(queue.in_queues),
                 out_queues=tuple(queue.out_queues),
             )
-            await self._route(turn, begun)
+            await self._route(turn, begun, StartTask(queue=begun.queue))
 
         await self._side.decide(decision)
         return id
 
     # Steps
 
-    async def _route(self, turn: Turn, begun: Interaction) -> None:
-        asked = StartTask(queue=begun.queue)
+    async def _route(self, turn: Turn, begun: Interaction, asked: StartTask) -> None:
         await self._interactions.keep(turn, None, Outcome(interaction=begun, effects=(asked,)))
 
     async def _change(self, id: str, change: Callable[[Interaction, float], Outcome]) -> None:
         async def decision(turn: Turn) -> None:
             chat = await self._chat(turn, id)
             await self._interactions.keep(turn, chat, change(chat, turn.now))
+
+        await self._side.decide(decision)
+
+    async def _change_if_any(self, id: str, change: Callable[[Interaction, float], Outcome]) -> None:
+        async def decision(turn: Turn) -> None:
+            chat = await self._interactions.find(turn, id)
+            if chat is not None and chat.channel is Channel.CHAT:
+                await self._interactions.keep(turn, chat, change(chat, turn.now))
 
         await self._side.decide(decision)
 

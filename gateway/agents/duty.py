@@ -14,6 +14,7 @@ from channels.interaction import idle
 from gateway.agents import sessions
 from gateway.agents.interactions import IDLE, Interactions
 from gateway.agents.nodes import SWEEP, Nodes
+from gateway.agents.places import Places, is_about_place
 from gateway.agents.sessions import Sessions
 from gateway.agents.settings import Settings
 from gateway.agents.side import ChatSide
@@ -38,6 +39,7 @@ class ChatDuty:
         interactions: Interactions,
         agent_sessions: Sessions,
         tasks: Tasks,
+        places: Places,
         waiting: Waiting,
         nodes: Nodes,
         new_hex: Callable[[], str],
@@ -47,6 +49,7 @@ class ChatDuty:
         self._interactions = interactions
         self._sessions = agent_sessions
         self._tasks = tasks
+        self._places = places
         self._waiting = waiting
         self._nodes = nodes
         self._new_hex = new_hex
@@ -69,7 +72,8 @@ class ChatDuty:
 
         async def decision(turn: Turn) -> None:
             turn.said_at = min(turn.now, _time_of(message, turn.now))
-            await self._tasks.heard(turn, message.type, body)
+            listener = self._places if is_about_place(body) else self._tasks
+            await listener.heard(turn, message.type, body)
 
         try:
             await self._side.decide(decision, taken=f"{queue}/{message.id}", fence=self._fence)

@@ -16,7 +16,7 @@ from channels.answers import MAX_ECHO
 from channels.dialects import interactions as dialect_a
 from channels.dialects import typed
 from channels.dialects.announcement import Announcement, Asked, announcements, history
-from channels.interaction import idle, writing
+from channels.interaction import idle, offers, writing
 from channels.interaction.effects import (
     AddToWorkbin,
     AskConference,
@@ -112,6 +112,7 @@ class Interactions:
             asked: the request behind it, where that is to be named to its agent.
             asker: the HTTP session of who asked.
         """
+        outcome = replace(outcome, interaction=offers.counted(before, outcome.interaction))
         await self._put(turn, before, outcome.interaction, replace(outcome, created=(), effects=()), asked)
         for created in outcome.created:
             await turn.read(interaction_key(created.id))
@@ -198,6 +199,8 @@ class Interactions:
             "preferredAgent": wanted.agent,
             "skills": wanted.skill,
             "mode": "pull" if wanted.pull else "",
+            "place": wanted.place,
+            "since": wanted.since,
         }
         self._side.command(
             turn,

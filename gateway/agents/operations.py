@@ -67,6 +67,8 @@ class QueuePosition:
     """How many stand in it, with him."""
     estimated_wait: float | None
     """Seconds; None: too little has happened there to tell."""
+    ready_agents: int = 0
+    """How many of the queue's agents may be given one more task."""
 
 
 class AgentService(Protocol):

@@ -39,7 +39,11 @@ class Waiting:
         """What this node waits for, by the question's id."""
 
     async def of_task(self, task: str) -> QueuePosition | None:
-        """Where it stands; None, if it is in no queue. Raises Unavailable: nobody answered."""
+        """Where it stands; None, if it is in no queue. Raises Unavailable: nobody answered.
+
+        Args:
+            task: its id, or a held one's ``ClientUniqueId``.
+        """
         side = self._side
         id, now = side.new_id(), side.clock()
         question = messages.compose(
@@ -90,7 +94,13 @@ def _position(answer: Answer) -> QueuePosition | None:
     position, waiting, wait = (answer.get(name) for name in ("Position", "Waiting", "EstimatedWait"))
     if not isinstance(position, int) or not isinstance(waiting, int):
         return None  # it is not QUEUED, or unknown
-    return QueuePosition(position, waiting, float(wait) if isinstance(wait, int | float) else None)
+    ready = answer.get("ReadyAgents")
+    return QueuePosition(
+        position,
+        waiting,
+        float(wait) if isinstance(wait, int | float) else None,
+        ready if isinstance(ready, int) else 0,
+    )
 
 
 def _key(id: str) -> str:

@@ -8,9 +8,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from bayeux.protocol.errors import Unavailable
 from bayeux.protocol.options import Options
 from bayeux.server.server import BayeuxServer
 from bayeux.testing import Conversation, ManualClock
+from channels.document import from_document
 from channels.interaction.model import Interaction
 from channels.private import AGENT, AGENT_CHANNELS, CHANNELS, INTERACTIONS, PRIVATE_PREFIXES
 from gateway.agents.agent import Agent as Kept
@@ -18,6 +20,7 @@ from gateway.agents.center import ContactCenter
 from gateway.agents.customers import id_of
 from gateway.agents.interactions import interaction_key
 from gateway.agents.operations import Caller, Dialect, Json
+from gateway.agents.places import Place
 from gateway.agents.side import ROOM
 from gateway.agents.turn import agent_key
 from gateway.config.loading import Sources, load
@@ -134,6 +137,18 @@ class Office:
     async def knows_interaction(self, id: str, wanted: Callable[[Interaction], bool]) -> None:
         """The same of an interaction that is nobody's."""
         await self._until_kept(interaction_key(id), lambda body: wanted(Interaction.from_document(body)))
+
+    async def knows_place(self, key: str, wanted: Callable[[Place], bool]) -> None:
+        """The same of a place in a queue."""
+        await self._until_kept(f"place:{key}", lambda body: wanted(from_document(Place, body)))
+
+    def cut_off(self) -> None:
+        """What is decided from here on does not leave, until the next process."""
+
+        async def away(*_: object) -> None:
+            raise Unavailable
+
+        self.center.bus.send = away  # type: ignore[method-assign]
 
     async def _until_kept(self, key: str, wanted: Callable[[Mapping[str, Any]], bool]) -> None:
         room = self.center.store.room(ROOM)
