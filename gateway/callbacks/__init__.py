@@ -1,1 +1,1 @@
-"""Callbacks of customers' apps as they are kept and carried out: the shell around the machine of ``gateway.callback``."""
+"""Callbacks of apps as they are kept and carried out: the shell around the machine of ``gateway.callback``."""
