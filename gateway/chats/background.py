@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
-from channels.chat.v1 import SHOWN, Entry
 from channels.chat.notices import PartyKind
+from channels.chat.v1 import SHOWN, Entry
 from gateway.chats.settings import Options, Settings, filtered
 
 NEW_MESSAGE: Final = "You have a new message"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from gateway.customers.http.chats import Chat, ChatOperation
 from gateway.customers.http.handler import Customer, Surroundings, UnknownPath
 from gateway.customers.http.openapi import document
 from gateway.customers.http.storage import CustomStorage, Storage, StoredFile, StoredValue
@@ -16,7 +17,7 @@ from gateway.http.openapi import OpenApi, pattern
 VERSION: Final = "/1"
 LEGACY: Final = "/gms-web/gms"
 
-RESOURCES: Final[tuple[type[Customer], ...]] = (Storage, StoredValue, StoredFile, CustomStorage)
+RESOURCES: Final[tuple[type[Customer], ...]] = (Storage, StoredValue, StoredFile, CustomStorage, Chat, ChatOperation)
 
 Route = tuple[str, type[JsonHandler], dict[str, Any]]
 
