@@ -9,7 +9,7 @@ Source: CH1-4, CH1-5, CH1-8, CH1-15, CC-4…8, CC-10, AG-95; docs/decisions/posi
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -64,7 +64,7 @@ NOTICES: Mapping[NoticeKind, tuple[EntryType, str]] = {
 }
 """Type of a notice's entry, and its text where the notice has none."""
 
-Entry = Sequence[str]
+Entry = tuple[str, ...]
 """Type, nickname, text, whole seconds since the chat began, party."""
 
 
@@ -76,7 +76,7 @@ class Reading:
     """When he came; 0: he has not."""
     client: str = ""
     """Id of his party."""
-    entries: Sequence[Entry] = ()
+    entries: tuple[Entry, ...] = ()
     is_over: bool = False
 
 
@@ -87,9 +87,9 @@ class Heard:
     started: float
     position: int
     """Of the last entry before."""
-    entries: Sequence[Entry] = ()
+    entries: tuple[Entry, ...] = ()
     """Those that came, in their order."""
-    typing: Sequence[Entry] = ()
+    typing: tuple[Entry, ...] = ()
     """Notices that pass and have no position."""
     ends: bool = False
     """It is over by this change."""
@@ -105,7 +105,7 @@ def read(transcript: Transcript) -> Reading:
     return Reading(
         started=_started(transcript),
         client=transcript.client.id if transcript.client is not None else "",
-        entries=[entry for _, entry in _shown(transcript)],
+        entries=tuple(entry for _, entry in _shown(transcript)),
         is_over=not transcript.is_open,
     )
 
@@ -123,7 +123,7 @@ def heard(before: Transcript | None, after: Transcript, passing: Iterable[Event]
     return Heard(
         started=_started(after),
         position=sum(id <= known for id, _ in shown),
-        entries=[entry for id, entry in shown if id > known],
+        entries=tuple(entry for id, entry in shown if id > known),
         typing=_typing(after, passing) if after.is_open else (),
         ends=not after.is_open and not was_over,
     )
@@ -171,7 +171,7 @@ class _Name:
 
 def _shown(transcript: Transcript) -> list[tuple[int, Entry]]:
     """Entries with the numbers of their events."""
-    names = {party.id: _Name(party.nickname, party.kind) for party in transcript.parties}
+    names: dict[str, _Name] = {}
     client = transcript.client
     started = _started(transcript)
     shown: list[tuple[int, Entry]] = []
@@ -181,10 +181,13 @@ def _shown(transcript: Transcript) -> list[tuple[int, Entry]]:
             continue
         if event.kind is EventKind.PARTY_JOINED and event.nickname is not None and event.party_kind is not None:
             names[event.party] = _Name(event.nickname, event.party_kind)  # as he called himself then
-        is_end = client is not None and event.party == client.id and event.kind is EventKind.PARTY_LEFT
-        if is_end and latest is not None and _is_leaving(latest, transcript.ended_by):
-            break  # he was seen to leave
-        entry = _entry(event, names[transcript.ended_by if is_end and transcript.ended_by else event.party], started)
+        by, is_end = event.party, False
+        if client is not None and event.party == client.id and event.kind is EventKind.PARTY_LEFT:
+            is_end = True
+            if latest is not None and _is_leaving(latest, transcript.ended_by):
+                break  # he was seen to leave
+            by = transcript.ended_by if transcript.ended_by in names else event.party
+        entry = _entry(event, names[by], started)
         if entry is not None:
             shown.append((event.id, entry))
             latest = event
@@ -197,7 +200,7 @@ def _is_leaving(event: Event, party: str) -> bool:
     return event.kind is EventKind.PARTY_LEFT and event.party == party
 
 
-def _typing(transcript: Transcript, passing: Iterable[Event]) -> list[Entry]:
+def _typing(transcript: Transcript, passing: Iterable[Event]) -> tuple[Entry, ...]:
     """Of others; the customer knows when he types (CC-6)."""
     client = transcript.client
     entries = []
@@ -208,7 +211,7 @@ def _typing(transcript: Transcript, passing: Iterable[Event]) -> list[Entry]:
         entry = _entry(event, _Name(party.nickname, party.kind), _started(transcript))
         assert entry is not None, "typing is shown"
         entries.append(entry)
-    return entries
+    return tuple(entries)
 
 
 def _entry(event: Event, who: _Name, started: float) -> Entry | None:

@@ -7,7 +7,7 @@ Source: AG-95, CH1-5, CC-5…10, SM-40, SM-42.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,7 @@ class Hearing:
     """Id of the service's instance."""
     interaction: str
     shown: v1.Heard
-    news: Sequence[Progress] = ()
+    news: tuple[Progress, ...] = ()
 
     def to_document(self) -> dict[str, Any]:
         """JSON values."""
@@ -49,11 +49,11 @@ class Hearing:
             shown=v1.Heard(
                 started=body["started"],
                 position=body["position"],
-                entries=[tuple(entry) for entry in body["entries"]],
-                typing=[tuple(entry) for entry in body["typing"]],
+                entries=tuple(map(tuple, body["entries"])),
+                typing=tuple(map(tuple, body["typing"])),
                 ends=body["ends"],
             ),
-            news=[Progress(each) for each in body["news"]],
+            news=tuple(map(Progress, body["news"])),
         )
 
 
@@ -63,7 +63,7 @@ def hearing(before: Interaction | None, change: Outcome) -> Hearing | None:
     if not after.service or after.transcript is None:
         return None
     shown = v1.heard(before.transcript if before is not None else None, after.transcript, change.passing)
-    news = progress(before, after)
+    news = tuple(progress(before, after))
     if shown.is_nothing and not news:
         return None
     return Hearing(service=after.service, interaction=after.id, shown=shown, news=news)

@@ -23,13 +23,20 @@ class Instance(Protocol):
     """A running service, as ``gateway.instances.instance`` has it."""
 
     @property
-    def id(self) -> str: ...
+    def id(self) -> str:
+        """What paths have."""
+
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """By which its options are configured."""
+
     @property
-    def data(self) -> str: ...
+    def data(self) -> str:
+        """Where what the app has sent is stored."""
+
     @property
-    def expires(self) -> float: ...
+    def expires(self) -> float:
+        """When it is forgotten, in seconds since 1970."""
 
 
 class Instances(Protocol):
@@ -43,7 +50,8 @@ class Services(Protocol):
     """What is configured at this moment."""
 
     @property
-    def services(self) -> Mapping[str, Mapping[str, str]]: ...
+    def services(self) -> Mapping[str, Mapping[str, str]]:
+        """Their options, by name."""
 
 
 class Areas(Protocol):

@@ -98,12 +98,12 @@ def _nickname(texts: Mapping[str, str]) -> str:
 
 def _target(texts: Mapping[str, str]) -> Target | None:
     """None: no device was named, or one that comet reaches."""
-    type, id = texts.get(f"{_PUSH}type", "").strip(), texts.get(f"{_PUSH}deviceid", "").strip()
-    if not id or type.lower() in ("", COMET):
+    kind, device = (texts.get(f"{_PUSH}{name}", "").strip() for name in ("type", "deviceid"))
+    if not device or kind.lower() in ("", COMET):
         return None
     return Target(
-        type=type,
-        id=id,
+        type=kind,
+        id=device,
         provider=texts.get(f"{_PUSH}provider", ""),
         language=texts.get(f"{_PUSH}language", ""),
         debug=_is_true(texts.get(f"{_PUSH}debug", "")),

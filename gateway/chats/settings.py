@@ -6,10 +6,13 @@ Source: OPT-6, OPT-9, CH1-6, CH1-10, CC-14.
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, Self
+
+from gateway.config.model import Config
 
 Options = Mapping[str, str]
 
@@ -28,10 +31,25 @@ class Settings:
     is_indexed: bool = False
     """Entries have their position as a sixth text."""
     host: str = "localhost"
-    port: str = ""
+    port: int = 8080
     is_tls: bool = False
     root: str = "/genesys/1"
     """Where the resources are."""
+
+    @classmethod
+    def of(cls, config: Config, root: str) -> Self:
+        """What a configuration says."""
+        chat = config.chat
+        return cls(
+            max_message_length=chat.max_message_length,
+            include_payload=chat.push_notification_include_payload,
+            to_active_client=chat.push_notification_to_active_client,
+            filtered=frozenset(chat.filtering_chat_events),
+            is_indexed=chat.enable_fast_chat_transcript_refresh,
+            host=chat.server_host or socket.gethostname(),
+            port=int(chat.server_port) if chat.server_port.isdecimal() else config.listen.public.port,
+            root=root,
+        )
 
 
 class Attach(StrEnum):

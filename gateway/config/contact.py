@@ -263,6 +263,22 @@ class Chat(Section):
     server_host: str = Field(default="", description="`ChatServerHost` there; empty = the name of this machine.")
     server_port: str = Field(default="", description="`ChatServerPort` there; empty = that of `listen.public`.")
     server_id: str = Field(default="1", description="`ChatServerDBID` there.")
+    max_message_length: int = Field(
+        default=4096, description="Characters of one message of a customer's app (CH1-6).", ge=1, le=1_000_000
+    )
+    push_notification_include_payload: bool = Field(
+        default=True, description="What is pushed to an app in the background tells what was said (NT-20)."
+    )
+    push_notification_to_active_client: bool = Field(
+        default=False, description="Push also to apps that have a session (OPT-9)."
+    )
+    filtering_chat_events: list[str] = Field(
+        default=["Notice.TypingStarted", "Notice.TypingStopped"],
+        description="Types of entries that are not pushed; `_filtering_chat_events` of a service goes before (CC-14).",
+    )
+    enable_fast_chat_transcript_refresh: bool = Field(
+        default=False, description="Entries have their position as a sixth text (OPT-9)."
+    )
 
 
 class Workbin(Section):

@@ -16,6 +16,7 @@ from tornado.http1connection import HTTP1Connection
 
 from bayeux.protocol import json
 from bayeux.protocol.errors import Unavailable
+from gateway.chats.chats import Chats
 from gateway.customers.http.authentication import Account, CenterDoor, Doorkeeper
 from gateway.customers.http.compression import WORTH_IT, packed, takes_gzip, unpacked
 from gateway.customers.http.declaration import Json, Method
@@ -64,6 +65,8 @@ class Surroundings:
     """Where the resources are, whatever alias a request came by: URLs that we tell begin with it."""
     maximum_body: int
     max_json_depth: int
+    chats: Chats | None = None
+    """None: no agent works behind this gateway."""
 
 
 T = TypeVar("T")

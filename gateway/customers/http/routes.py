@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from gateway.customers.http.chats import Chat, ChatOperation
 from gateway.customers.http.handler import VERSION, Customer, Surroundings, UnknownPath
 from gateway.customers.http.openapi import document
 from gateway.customers.http.services import InstanceFile, InstanceMethod, InstanceStorage, InstanceValue, Service
@@ -25,6 +26,8 @@ RESOURCES: Final[tuple[type[Customer], ...]] = (
     InstanceStorage,
     InstanceValue,
     InstanceFile,
+    Chat,
+    ChatOperation,
     # After all that has a word of its own where this one has the name of a method.
     InstanceMethod,
 )
