@@ -59,14 +59,18 @@ class Mailbox:
     """How many there was no room for."""
     slots: tuple[Slot, ...] = ()
 
-    def put(self, slot: Slot, now: float) -> Mailbox:
-        """With one more, whose number is told by its place; the same if it is there already."""
+    def put(self, slot: Slot, now: float, most: int = MOST) -> Mailbox:
+        """With one more, whose number is told by its place; the same if it is there already.
+
+        Args:
+            most: so many may be in it.
+        """
         if any(each.id == slot.id for each in self.slots):
             return self
         # The time is in it: a mailbox that was forgotten goes on above what sessions remember of it.
         number = max(self.last + 1, math.floor(now * 1000))
         slots = (*self.slots, replace(slot, number=number))
-        kept, dropped = _within_bounds(slots)
+        kept, dropped = _within_bounds(slots, most)
         return Mailbox(number, now, self.dropped + dropped, kept)
 
     def tidied(self, now: float) -> Mailbox:
@@ -145,9 +149,9 @@ class Mailbox:
         return replace(self, slots=tuple(changes.get(each.id, each) for each in self.slots))
 
 
-def _within_bounds(slots: tuple[Slot, ...]) -> tuple[tuple[Slot, ...], int]:
+def _within_bounds(slots: tuple[Slot, ...], most: int) -> tuple[tuple[Slot, ...], int]:
     """What there is room for, and how many that waited had to go; what somebody has goes before what nobody has."""
-    excess = len(slots) - MOST
+    excess = len(slots) - most
     too_big = sum(each.size for each in slots) - MOST_BYTES
     if excess <= 0 and too_big <= 0:
         return slots, 0

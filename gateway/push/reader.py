@@ -89,6 +89,10 @@ class Reader:
         if user in self._progress:
             self._want(user)
 
+    def serves(self, user: str) -> bool:
+        """Whether a session of his listens here."""
+        return user in self._progress
+
     @property
     def listening(self) -> int:
         """How many users listen here."""
@@ -121,6 +125,8 @@ class Reader:
         # What leaves with a connect reply alone is proven by the next connect.
         session.connect_only = True
         self._progress.setdefault(user, {}).setdefault(session, Progress(session))
+        if self._server.cluster is not None and session.user is not None:
+            self._server.cluster.seti.associate(session.user, session)
         self._want(user)
 
     def _ends(self, session: ServerSession, name: Any, message: Message | None) -> None:
