@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from channels.interaction.refusal import OperationRefused
-from gateway.chats.chat import Chat
+from gateway.chats.chat import Chat, chat_key
 from gateway.chats.kept import KeptChats
 from gateway.chats.neighbours import Desk, HasSession, Services
 from gateway.store.store import Fence
@@ -43,30 +43,30 @@ class Absences:
         """See ``gateway.customers.duty.Expire``."""
         chat = await self._kept.of(id)
         is_there = chat is not None and chat.is_comet and await self._has_session(chat.user)
-        if chat is not None and not chat.is_over and not is_there:
-            if chat.had_session:
-                await self._tell_agents(chat)
-            elif self._clock() >= chat.gone_at:
-                await self._drop(chat)
-        looked = await self._kept.decide(lambda turn: self._looked(turn, id, is_there=is_there), fence=fence)
-        if looked is not None and looked.is_over:
-            log.info("a customer's chat is abandoned", extra={"event": "chat_abandoned", "instance": id})
+        is_dropped = chat is not None and is_gone(chat, self._clock(), is_there=is_there)
+        if chat is not None and is_dropped:
+            await self._drop(chat)
+        elif chat is not None and chat.had_session and not is_there:
+            await self._tell_agents(chat)
+        await self._kept.decide(
+            lambda turn: self._looked(turn, id, is_there=is_there, is_dropped=is_dropped), fence=fence
+        )
 
-    async def _looked(self, turn: Turn, id: str, *, is_there: bool) -> Chat | None:
-        """What the look has shown; it is over if so much time has passed by now."""
+    async def _looked(self, turn: Turn, id: str, *, is_there: bool, is_dropped: bool) -> None:
+        """What the look has shown."""
         chat = await self._kept.find(turn, id)
         if chat is None or chat.is_over:
-            turn.deadlines[f"chat:{id}"] = None
-            return None
-        if is_there or chat.had_session:
+            turn.deadlines[chat_key(id)] = None
+            return
+        if is_dropped:
+            chat = replace(chat, is_over=True)
+        elif is_there or chat.had_session:
             # A session that is gone was there until a moment ago: between two looks nobody knows.
             chat = replace(chat, seen_at=turn.now, had_session=is_there, is_away=not is_there)
-        elif turn.now >= chat.gone_at:
-            chat = replace(chat, is_over=True)
         self._kept.put(turn, chat)
-        return chat
 
     async def _drop(self, chat: Chat) -> None:
+        log.info("a customer's chat is abandoned", extra={"event": "chat_abandoned", "instance": chat.id})
         try:
             await self._desk.leave(chat.interaction)
         except OperationRefused:
@@ -81,3 +81,12 @@ class Absences:
             await self._desk.whisper(chat.interaction, said)
         except OperationRefused:
             log.debug("the agents could not be told", extra={"instance": chat.id})
+
+
+def is_gone(chat: Chat, now: float, *, is_there: bool) -> bool:
+    """Is its customer to be dropped, or its instance over?"""
+    if chat.is_over:
+        return False
+    if is_there or chat.had_session:
+        return now >= chat.expires
+    return now >= chat.gone_at

@@ -80,17 +80,16 @@ class Chat:
 
     @property
     def gone_at(self) -> float:
-        """When the customer is gone unless he gives another sign of life (CH1-13)."""
-        return self.seen_at + max(self.timeout, PUSHABLE_FOR if self.target is not None else 0.0)
+        """When the customer is gone unless he gives another sign of life, or the instance is (CH1-13)."""
+        patience = self.timeout if self.target is None else max(self.timeout, PUSHABLE_FOR)
+        return min(self.seen_at + patience, self.expires)
 
     def due(self, now: float) -> float | None:
         """When something has to be looked at; None: nothing any more."""
         if self.is_over:
             return None
         look = now + self.timeout / LOOKS
-        if not self.is_comet:
-            return self.gone_at
-        return look if self.had_session else min(look, self.gone_at)
+        return self.gone_at if not self.is_comet else min(look, self.expires if self.had_session else self.gone_at)
 
     def to_document(self) -> dict[str, Any]:
         """As it is stored."""

@@ -14,9 +14,8 @@ from dataclasses import dataclass, replace
 from channels.chat.notices import NoticeKind
 from channels.chat.v1 import Reading, State
 from channels.interaction.refusal import NOT_FOUND, NOT_NOW, OperationRefused
-from gateway.callback.effects import Gone, NotYet, Refusal
+from gateway.callback.effects import Gone, NotYet
 from gateway.callback.events import Contact
-from gateway.callback.instance import Instance as Callback
 from gateway.chats import answers, request
 from gateway.chats.answers import Json
 from gateway.chats.chat import Chat
@@ -44,6 +43,7 @@ class Chats:
 
     Args:
         desk: where agents are.
+        perform: has what follows from callbacks happen at once, on this node; it may happen twice.
         has_session: of a user.
         new_key: gives a ``secureKey``: nobody can guess it.
     """
@@ -58,6 +58,7 @@ class Chats:
         services: Services,
         areas: Areas,
         callbacks: Callbacks,
+        perform: Callable[[], Awaitable[None]],
         has_session: HasSession,
         settings: Settings,
         new_key: Callable[[], str],
@@ -69,6 +70,7 @@ class Chats:
         self._services = services
         self._areas = areas
         self._callbacks = callbacks
+        self._perform = perform
         self._has_session = has_session
         self._settings = settings
         self._new_key = new_key
@@ -81,13 +83,8 @@ class Chats:
         instance = await self._instances.find(id, user=user)
         if asked.is_comet and not user:
             raise ChatRefused("notify_by=comet needs the header gms_user")
-        known = await self._kept.of(id)
-        reading = await self._desk.reading(known.interaction) if known is not None else None
-        if known is None or (reading is None and not known.is_over):
-            chat, reading = await self._begin(instance, asked, user)
-        else:
-            chat = await self._go_on(id, asked, user)
-        reading = reading or answers.NOTHING
+        chat = await self._came(instance, asked, user)
+        reading = await self._begun(chat)
         if asked.is_comet and not asked.is_verbose:
             return answers.created(chat)
         state = State.DISCONNECTED if reading.is_over else State.CONNECTED
@@ -144,56 +141,69 @@ class Chats:
         chat = await self._kept.of(id)
         return Opening(nickname=chat.nickname, user_data={**chat.attached, **chat.form}) if chat is not None else None
 
-    async def ended(self, id: str) -> None:
-        """The instance is no more, nor is its chat (SV-7). Raises Unavailable."""
-        chat = await self._kept.of(id)
+    async def ending(self, turn: Turn, instance: Instance) -> None:
+        """A listener of ``Instances.ending``: the chat ends with its instance, by its deadline (SV-7)."""
+        chat = await self._kept.find(turn, instance.id)
         if chat is not None and not chat.is_over:
-            await self._done(lambda: self._desk.leave(chat.interaction))
-            await self._kept.decide(lambda turn: self._kept.over(turn, id))
+            self._kept.put(turn, replace(chat, expires=turn.now))
 
     # Begun
 
-    async def _begin(self, instance: Instance, asked: Wish, user: str) -> tuple[Chat, Reading]:
-        """What is kept first is what the agents' side asks for (``opening``); it is gone if the callback refuses."""
+    async def _came(self, instance: Instance, asked: Wish, user: str) -> Chat:
+        """The customer is there: with his chat's record his callback is told, or nothing at all has happened."""
         options = self._services.services.get(instance.name, {})
         texts = await self._application_data(instance)
         had_session = asked.is_comet and await self._has_session(user)
 
-        async def keep(turn: Turn) -> Chat:
+        async def decision(turn: Turn) -> tuple[Chat, bool]:
             known = await self._kept.find(turn, instance.id)
-            (body,) = await turn.read(f"callback:{instance.id}")
-            callback = Callback.from_document(body) if body is not None else None
-            if callback is None or not callback.is_chat:
-                raise ChatRefused("this service has no chat")
-            chat = Chat(
-                id=instance.id,
-                service=instance.name,
-                nickname=asked.nickname,
-                form=asked.form,
-                attached=attached(options, texts, instance.data),
-                key=known.key if known is not None else self._new_key(),
-                user=user,
-                is_comet=asked.is_comet,
-                target=asked.target,
-                timeout=float(callback.settings.client_timeout),
-                expires=instance.expires,
-                began=turn.now,
-                seen_at=turn.now,
-                had_session=had_session,
-            )
+            if known is not None:
+                chat = _going_on(known, asked, user, turn.now, had_session=had_session)
+            else:
+                timeout = await self._contact(turn, instance.id)
+                chat = Chat(
+                    id=instance.id,
+                    service=instance.name,
+                    nickname=asked.nickname,
+                    form=asked.form,
+                    attached=attached(options, texts, instance.data),
+                    key=self._new_key(),
+                    user=user,
+                    is_comet=asked.is_comet,
+                    target=asked.target,
+                    timeout=timeout,
+                    expires=instance.expires,
+                    began=turn.now,
+                    seen_at=turn.now,
+                    had_session=had_session,
+                )
             self._kept.put(turn, chat)
-            return chat
+            return chat, known is None
 
-        chat = await self._kept.decide(keep)
-        try:
-            outcome = await self._callbacks.request(instance.id, Contact())
-            if isinstance(outcome.answer, Refusal):
-                raise _refused(outcome.answer)
-        except Refused:
-            await self._kept.decide(lambda turn: self._kept.forget(turn, instance.id))
-            raise
-        await self._callbacks.perform()
-        return chat, await self._read(chat)
+        chat, is_new = await self._kept.decide(decision)
+        if chat.is_comet and not is_new:
+            await self._telling.catch_up(chat.id)
+        return chat
+
+    async def _contact(self, turn: Turn, id: str) -> float:
+        """Tell the callback; seconds that it waits for a sign of life. Raises ChatRefused (CH1-12)."""
+        callback = await self._callbacks.find_in(turn, id)
+        if callback is None or not callback.instance.is_chat:
+            raise ChatRefused("this service has no chat")
+        outcome = await self._callbacks.take_in(turn, id, Contact())
+        if outcome is None or isinstance(outcome.answer, Gone):
+            raise ChatUnknown("this service is over")
+        if isinstance(outcome.answer, NotYet):
+            raise ChatNotYet("no agent is near", retry_after=outcome.answer.retry_after)
+        if outcome.answer is not None:
+            raise ChatRefused("this service is over, or not so far yet")
+        return float(callback.instance.settings.client_timeout)
+
+    async def _begun(self, chat: Chat) -> Reading:
+        """What there is of it, once the agents' side has it; that follows from the callback. Raises Away."""
+        if await self._desk.reading(chat.interaction) is None and not chat.is_over:
+            await self._perform()
+        return await self._read(chat)
 
     async def _application_data(self, instance: Instance) -> Mapping[str, str]:
         try:
@@ -201,32 +211,6 @@ class Chats:
         except Refused:  # the app has ended it, or never left anything
             return {}
         return {name: text for name, text in found.items() if text is not None and not name.startswith("_")}
-
-    async def _go_on(self, id: str, asked: Wish, user: str) -> Chat:
-        """The same chat for who asks again, perhaps by another way."""
-        had_session = asked.is_comet and await self._has_session(user)
-
-        async def decision(turn: Turn) -> Chat:
-            chat = await self._kept.find(turn, id)
-            if chat is None:
-                raise ChatUnknown("this service has no chat any more")
-            came = replace(
-                chat,
-                user=user or chat.user,
-                is_comet=asked.is_comet,
-                target=asked.target or chat.target,
-                seen_at=turn.now,
-                had_session=had_session,
-                is_away=False,
-                told=chat.told if chat.is_comet else chat.given,
-            )
-            self._kept.put(turn, came)
-            return came
-
-        chat = await self._kept.decide(decision)
-        if chat.is_comet:
-            await self._telling.catch_up(id)
-        return chat
 
     # Found
 
@@ -280,9 +264,15 @@ class Chats:
         return answers.from_position(chat, reading, state, after, self._settings)
 
 
-def _refused(refusal: Refusal) -> Refused:
-    if isinstance(refusal, NotYet):
-        return ChatNotYet("no agent is near", retry_after=refusal.retry_after)
-    if isinstance(refusal, Gone):
-        return ChatUnknown("this service is over")
-    return ChatRefused("this service is in another state")
+def _going_on(chat: Chat, asked: Wish, user: str, now: float, *, had_session: bool) -> Chat:
+    """The same for who asks for it again, perhaps by another way (CH1-12)."""
+    return replace(
+        chat,
+        user=user or chat.user,
+        is_comet=asked.is_comet,
+        target=asked.target or chat.target,
+        seen_at=now,
+        had_session=had_session,
+        is_away=False,
+        told=chat.told if chat.is_comet else chat.given,
+    )

@@ -9,8 +9,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from channels.chat.v1 import Reading
+from gateway.callback import instance as machine
 from gateway.callback.effects import Outcome
-from gateway.callback.events import News, Request
+from gateway.callback.events import Event, News
 from gateway.chats.chat import Target
 from gateway.push.notice import Notice
 from gateway.store.turn import Turn
@@ -61,23 +62,31 @@ class Areas(Protocol):
         """All texts of an area; None where there is a file. Raises Refused."""
 
 
+class Callback(Protocol):
+    """What is kept of one callback."""
+
+    @property
+    def instance(self) -> machine.Instance:
+        """Where its machine stands."""
+
+
 class Callbacks(Protocol):
-    """The callbacks whose customers come by a chat."""
+    """The callbacks whose customers come by a chat, ``gateway.callbacks.callbacks``."""
 
-    async def request(self, id: str, event: Request) -> Outcome:
-        """What the customer does; its answer is stored. Raises Refused."""
+    async def find_in(self, turn: Turn, id: str) -> Callback | None:
+        """One, as the turn reads it."""
 
-    async def news(self, id: str, news: News, *, once: str = "") -> None:
+    async def take_in(self, turn: Turn, id: str, event: Event) -> Outcome | None:
+        """Something happens to it with the turn's commit."""
+
+    async def news(self, id: str, event: News, *, once: str = "") -> None:
         """What became of the chat; stored when it returns. Nothing, where there is no such callback."""
-
-    async def perform(self) -> None:
-        """Do what was decided and has not left yet; when it returns, chats have begun. Raises Unavailable."""
 
 
 class Push(Protocol):
-    """Tells customers."""
+    """Tells customers, ``gateway.push.push``."""
 
-    async def tell(self, turn: Turn, notice: Notice) -> None:
+    async def tell(self, turn: Turn, notice: Notice) -> object:
         """Into the mailbox of the notice's user, in the caller's commit."""
 
     async def reach(self, turn: Turn, notice: Notice, target: Target) -> None:
