@@ -14,7 +14,7 @@ from gateway.instances.instance import Instance
 from gateway.instances.request import Request
 from gateway.instances.services import Kind, Method
 from gateway.store.turn import Turn
-from tests.customers.conftest import ALICE, BOB, FORM, JSON, Api
+from tests.customers.conftest import ALICE, BOB, FORM, JSON, LIGHT, Api, Clock, basic
 
 MISSING = (404, "services.ServiceNotFoundException")
 TTL = 600.0
@@ -214,3 +214,77 @@ async def test_an_instance_is_its_users(api: Api, taxi: Taxi, settings: dict[str
 async def test_an_instance_of_nobody_is_everybodys(api: Api, taxi: Taxi) -> None:
     where = f"/service/{(await begun(api, user={}))['_id']}/hail"
     assert [(await api.fetch(f"/genesys/1{where}", headers=who)).code for who in ({}, ALICE)] == [200, 200]
+
+
+# Who may ask -------------------------------------------------------------------------------------
+
+SERVERS = {"username": "gms", "password_hash": LIGHT.hash("secret")}
+OWN = {"username": "night", "password": LIGHT.hash("moon")}
+
+
+@pytest.mark.spec("AUTH-2", "AUTH-3", "AUTH-5")
+@pytest.mark.parametrize("settings", [SERVERS, {}], ids=["a server's account", "none"])
+async def test_a_service_has_an_account_of_its_own(
+    api: Api, taxi: Taxi, configured: dict[str, dict[str, str]], settings: dict[str, Any]
+) -> None:
+    configured["night-taxi"] = {"_type": "builtin", "_service": "taxi", **OWN}
+    right, servers = basic("night", "moon"), basic("gms", "secret")
+    answer = await begun(api, "night-taxi", {**right, **ALICE}, a="1")
+    instance = f"/service/{answer['_id']}"
+    asked = [("/service/night-taxi", "POST"), (f"{instance}/hail", "POST"), (f"{instance}/storage/a", "GET")]
+    for path, method in [*asked, (instance, "DELETE")]:
+        body = b"" if method == "POST" else None
+        for wrong in (servers, {}, basic("night", "sun")):
+            refused = await api.refused(path, method, body=body, headers={**wrong, **ALICE})
+            assert refused == (401, "AuthenticationException")
+        assert (await api.fetch(f"/genesys/1{path}", method, body=body, headers={**right, **ALICE})).code == 200
+    assert (await api.fetch("/genesys/1/service/taxi", "POST", body=b"", headers=servers)).code == 200
+    if settings:
+        assert (await api.refused("/service/taxi", "POST", body=b"", headers=right))[0] == 401
+        assert (await api.refused("/service/1-2/hail", "POST", body=b""))[0] == 401, "what is unknown is not told"
+
+
+@pytest.mark.spec("AUTH-3")
+async def test_an_account_that_changes_counts_at_once(
+    api: Api, taxi: Taxi, configured: dict[str, dict[str, str]]
+) -> None:
+    configured["night-taxi"] = {"_service": "taxi", **OWN}
+    await begun(api, "night-taxi", basic("night", "moon"))
+    configured["night-taxi"] = {"_service": "taxi", **OWN, "password": LIGHT.hash("stars")}
+    refused = await api.refused("/service/night-taxi", "POST", body=b"", headers=basic("night", "moon"))
+    assert refused[0] == 401
+    await begun(api, "night-taxi", basic("night", "stars"))
+
+
+@pytest.mark.spec("G-25")
+@pytest.mark.parametrize(
+    ("settings", "base"),
+    [
+        ({}, "http://{host}/genesys"),
+        ({"external_url": "https://gms.example.com"}, "https://gms.example.com/genesys"),
+        ({"trust_forwarded": True}, "https://{host}/genesys"),
+    ],
+)
+async def test_services_know_where_apps_find_us(api: Api, taxi: Taxi, base: str) -> None:
+    await begun(api, "taxi", {"X-Forwarded-Proto": "https"})
+    assert taxi.requests[0].base == base.format(host=f"127.0.0.1:{api.port}")
+
+
+# Time --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.spec("SV-4", "ST-14")
+async def test_an_instance_and_its_data_live_so_long_from_its_beginning(
+    api: Api, taxi: Taxi, clock: Clock, configured: dict[str, dict[str, str]]
+) -> None:
+    configured["short"] = {"_service": "taxi", "_ttl": "60"}
+    answer = await begun(api, "short", a="1")
+    where = f"/service/{answer['_id']}"
+    clock.now += 50
+    await api.ask(f"{where}/storage", "POST", headers={**FORM, **ALICE}, body=b"b=2")
+    clock.now += 9
+    assert await api.ask(f"/storage/{answer['data']}") == (200, {"a": "1", "b": "2"})
+    clock.now += 1
+    for path, method in ((where, "DELETE"), (f"{where}/hail", "GET"), (f"{where}/storage", "GET")):
+        assert await api.refused(path, method) == MISSING
+    assert (await api.refused(f"/storage/{answer['data']}"))[0] == 404
