@@ -40,6 +40,7 @@ from gateway.development import serve_development_channels, serve_development_cu
 from gateway.failure import ExitCode, Failure
 from gateway.http.pages import Pages
 from gateway.http.routes import internal_application, public_application
+from gateway.management.side import Administration
 from gateway.observe.health import Health
 from gateway.observe.loop_lag import LoopLag
 from gateway.observe.metrics import Metrics
@@ -113,8 +114,12 @@ class Gateway:
             self._watch("store", lambda: not store.trouble, trouble=lambda: store.trouble)
         self._store: Store | None = None
         """That of the customers, where no contact center opens one."""
+        self.administration: Administration | None = None
         self.customers = self._customer_side(config)
-        routes = self.customers.routes if self.customers is not None else ()
+        routes = [
+            *(self.administration.routes if self.administration is not None else ()),
+            *(self.customers.routes if self.customers is not None else ()),
+        ]
         self.public_http = _http_server(config, public_application(self.mounts, self._api(), self.health, routes))
 
     async def start(self) -> None:
@@ -128,6 +133,8 @@ class Gateway:
             await self._store.open()
         if self.center is not None:
             await self.center.start()
+        if self.administration is not None:
+            await self.administration.start()
         if self.customers is not None:
             self.customers.start()
         for reach in self._reaches:
@@ -143,6 +150,8 @@ class Gateway:
         """End all sessions at once."""
         if self.customers is not None:
             await self.customers.stop()
+        if self.administration is not None:
+            await self.administration.stop()
         if self.center is not None:
             await self.center.stop()
         if self._store is not None:
@@ -203,7 +212,16 @@ class Gateway:
         store = self.center.store if self.center is not None else self._store
         assert store is not None
         _, genesys, _ = self.mounts
-        customers = CustomerSide(config, self.server, genesys, store)
+        self.administration = Administration(config, genesys, store)
+        configuration = self.administration.configuration
+        customers = CustomerSide(
+            config,
+            self.server,
+            genesys,
+            store,
+            configured=lambda: configuration.services,
+            patterns=lambda: configuration.patterns,
+        )
         if config.server.comet_needs_account:
             self._customers_door.admits = customers.admits
         return customers

@@ -30,6 +30,7 @@ from gateway.instances.services import Services
 from gateway.push.mailboxes import Mailboxes
 from gateway.push.push import Push
 from gateway.push.reader import Reader
+from gateway.services.patterns import Group
 from gateway.store.store import Store
 
 ROOM: Final = "customers"
@@ -44,6 +45,7 @@ class CustomerSide:
         store: open while requests are served.
         node: this process among those of the gateway.
         configured: the services as they are configured at the moment: options by name.
+        patterns: the pattern groups, by name.
         clock: seconds since 1970.
     """
 
@@ -56,6 +58,7 @@ class CustomerSide:
         *,
         node: str = "",
         configured: Callable[[], Mapping[str, Options]] = dict,
+        patterns: Callable[[], Mapping[str, Group]] = dict,
         clock: Callable[[], float] = time.time,
     ) -> None:
         room, options = store.room(ROOM), config.server
@@ -75,6 +78,7 @@ class CustomerSide:
         around = Surroundings(
             storage=storage,
             services=self.services,
+            patterns=patterns,
             doorkeeper=self._doorkeeper,
             center=CenterDoor(options.trusted_networks, key),
             origins=OwnOrigin(external_url=options.external_url, trusts_forwarded=options.trust_forwarded),
