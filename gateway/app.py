@@ -6,7 +6,6 @@ Source: OPS-25, OPS-40, OPS-46, OPS-48, AG-14, CM-4.
 from __future__ import annotations
 
 import logging
-import time
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -41,13 +40,12 @@ from gateway.development import serve_development_channels, serve_development_cu
 from gateway.failure import ExitCode, Failure
 from gateway.http.pages import Pages
 from gateway.http.routes import internal_application, public_application
+from gateway.management.side import Administration
 from gateway.observe.health import Health
 from gateway.observe.loop_lag import LoopLag
 from gateway.observe.metrics import Metrics
 from gateway.observe.reach import Reach
 from gateway.operations import Operations
-from gateway.services.configuration import ROOM as CONFIGURED
-from gateway.services.configuration import Configuration, written
 from gateway.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -116,10 +114,12 @@ class Gateway:
             self._watch("store", lambda: not store.trouble, trouble=lambda: store.trouble)
         self._store: Store | None = None
         """That of the customers, where no contact center opens one."""
-        self.configuration: Configuration | None = None
-        """Of the customers' services, where there are customers."""
+        self.administration: Administration | None = None
         self.customers = self._customer_side(config)
-        routes = self.customers.routes if self.customers is not None else ()
+        routes = [
+            *(self.administration.routes if self.administration is not None else ()),
+            *(self.customers.routes if self.customers is not None else ()),
+        ]
         self.public_http = _http_server(config, public_application(self.mounts, self._api(), self.health, routes))
 
     async def start(self) -> None:
@@ -133,8 +133,9 @@ class Gateway:
             await self._store.open()
         if self.center is not None:
             await self.center.start()
-        if self.customers is not None and self.configuration is not None:
-            await self.configuration.begin()
+        if self.administration is not None:
+            await self.administration.start()
+        if self.customers is not None:
             await self.customers.start()
         for reach in self._reaches:
             reach.start()
@@ -149,6 +150,8 @@ class Gateway:
         """End all sessions at once."""
         if self.customers is not None:
             await self.customers.stop()
+        if self.administration is not None:
+            await self.administration.stop()
         if self.center is not None:
             await self.center.stop()
         if self._store is not None:
@@ -209,9 +212,9 @@ class Gateway:
         store = self.center.store if self.center is not None else self._store
         assert store is not None
         _, genesys, _ = self.mounts
-        self.configuration = Configuration(written(config), store.room(CONFIGURED), clock=time.time)
+        self.administration = Administration(config, genesys, store)
         node = self.node_id or uuid.uuid4().hex
-        customers = CustomerSide(config, self.server, genesys, store, self.configuration, node=node)
+        customers = CustomerSide(config, self.server, genesys, store, self.administration.configuration, node=node)
         if config.server.comet_needs_account:
             self._customers_door.admits = customers.admits
         return customers

@@ -1,6 +1,6 @@
 """``openapi``: the references of our REST interfaces, for tools that read them.
 
-Source: AG-69, AG-140, ERR-1.
+Source: AG-69, AG-140, ERR-1, MG-4.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ class Interface(Enum):
 
     AGENTS = "agents"
     CUSTOMERS = "customers"
+    MANAGEMENT = "management"
 
 
 def openapi(
@@ -25,6 +26,8 @@ def openapi(
     """Print the OpenAPI document of an interface."""
     if interface is Interface.AGENTS:
         from gateway.api.routes import reference  # noqa: PLC0415 (as in ``serve``)
-    else:
+    elif interface is Interface.CUSTOMERS:
         from gateway.customers.http.routes import reference  # noqa: PLC0415
+    else:
+        from gateway.management.routes import reference  # noqa: PLC0415
     typer.echo(json.dumps(reference(), indent=1))

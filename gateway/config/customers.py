@@ -66,6 +66,7 @@ class Server(Section):
         for network in networks:
             ip_network(network)
         return networks
+
     user_token_key: SecretStr | None = Field(
         default=None,
         description="Whoever names a `gms_user` has to prove it by a JWT that this key signed (HS256, 32 bytes or "

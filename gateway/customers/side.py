@@ -111,6 +111,7 @@ class CustomerSide:
         around = Surroundings(
             storage=storage,
             services=self.services,
+            patterns=lambda: configuration.patterns,
             doorkeeper=self._doorkeeper,
             center=CenterDoor(options.trusted_networks, key),
             origins=OwnOrigin(external_url=options.external_url, trusts_forwarded=options.trust_forwarded),

@@ -276,8 +276,9 @@ class Editing:
 
 def is_callback(options: Mapping[str, str]) -> bool:
     """Does a service with these options begin callbacks (SV-3)?"""
-    built_in = options.get("_service") or options.get("_name")
-    return options.get("_service_type") == "callback" or built_in == "callback"
+    if options.get("_type") == "ors" or options.get("_service_type") == "callback":
+        return True
+    return (options.get("_service") or options.get("_name")) == "callback"
 
 
 def path_of(name: str, options: Mapping[str, str]) -> str:

@@ -38,6 +38,7 @@ from gateway.customers.values import File, Values
 from gateway.http.pages import OriginRefused, Pages
 from gateway.http.resource import DRAINED, Declared
 from gateway.instances.services import Services
+from gateway.services.patterns import Group
 
 VERSION: Final = "/1"
 USER_HEADER: Final = "gms_user"
@@ -57,6 +58,8 @@ class Surroundings:
 
     storage: Storage
     services: Services
+    patterns: Callable[[], Mapping[str, Group]]
+    """Pattern groups as they are configured at the moment."""
     doorkeeper: Doorkeeper
     center: CenterDoor
     origins: OwnOrigin

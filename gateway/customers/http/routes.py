@@ -1,6 +1,6 @@
 """Every resource of the customers' API, each with its URLs.
 
-Source: G-1, G-2, G-22, ST-10, SV-6.
+Source: G-1, G-2, G-22, ST-10, SV-6, PT-1.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Any, Final
 from gateway.customers.http.chats import Chat, ChatOperation
 from gateway.customers.http.handler import VERSION, Customer, Surroundings, UnknownPath
 from gateway.customers.http.openapi import document
+from gateway.customers.http.patterns import Patterns, PatternsOfGroup
 from gateway.customers.http.services import InstanceFile, InstanceMethod, InstanceStorage, InstanceValue, Service
 from gateway.customers.http.storage import CustomStorage, Storage, StoredFile, StoredValue
 from gateway.http.handler import JsonHandler
@@ -22,6 +23,8 @@ RESOURCES: Final[tuple[type[Customer], ...]] = (
     StoredValue,
     StoredFile,
     CustomStorage,
+    Patterns,
+    PatternsOfGroup,
     Service,
     InstanceStorage,
     InstanceValue,
