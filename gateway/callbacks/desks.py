@@ -70,7 +70,13 @@ class Desks:
             return
         try:
             await self._customers.begin_chat(
-                nickname=opening.nickname, queue=queue, user_data=opening.user_data, key=id, place=id, since=since
+                nickname=opening.nickname,
+                queue=queue,
+                user_data=opening.user_data,
+                service=id,
+                key=id,
+                place=id,
+                since=since,
             )
         except OperationRefused as refused:
             if refused.status_code == NOT_FOUND:

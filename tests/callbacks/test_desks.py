@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 
 from bayeux.protocol.errors import Unavailable
+from channels.interaction.hearing import Hearing
 from channels.private import INTERACTIONS
 from gateway.agents.customers import id_of
 from gateway.agents.refusal import Refused
 from gateway.callback.threshold import QueueReport
 from gateway.callbacks.desks import Desks, Opening
 from gateway.callbacks.router import QueueUnknown, Router
+from gateway.store.store import Outgoing
 from tests.agents.office import NOON, PATIENCE, Office
 
 QUEUE = "SimpleChatInQueue"
@@ -228,3 +230,37 @@ async def test_chat_that_runs_goes_on_without_the_callback(office: Office, desks
     await agent.perform(CHAT, "PlaceInQueue", queueName=QUEUE)
     await desks.leave("c1")
     await agent.told("Invited", CHAT)
+
+
+@pytest.mark.spec("SM-40", "SM-42")
+async def test_callback_hears_what_becomes_of_its_chat(tmp_path: Path) -> None:
+    """All but what it has brought about itself."""
+    news: list[tuple[str, str]] = []
+
+    async def leave(entries: Sequence[Outgoing]) -> None:
+        for entry in entries:
+            heard = Hearing.from_document(entry.body)
+            news.extend((heard.service, word) for word in heard.news)
+
+    office = Office(tmp_path)
+    office.center.tell_customers(leave)
+    async with office:
+        desks = Desks(office.center.places, office.center.customers, chat_of)
+        first = await office.ready("Agent1")
+        await routed(office, desks)
+        await first.told("Invited", CHAT)
+        second = await office.ready("Agent2")
+        await desks.next_target("c1", rejections=1)
+        await second.told("Invited", CHAT)
+        third = await office.ready("Agent3")
+        await second.perform(CHAT, "Reject")
+        await third.told("Invited", CHAT)
+        await third.perform(CHAT, "Accept")
+        await office.center.customers.leave(CHAT)
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                if ("c1", "ended") in news:
+                    break
+                await asyncio.sleep(0.005)
+    words = ["reserved", "reserved", "rejected", "reserved", "connected", "ended"]
+    assert news == [("c1", word) for word in words]
