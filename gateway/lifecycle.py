@@ -130,6 +130,8 @@ def tell_urls(config: Config, public: Address, internal: Address) -> None:
         f"  Bayeux             http://{public} at {paths}",
         f"  health, metrics    http://{internal}/health/ready, http://{internal}/metrics",
     ]
+    if config.server.enabled:
+        lines.insert(2, f"  a customer's page  http://{public}/chat-demo/")
     if config.has_contact_center:
         lines.insert(2, f"  an agent desktop   http://{public}/desktop/")
     if config.is_development:

@@ -46,6 +46,7 @@ def public_application(
             *customers,
             (r"/()", StaticFiles, {"path": STATIC, "default_filename": "index.html"}),
             (r"/desktop/?()", StaticFiles, {"path": STATIC / "desktop", "default_filename": "index.html"}),
+            (r"/chat-demo/?()", StaticFiles, {"path": STATIC / "chat-demo", "default_filename": "index.html"}),
             (r"/static/([A-Za-z0-9_./-]+)", StaticFiles, {"path": STATIC}),
         ],
         default_handler_class=NotFound,

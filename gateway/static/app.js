@@ -2,6 +2,8 @@
 //
 // Whatever comes from the server is put on the page as text nodes, never as markup (SEC-36).
 
+import {showState} from "/static/lamp.js";
+
 const ENDPOINT = "/api/v2/notifications";
 const SEND_TO_ME = "/service/dev/send-to-me"; // answered by a gateway started with --dev
 const SAMPLE_CHANNEL = "/v2/me/interactions";
@@ -88,15 +90,6 @@ async function watch() {
     connection.open([channel]);
   } catch (error) {
     notify(error.message);
-  }
-}
-
-function showState(state, transport) {
-  const names = {websocket: "WebSocket", "long-polling": "long-polling"};
-  const words = {off: "Not connected", trying: "Connecting…", on: `Connected over ${names[transport]}`};
-  element("state").dataset.state = state;
-  if (element("state-text").textContent !== words[state]) {
-    element("state-text").textContent = words[state];
   }
 }
 

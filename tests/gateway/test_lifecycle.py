@@ -103,10 +103,11 @@ def test_hup_ends_only_what_was_started_in_a_terminal(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.spec("OPS-15")
-async def test_the_banner_names_the_desktop_where_there_is_one(
+async def test_the_banner_names_the_pages_of_both_sides_where_there_are_any(
     serve: Serve, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for dev, named in ((True, True), (False, False)):
         served = await serve(dev=dev)
         tell_urls(served.gateway.config, Address("localhost", 8080), Address("localhost", 8081))
-        assert ("http://localhost:8080/desktop/" in capsys.readouterr().err) is named
+        told = capsys.readouterr().err
+        assert [f"http://localhost:8080/{page}/" in told for page in ("desktop", "chat-demo")] == [named, named]

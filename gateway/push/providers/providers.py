@@ -40,7 +40,7 @@ class Providers:
     """Made at the start, and closed at the end.
 
     Args:
-        enabled: types of devices, as ``push.pushEnabled`` has them; others than those here are others' business.
+        enabled: types of devices, as ``push.enabled`` has them; others than those here are others' business.
         allowed_hosts: that notices may be posted to, of those that customers name; empty = any.
         allows_private: also for addresses of private networks.
         now: seconds since 1970.
@@ -104,6 +104,6 @@ def _check_installed(type_: str) -> None:
     missing = [name for name in modules if find_spec(name) is None]
     if missing:
         raise Failure(
-            f"push.pushEnabled: {type_} needs {', '.join(missing)}: install bayeux-gateway[{extra}], or leave it out",
+            f"push.enabled: {type_} needs {', '.join(missing)}: install bayeux-gateway[{extra}], or leave it out",
             ExitCode.CONFIGURATION,
         )

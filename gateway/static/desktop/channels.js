@@ -1,6 +1,6 @@
 // The media channels with their states, each a row of buttons of which one is pressed.
 
-import {button, make} from "./elements.js";
+import {button, make} from "/static/elements.js";
 
 export class Channels {
   #place;

@@ -5,7 +5,8 @@
 import {Api} from "./api.js";
 import {Channels} from "./channels.js";
 import {customerOf, Desk, subjectOf} from "./desk.js";
-import {make} from "./elements.js";
+import {make} from "/static/elements.js";
+import {showState} from "/static/lamp.js";
 import {Invitations, Work} from "./lists.js";
 import {kindOf, paneFor} from "./panes.js";
 
@@ -211,15 +212,6 @@ function render() {
       hint: (...order) => api.post(`/me/interactions/${item.id}`, ...order).catch(() => {}),
     });
     element("pane").replaceChildren(pane.element);
-  }
-}
-
-function showState(state, transport) {
-  const names = {websocket: "WebSocket", "long-polling": "long-polling"};
-  const words = {off: "Not connected", trying: "Connecting…", on: `Connected over ${names[transport]}`};
-  element("state").dataset.state = state;
-  if (element("state-text").textContent !== words[state]) {
-    element("state-text").textContent = words[state];
   }
 }
 

@@ -1,7 +1,7 @@
 // Invitations with their countdowns, and what the agent has in hand.
 
 import {customerOf, subjectOf} from "./desk.js";
-import {button, make} from "./elements.js";
+import {button, make} from "/static/elements.js";
 
 export class Invitations {
   #place;

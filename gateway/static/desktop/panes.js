@@ -3,7 +3,7 @@
 // A pane is made once for an interaction and then kept up to date, so that what is being written stays.
 
 import {customerOf, subjectOf} from "./desk.js";
-import {button, form, labelled, make} from "./elements.js";
+import {button, form, labelled, make} from "/static/elements.js";
 
 const TYPING_EVERY_MS = 3000;
 
