@@ -7,7 +7,7 @@ Source: CB-15, CB-18, CB-30, CB-33, CB-35, SM-70.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -38,8 +38,15 @@ class Callback:
     lookup: Mapping[str, str] = field(default_factory=dict)
     properties: Mapping[str, str] = field(default_factory=dict)
     """What else records can be selected by, or tell."""
+    changed: Sequence[str] = ()
+    """Those properties that somebody has set since it began: its record always tells them."""
     code_length: int = 0
     tells_status: bool = False
+
+    @property
+    def id(self) -> str:
+        """Its instance's."""
+        return self.instance.id
 
     @property
     def desired(self) -> float:
@@ -54,11 +61,15 @@ class Callback:
     @property
     def indexes(self) -> Mapping[str, float]:
         """Where it is found."""
-        found = [ALL, service_index(self.instance.service)]
+        found = [ALL, service_index(self.instance.service), service_index(self.name)]
         found += [lookup_index(key, value) for key, value in self.lookup.items()]
         if self.is_queued:
             found += queued_indexes(self.name, self.number)
         return dict.fromkeys(found, self.desired)
+
+    def is_of(self, service: str) -> bool:
+        """Whether that name is its service's: the one that was asked, or the one that handles it."""
+        return service in {self.instance.service, self.name}
 
     def at(self, instance: Instance) -> Callback:
         """The same where its machine stands now."""
@@ -84,6 +95,7 @@ _PLAIN: Final = (
     "tells",
     "lookup",
     "properties",
+    "changed",
     "code_length",
     "tells_status",
 )

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -43,7 +43,7 @@ from gateway.callbacks.router import Router
 from gateway.callbacks.target import queue_of
 from gateway.callbacks.telling import Telling
 from gateway.callbacks.turn import Turn, tell
-from gateway.callbacks.wish import COMET, Wish, read_wish
+from gateway.callbacks.wish import COMET, LONGEST, Wish, read_wish
 from gateway.instances import instance as instances_of_services
 from gateway.instances.instances import Instances
 from gateway.instances.request import Request
@@ -89,6 +89,7 @@ class Callbacks:
         patterns: the groups of patterns.
         dialling: how numbers are dialled here.
         targets: queues by texts of ``_target`` that are no queues' names.
+        kept: reserved parameters that records tell, or are found by.
         clock: seconds since 1970.
 
     All methods raise Unavailable.
@@ -105,6 +106,7 @@ class Callbacks:
         patterns: Callable[[], Mapping[str, Group]],
         dialling: Dialling,
         targets: Mapping[str, str],
+        kept: Collection[str],
         clock: Callable[[], float],
     ) -> None:
         self.routers: dict[Media, Router] = {}
@@ -119,6 +121,7 @@ class Callbacks:
         self._patterns = patterns
         self._dialling = dialling
         self._targets = targets
+        self._kept = kept
         self._clock = clock
         self._loads = Loads(room)
         self._starting: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -131,7 +134,7 @@ class Callbacks:
 
         Raises Refused: nothing has begun.
         """
-        wish = read_wish(request.texts, service.options, request.user, self._clock(), self._is_excluded)
+        wish = read_wish(request.texts, service.options, request.user, self._clock(), self.is_excluded)
         headers = {name.lower(): value for name, value in request.headers.items()}
         repeatable = Repeatable.read(headers.get(HEADER.lower()), service.asked, request.user, request.values)
         beginning = _Beginning(self._instances.new_id(), service, request, wish, headers, repeatable)
@@ -230,9 +233,25 @@ class Callbacks:
         """One, as it stands now."""
         return await self._find(Turn(self._room, self._clock()), id)
 
-    async def find_in(self, turn: AnyTurn, id: str) -> Callback | None:
-        """One, as the caller's turn reads it."""
-        return await self._find(turn, id)
+    async def change(self, id: str, alter: Callable[[Callback, float], Callback]) -> Callback:
+        """Have one say something else of itself; what it says then. What is due has happened before.
+
+        Args:
+            alter: what it says so far in, and the present moment; may raise Refused.
+
+        Raises CallbackUnknown.
+        """
+
+        async def decision(turn: Turn) -> Callback:
+            callback = await self._find(turn, id)
+            if callback is None or turn.now >= callback.instance.expires:
+                raise _unknown()
+            outcome = machine.expire(callback.instance, turn.now)
+            after = alter(callback.at(outcome.instance), turn.now)
+            await self._keep(turn, callback, after, outcome)
+            return after
+
+        return await self._decide(decision)
 
     # Steps
 
@@ -278,6 +297,7 @@ class Callbacks:
             told_number=wish.told_number,
             tells=beginning.tells,
             lookup=wish.lookup,
+            properties=self._properties(request),
             code_length=wish.code_length,
             tells_status=wish.tells_status,
         )
@@ -305,7 +325,7 @@ class Callbacks:
 
     async def _keep(self, turn: AnyTurn, before: Callback | None, after: Callback, outcome: Outcome) -> None:
         """Write what has become of one, and what follows."""
-        if before is not None and before.instance == after.instance and not outcome.effects:
+        if before == after and not outcome.effects:
             return
         id, key = after.instance.id, callback_key(after.instance.id)
         await turn.read(key)
@@ -376,8 +396,11 @@ class Callbacks:
             self._telling.nudge(user)
         return given
 
-    def _is_excluded(self, group: str, number: str) -> bool:
-        """CB-6."""
+    def _properties(self, request: Request) -> Mapping[str, str]:
+        return {name: text[:LONGEST] for name, text in request.texts.items() if name in self._kept and text}
+
+    def is_excluded(self, group: str, number: str) -> bool:
+        """Whether a group has a pattern that is the whole of a number; one that is not there has none (CB-6)."""
         patterns = self._patterns().get(group)
         if patterns is None:
             log.warning("there is no pattern group %s, which a service names for its exceptions", group)

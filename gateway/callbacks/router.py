@@ -21,7 +21,7 @@ class QueueUnknown(Exception):
 class Listener(Protocol):
     """Is told what becomes of a callback: ``AgentReserved``, ``AgentRejected``, ``AgentConnected`` and so on."""
 
-    async def __call__(self, id: str, news: News, *, once: str = "") -> None:
+    async def __call__(self, id: str, news: News, /, *, once: str = "") -> None:
         """Stored when it returns; nothing, where there is no such callback.
 
         Args:

@@ -97,6 +97,36 @@ class Server(Section):
         return self
 
 
+class Callback(Section):
+    """Callbacks of all services."""
+
+    returned_keys: list[str] = Field(
+        default=["_desired_time", "_callback_state", "_callback_reason", "_ors_session_id"],
+        description="Parameters that records tell beside what they always do (CB-33).",
+    )
+    filter_keys: list[str] = Field(
+        default=["_callback_state", "_callback_reason", "_request_queue_time_stat", "_request_ewt_service", "_vq"],
+        description="What records can be asked for beside the lookup keys of their service (CB-41).",
+    )
+    targets: dict[str, str] = Field(
+        default={},
+        description="Queues by `_target` that does not begin with a queue's name, such as an expression of skills: "
+        '`"English=20@StatServer.GA" = "english"` (SM-4).',
+    )
+
+
+class Compat(Section):
+    """What older clients are used to."""
+
+    queue_position_500: bool = Field(
+        default=False, description="`check-queue-position` of what is in no queue answers 500 rather than 404 (SV-32)."
+    )
+    record_8_1_2: bool = Field(
+        default=False,
+        description="Records of callbacks also have `desiredTime`, `url`, `_customerNumber`, `_callbackState` (CB-34).",
+    )
+
+
 class Administrator(Section):
     """Who manages services."""
 

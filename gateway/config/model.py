@@ -31,7 +31,7 @@ from gateway.config.contact import (
     Transfer,
     Workbin,
 )
-from gateway.config.customers import Management, Patterns, Resources, Server, Services
+from gateway.config.customers import Callback, Compat, Management, Patterns, Resources, Server, Services
 from gateway.config.section import Section
 from gateway.config.units import Address, Duration, Size
 
@@ -314,6 +314,8 @@ class Config(Section):
     mail: Mail = Field(default=Mail(), description=Mail.__doc__)
     workbins: list[Workbin] = Field(default=[], description=Workbin.__doc__)
     server: Server = Field(default=Server(), description=Server.__doc__)
+    callback: Callback = Field(default=Callback(), description=Callback.__doc__)
+    compat: Compat = Field(default=Compat(), description=Compat.__doc__)
     management: Management = Field(default=Management(), description=Management.__doc__)
     services: Services = Field(
         default={}, description="Configured services: `[services.NAME]` with options and their texts (OPT-7)."

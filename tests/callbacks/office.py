@@ -114,6 +114,7 @@ class Office:
             patterns=lambda: {name: compiled(group) for name, group in self.patterns.items()},
             dialling=dialling,
             targets=self.targets,
+            kept=("_vq",),
             clock=self.clock,
         )
         self.callbacks.routers.update(dict.fromkeys(Media, self.queues))

@@ -16,6 +16,7 @@ from tornado.http1connection import HTTP1Connection
 
 from bayeux.protocol import json
 from bayeux.protocol.errors import Unavailable
+from gateway.callbacks.desk import Desk
 from gateway.chats.chats import Chats
 from gateway.customers.http.authentication import Account, CenterDoor, Doorkeeper
 from gateway.customers.http.compression import WORTH_IT, packed, takes_gzip, unpacked
@@ -60,6 +61,7 @@ class Surroundings:
     services: Services
     patterns: Callable[[], Mapping[str, Group]]
     """Pattern groups as they are configured at the moment."""
+    callbacks: Desk
     doorkeeper: Doorkeeper
     center: CenterDoor
     origins: OwnOrigin

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from gateway.customers.http.callbacks import AllCallbacks, CallbacksOfService, OneCallback
 from gateway.customers.http.chats import Chat, ChatOperation
 from gateway.customers.http.handler import VERSION, Customer, Surroundings, UnknownPath
 from gateway.customers.http.openapi import document
@@ -25,6 +26,10 @@ RESOURCES: Final[tuple[type[Customer], ...]] = (
     CustomStorage,
     Patterns,
     PatternsOfGroup,
+    # Before what has the name of a service, or an id, where these have their word.
+    AllCallbacks,
+    CallbacksOfService,
+    OneCallback,
     Service,
     InstanceStorage,
     InstanceValue,
