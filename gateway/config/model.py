@@ -31,7 +31,7 @@ from gateway.config.contact import (
     Transfer,
     Workbin,
 )
-from gateway.config.customers import Management, Patterns, Resources, Server, Services
+from gateway.config.customers import Management, Patterns, Push, Resources, Server, Services
 from gateway.config.section import Section
 from gateway.config.units import Address, Duration, Size
 
@@ -314,6 +314,7 @@ class Config(Section):
     mail: Mail = Field(default=Mail(), description=Mail.__doc__)
     workbins: list[Workbin] = Field(default=[], description=Workbin.__doc__)
     server: Server = Field(default=Server(), description=Server.__doc__)
+    push: Push = Field(default=Push(), description=Push.__doc__)
     management: Management = Field(default=Management(), description=Management.__doc__)
     services: Services = Field(
         default={}, description="Configured services: `[services.NAME]` with options and their texts (OPT-7)."

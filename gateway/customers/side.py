@@ -34,9 +34,8 @@ from gateway.http.pages import Pages
 from gateway.instances.access import AccessKinds
 from gateway.instances.instances import Instances
 from gateway.instances.services import Services
-from gateway.push.mailboxes import Mailboxes
-from gateway.push.push import Push
-from gateway.push.reader import Reader
+from gateway.push.localization import read_texts
+from gateway.push.part import PushPart
 from gateway.services.patterns import Group
 from gateway.store.store import Store
 
@@ -102,15 +101,15 @@ class CustomerSide:
             partial(file_path, root),
         )
         self.services.kinds.update(self.access.kinds)
-        mailboxes = Mailboxes(room, clock)
-        self.reader = Reader(server, mailboxes, clock)
-        self.reader.watch()
-        self.push = Push(server, mailboxes, self.reader)
+        texts = read_texts(config.push.localization_file)
+        self.pushing = PushPart(server, room, config.push, self.instances, texts=texts, clock=clock)
+        self.pushing.register(self.services)
         self._work: list[asyncio.Task[None]] = []
         key = options.api_key.get_secret_value() if options.api_key is not None else ""
         around = Surroundings(
             storage=storage,
             services=self.services,
+            notifications=self.pushing.notifications,
             doorkeeper=self._doorkeeper,
             center=CenterDoor(options.trusted_networks, key),
             origins=OwnOrigin(external_url=options.external_url, trusts_forwarded=options.trust_forwarded),
@@ -124,7 +123,7 @@ class CustomerSide:
 
     async def start(self) -> None:
         """Serve customers; the store is open."""
-        self._work = [asyncio.create_task(self.reader.run(), name="customers' notices")]
+        self._work = [asyncio.create_task(self.pushing.run(), name="customers' notices")]
 
     async def stop(self) -> None:
         """Do nothing more."""

@@ -38,6 +38,7 @@ from gateway.customers.values import File, Values
 from gateway.http.pages import OriginRefused, Pages
 from gateway.http.resource import DRAINED, Declared
 from gateway.instances.services import Services
+from gateway.push.notifications import Notifications
 
 VERSION: Final = "/1"
 USER_HEADER: Final = "gms_user"
@@ -57,6 +58,7 @@ class Surroundings:
 
     storage: Storage
     services: Services
+    notifications: Notifications
     doorkeeper: Doorkeeper
     center: CenterDoor
     origins: OwnOrigin
