@@ -33,6 +33,7 @@ from gateway.auth.customers import Customers
 from gateway.auth.http_sessions import COOKIE, CSRF_HEADER
 from gateway.auth.policy import GatewayPolicy
 from gateway.auth.shared_sessions import SharedSessions
+from gateway.config.customers import Push
 from gateway.config.model import Config
 from gateway.config.model import Mount as MountConfig
 from gateway.customers.side import CustomerSide
@@ -46,10 +47,15 @@ from gateway.observe.loop_lag import LoopLag
 from gateway.observe.metrics import Metrics
 from gateway.observe.reach import Reach
 from gateway.operations import Operations
+from gateway.push.part import no_provider
+from gateway.push.providers.options import PushOptions
+from gateway.push.providers.providers import Providers
 from gateway.store.store import Store
 
 log = logging.getLogger(__name__)
 
+GENERAL = "default"
+"""The profile of providers that is for all."""
 _MAXIMUM_BODY = 1024 * 1024  # SEC-L9
 
 
@@ -115,6 +121,7 @@ class Gateway:
         self._store: Store | None = None
         """That of the customers, where no contact center opens one."""
         self.administration: Administration | None = None
+        self._providers: Providers | None = _providers(config.push) if config.server.enabled else None
         self.customers = self._customer_side(config)
         routes = [
             *(self.administration.routes if self.administration is not None else ()),
@@ -154,6 +161,8 @@ class Gateway:
             await self.administration.stop()
         if self.center is not None:
             await self.center.stop()
+        if self._providers is not None:
+            await self._providers.close()
         if self._store is not None:
             await self._store.close()
         await self.server.stop()
@@ -214,7 +223,16 @@ class Gateway:
         _, genesys, _ = self.mounts
         self.administration = Administration(config, genesys, store)
         node = self.node_id or uuid.uuid4().hex
-        customers = CustomerSide(config, self.server, genesys, store, self.administration.configuration, node=node)
+        customers = CustomerSide(
+            config,
+            self.server,
+            genesys,
+            store,
+            self.administration.configuration,
+            center=self.center,
+            provider_of=self._providers.get if self._providers is not None else no_provider,
+            node=node,
+        )
         if config.server.comet_needs_account:
             self._customers_door.admits = customers.admits
         return customers
@@ -263,6 +281,15 @@ def internal_http_server(config: Config, operations: Operations, token: str) -> 
         token: what orders are taken for.
     """
     return _http_server(config, internal_application(operations, token, config.bayeux.options().max_json_depth))
+
+
+def _providers(config: Push) -> Providers:
+    return Providers(
+        PushOptions(general=config.providers.get(GENERAL, {}), providers=config.providers, events=config.events),
+        config.enabled,
+        allowed_hosts=config.allowed_hosts,
+        allows_private=config.allow_private_addresses,
+    )
 
 
 def _backplane(config: Config, name: str, url: str) -> RedisBackplane | None:

@@ -62,8 +62,12 @@ class Tokens:
         """
         claims = self.check(token)
         user = claims.get(self._config.user_claim)
-        is_name = isinstance(user, str) and 0 < len(user) <= _MAXIMUM_NAME and user.isprintable()
-        if not is_name or user.startswith(_CUSTOMERS):
+        if (
+            not isinstance(user, str)
+            or not 0 < len(user) <= _MAXIMUM_NAME
+            or not user.isprintable()
+            or user.startswith(_CUSTOMERS)
+        ):
             raise TokenRefused(f"its {self._config.user_claim} is not a user's name")
         return user
 

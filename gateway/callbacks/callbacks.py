@@ -253,6 +253,10 @@ class Callbacks:
 
         return await self._decide(decision)
 
+    async def find_in(self, turn: AnyTurn, id: str) -> Callback | None:
+        """One, as the caller's turn reads it."""
+        return await self._find(turn, id)
+
     # Steps
 
     async def _begin(self, turn: Turn, beginning: _Beginning) -> Mapping[str, Any]:

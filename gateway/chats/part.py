@@ -6,7 +6,7 @@ Source: CH1-1…15, CC-1…14, SM-25, SM-40, SM-42.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from gateway.chats.absence import Absences
 from gateway.chats.chats import Chats
@@ -15,7 +15,6 @@ from gateway.chats.neighbours import Areas, Callbacks, Desk, HasSession, Instanc
 from gateway.chats.settings import Settings
 from gateway.chats.telling import Telling
 from gateway.customers.duty import Expire
-from gateway.instances.instance import Instance
 from gateway.routing.outbox import Leave
 from gateway.store.store import Room
 
@@ -26,6 +25,7 @@ class ChatPart:
     Args:
         room: the customers'.
         desk: the agents' side.
+        perform: carries out what was decided about callbacks.
         areas: what apps have sent with their instances.
         has_session: whether a user has a live Bayeux session, on any node.
         clock: seconds since 1970.
@@ -41,6 +41,7 @@ class ChatPart:
         services: Services,
         areas: Areas,
         callbacks: Callbacks,
+        perform: Callable[[], Awaitable[None]],
         push: Push,
         has_session: HasSession,
         clock: Callable[[], float],
@@ -55,6 +56,7 @@ class ChatPart:
             services=services,
             areas=areas,
             callbacks=callbacks,
+            perform=perform,
             has_session=has_session,
             settings=settings,
             new_key=lambda: secrets.token_hex(8),
@@ -67,7 +69,3 @@ class ChatPart:
     def expiring(self) -> Mapping[str, Expire]:
         """Who keeps which deadlines, for the leader."""
         return {"chat": self._absences.expire}
-
-    async def ended(self, instance: Instance) -> None:
-        """A listener of ``Instances.ended``."""
-        await self.chats.ended(instance.id)

@@ -16,6 +16,23 @@ from gateway.config.units import Duration, Size
 from gateway.services.kinds import EntryWrong, Kind, read
 
 MINIMUM_SECRET_BYTES: Final = 32
+COMET: Final = "comet"
+TYPES: Final = (COMET, "ios", "gcm", "fcm", "android", "wns", "httpcb", "orscb", "customhttp")
+"""Of devices (NT-3)."""
+_LEAST_EXPIRATION: Final = 30.0
+
+
+def _texts(given: object) -> object:
+    """Tables of texts by name; numbers and truth values are meant as texts."""
+    if not isinstance(given, dict):
+        raise ValueError("must be tables by name")
+    return {name: _table(name, table) for name, table in given.items()}
+
+
+def _table(name: object, table: object) -> dict[str, str]:
+    if not isinstance(table, dict) or any(isinstance(each, (dict, list)) for each in table.values()):
+        raise ValueError(f"{name}: must be a table of texts; write dotted names in quotes")
+    return {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in table.items()}
 
 
 class Server(Section):
@@ -125,6 +142,54 @@ class Compat(Section):
         default=False,
         description="Records of callbacks also have `desiredTime`, `url`, `_customerNumber`, `_callbackState` (CB-34).",
     )
+
+
+Profiles = Annotated[dict[str, dict[str, str]], BeforeValidator(_texts)]
+
+
+class Push(Section):
+    """How customers are told of what they did not ask for at that moment."""
+
+    enabled: list[str] = Field(
+        default=[COMET],
+        description="Types of devices that may subscribe: comet, ios, gcm, fcm, android, wns, httpcb, orscb, "
+        "customhttp; `pushEnabled` (NT-3).",
+    )
+    default_subscription_expiration: Duration = Field(
+        default=Duration(30), description="Life of a subscription that does not say, or says less (NT-4)."
+    )
+    allowed_hosts: list[str] = Field(
+        default=[], description="Hosts that notices may be posted to, such as `hooks.example.com`; empty = any (NT-13)."
+    )
+    allow_private_addresses: bool = Field(
+        default=False, description="Post to addresses of private networks, too (SEC-70)."
+    )
+    localization_file: str = Field(
+        default="", description="JSON: by language, texts by key, for messages that are published as keys (NT-14)."
+    )
+    providers: Profiles = Field(
+        default={},
+        description="Options of providers: `[push.providers.NAME]` with names as `apple.badge` or "
+        "`debug.apple.badge`; the profile `default` is for all (NT-16).",
+    )
+    events: Profiles = Field(
+        default={}, description="The same by tag, or by what a tag begins with, such as `service.message` (NT-16)."
+    )
+
+    @field_validator("enabled")
+    @classmethod
+    def _are_types(cls, types: list[str]) -> list[str]:
+        for each in types:
+            if each not in TYPES:
+                raise ValueError(f"there is no type {each}: choose from {', '.join(TYPES)}")
+        return types
+
+    @field_validator("default_subscription_expiration")
+    @classmethod
+    def _is_long(cls, least: Duration) -> Duration:
+        if least < _LEAST_EXPIRATION:
+            raise ValueError(f"must be {_LEAST_EXPIRATION:g} seconds or more")
+        return least
 
 
 class Administrator(Section):

@@ -31,7 +31,7 @@ from gateway.config.contact import (
     Transfer,
     Workbin,
 )
-from gateway.config.customers import Callback, Compat, Management, Patterns, Resources, Server, Services
+from gateway.config.customers import Callback, Compat, Management, Patterns, Push, Resources, Server, Services
 from gateway.config.section import Section
 from gateway.config.units import Address, Duration, Size
 
@@ -316,6 +316,7 @@ class Config(Section):
     server: Server = Field(default=Server(), description=Server.__doc__)
     callback: Callback = Field(default=Callback(), description=Callback.__doc__)
     compat: Compat = Field(default=Compat(), description=Compat.__doc__)
+    push: Push = Field(default=Push(), description=Push.__doc__)
     management: Management = Field(default=Management(), description=Management.__doc__)
     services: Services = Field(
         default={}, description="Configured services: `[services.NAME]` with options and their texts (OPT-7)."

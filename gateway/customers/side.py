@@ -21,8 +21,20 @@ from gateway.access.bookings import Bookings
 from gateway.access.dialling import Dialling
 from gateway.access.pool import Pool
 from gateway.access.service import AccessService
+from gateway.agents.center import ContactCenter
+from gateway.callback.events import Contact
 from gateway.callback.options import Options
+from gateway.callback.profiles import Media
+from gateway.callbacks.callbacks import KIND, Callbacks
+from gateway.callbacks.desk import Desk, Telling
+from gateway.callbacks.desks import Desks
+from gateway.callbacks.methods import CallbackMethods
+from gateway.callbacks.switch import Switch
+from gateway.callbacks.telling import ByPush
+from gateway.chats.part import ChatPart
+from gateway.chats.settings import Settings as ChatSettings
 from gateway.config.model import Config
+from gateway.customers.duty import CustomerDuty, Expire
 from gateway.customers.http.authentication import CenterDoor, Doorkeeper
 from gateway.customers.http.handler import USER_HEADER, VERSION, Surroundings
 from gateway.customers.http.origin import OwnOrigin
@@ -32,16 +44,23 @@ from gateway.customers.refusal import Refused
 from gateway.customers.storage import Storage
 from gateway.http.pages import Pages
 from gateway.instances.access import AccessKinds
+from gateway.instances.instance import Instance
+from gateway.instances.instances import DEADLINE as INSTANCE
 from gateway.instances.instances import Instances
 from gateway.instances.services import Services
-from gateway.push.mailboxes import Mailboxes
-from gateway.push.push import Push
-from gateway.push.reader import Reader
+from gateway.push.localization import read_texts
+from gateway.push.part import PushPart, no_provider
+from gateway.push.provider import Provider
+from gateway.routing.bus.memory import MemoryBus
+from gateway.routing.role import Role
 from gateway.services.patterns import Group
-from gateway.store.store import Store
+from gateway.store.store import Room, Store
+from gateway.store.turn import Turn
 
 ROOM: Final = "customers"
 """Nobody else reads it."""
+ROLE: Final = "customers"
+"""What the one of all nodes plays that keeps deadlines and carries out what was decided."""
 
 DIALLING: Final = Dialling()
 """As in the United States."""
@@ -70,6 +89,8 @@ class CustomerSide:
         mount: where customers speak Bayeux; pages that may do that may ask here, too.
         store: open while requests are served.
         configuration: what is configured at the moment; it is kept up by who made it.
+        center: where agents are; None: there are none, so no callback finds one.
+        provider_of: tells devices that are no Bayeux sessions, by their type.
         node: this process among those of the gateway.
         clock: seconds since 1970.
     """
@@ -82,10 +103,13 @@ class CustomerSide:
         store: Store,
         configuration: Configured,
         *,
+        center: ContactCenter | None = None,
+        provider_of: Callable[[str], Provider | None] = no_provider,
         node: str = "",
         clock: Callable[[], float] = time.time,
     ) -> None:
         room, options = store.room(ROOM), config.server
+        root = options.path + VERSION
         self._doorkeeper = Doorkeeper(options, config.auth)
         storage = Storage(room, lambda: secrets.token_hex(16))
         self.instances = Instances(
@@ -93,7 +117,6 @@ class CustomerSide:
         )
         self.services = Services(self.instances, lambda: configuration.services)
         """Where kinds of services and methods of instances are registered."""
-        root = options.path + VERSION
         self.bookings = Bookings(room, node=node, dialling=DIALLING, below=secrets.randbelow)
         self.access = AccessKinds(
             self.instances,
@@ -102,30 +125,70 @@ class CustomerSide:
             partial(file_path, root),
         )
         self.services.kinds.update(self.access.kinds)
-        mailboxes = Mailboxes(room, clock)
-        self.reader = Reader(server, mailboxes, clock)
-        self.reader.watch()
-        self.push = Push(server, mailboxes, self.reader)
+        texts = read_texts(config.push.localization_file)
+        self.pushing = PushPart(
+            server, room, config.push, self.instances, texts=texts, provider_of=provider_of, clock=clock
+        )
+        self.pushing.register(self.services)
+        self.callbacks = Callbacks(
+            room,
+            instances=self.instances,
+            bookings=self.bookings,
+            telling=ByPush(self.pushing.push),
+            pools=lambda: configuration.pools,
+            patterns=lambda: configuration.patterns,
+            dialling=DIALLING,
+            targets=config.callback.targets,
+            kept=[*config.callback.returned_keys, *config.callback.filter_keys],
+            clock=clock,
+        )
+        CallbackMethods(self.callbacks, queue_position_500=config.compat.queue_position_500).register(self.services)
+        self.instances.ending.append(self.callbacks.ending)
+        self.access.matching.append(self._called)
+        self.chats = self._chat_part(config, room, storage, configuration, center, clock) if center else None
+        expiring: dict[str, Expire] = {
+            INSTANCE: self.instances.expire,
+            KIND: self.callbacks.expire,
+            **self.pushing.expiring,
+            **(self.chats.expiring if self.chats is not None else {}),
+        }
+        pumps = [self.callbacks.pump, *self.pushing.pumps]
+        self.role: Role = Role(
+            CustomerDuty(expiring, pumps),
+            room,
+            center.bus if center is not None else MemoryBus(clock=clock),
+            name=ROLE,
+            node=node,
+            queues={},
+            pumps=pumps,
+            clock=clock,
+        )
+        """One node of all leads it."""
         self._work: list[asyncio.Task[None]] = []
-        key = options.api_key.get_secret_value() if options.api_key is not None else ""
         around = Surroundings(
             storage=storage,
             services=self.services,
             patterns=lambda: configuration.patterns,
+            callbacks=self._desk(config, room, configuration, root),
+            notifications=self.pushing.notifications,
             doorkeeper=self._doorkeeper,
-            center=CenterDoor(options.trusted_networks, key),
+            center=CenterDoor(
+                options.trusted_networks, options.api_key.get_secret_value() if options.api_key is not None else ""
+            ),
             origins=OwnOrigin(external_url=options.external_url, trusts_forwarded=options.trust_forwarded),
             pages=Pages(mount, allows=(USER_HEADER, "ContactCenterId")),
             root=root,
             maximum_body=int(options.max_body_size),
             max_json_depth=mount.options("long-polling").max_json_depth,
+            chats=self.chats.chats if self.chats is not None else None,
         )
         self.routes: list[Route] = customer_routes(around, has_legacy_path=options.legacy_path)
         """For a Tornado application."""
 
     async def start(self) -> None:
         """Serve customers; the store is open."""
-        self._work = [asyncio.create_task(self.reader.run(), name="customers' notices")]
+        runs = {"customers' notices": self.pushing.run(), "customers' role": self.role.run()}
+        self._work = [asyncio.create_task(run, name=name) for name, run in runs.items()]
 
     async def stop(self) -> None:
         """Do nothing more."""
@@ -133,6 +196,53 @@ class CustomerSide:
             task.cancel()
         await asyncio.gather(*self._work, return_exceptions=True)
         self._doorkeeper.close()
+
+    def _chat_part(
+        self,
+        config: Config,
+        room: Room,
+        storage: Storage,
+        configuration: Configured,
+        center: ContactCenter,
+        clock: Callable[[], float],
+    ) -> ChatPart:
+        part = ChatPart(
+            room,
+            ChatSettings.of(config, config.server.path + VERSION),
+            center.customers,
+            instances=self.instances,
+            services=configuration,
+            areas=storage,
+            callbacks=self.callbacks,
+            perform=self.callbacks.pump.drain,
+            push=self.pushing.push,
+            has_session=self.pushing.push.has_session,
+            clock=clock,
+        )
+        center.tell_customers(part.heard)
+        self.instances.ending.append(part.chats.ending)
+        desks = Desks(center.places, center.customers, part.chats.opening)
+        self.callbacks.routers |= {Media.CHAT: desks, Media.VOICE: Switch(desks, self.callbacks.news)}
+        return part
+
+    def _desk(self, config: Config, room: Room, configuration: Configured, root: str) -> Desk:
+        telling = Telling(
+            returned=config.callback.returned_keys,
+            filters=config.callback.filter_keys,
+            has_old_names=config.compat.record_8_1_2,
+        )
+        return Desk(
+            room,
+            self.callbacks,
+            configured=lambda: configuration.services,
+            telling=telling,
+            root=root,
+            is_strict=config.server.strict_user,
+        )
+
+    async def _called(self, turn: Turn, instance: Instance) -> None:
+        """The call of a callback was found (MI-8)."""
+        await self.callbacks.take_in(turn, instance.id, Contact())
 
     async def admits(self, context: Context) -> bool:
         """Whether a Bayeux handshake shows the customers' account (CM-22)."""

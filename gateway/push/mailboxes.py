@@ -8,6 +8,7 @@ Source: PN-2, PN-7, PN-8, IN-6, CM-16, CM-21, SM-70, SM-71.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Final, TypeVar
 
@@ -21,7 +22,11 @@ USUAL: Final = 24 * 60 * 60.0
 """Seconds that a notice waits of which nobody says how long."""
 LONGEST: Final = 7 * 24 * 60 * 60.0
 """Seconds that one waits at most; an empty mailbox stays as long, for its count of what was dropped."""
+LARGEST: Final = 512 * 1024
+"""Bytes of one notice; a session's queue has to hold it."""
 _AT_ONCE: Final = 200
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -56,10 +61,16 @@ class Mailboxes:
         if until <= turn.now:
             return False
         body = notice.to_document()
+        size = len(json.encode(body))
+        if size > LARGEST:
+            self.dropped += 1
+            log.warning("a notice of %d bytes is too large for any session", size, extra={"event": "notice_dropped"})
+            return False
         before = await self._open(turn, user)
         await turn.read(self._notice_key(user, notice.id))
-        slot = Slot(0, notice.id, notice.tag, notice.instance, len(json.encode(body)), until, notice.is_kept)
+        slot = Slot(0, notice.id, notice.tag, notice.instance, size, until, notice.is_kept)
         after = before.put(slot, turn.now, self._most)
+        self.dropped += after.dropped - before.dropped
         if after is before:
             return False
         turn.write(self._notice_key(user, notice.id), body, ttl=until - turn.now + LINGER)

@@ -9,11 +9,12 @@ Source: IN-1…13, PN-5.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from bayeux.protocol import json
 from gateway.customers.refusal import RequestWrong, TooLarge
 from gateway.customers.values import Values
+from gateway.instances.instance import Instance
 from gateway.push.mailboxes import Mailboxes
 from gateway.push.notice import Notice, new_notice_id
 from gateway.push.push import MOST_KEPT, Push
@@ -24,17 +25,6 @@ LARGEST: Final = 64 * 1024
 """Bytes of one message (IN-12)."""
 _DISPLAYED, _FOR_APPS = "_display_message", "_application_message"
 _SENT: Final[Mapping[str, Any]] = {"message": "Notification Sent"}
-
-
-class Instance(Protocol):
-    """What messages are about."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def user(self) -> str: ...
-    @property
-    def expires(self) -> float: ...
 
 
 class Messages:

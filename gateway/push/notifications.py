@@ -7,25 +7,30 @@ Source: NT-1…11, NT-14; AUTH-7.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from gateway.customers.refusal import RequestWrong
+from bayeux.protocol import json
+from gateway.config.customers import COMET
+from gateway.customers.refusal import RequestWrong, TooLarge
 from gateway.push import subscriptions
 from gateway.push.filters import LONGEST as LONGEST_FILTER
 from gateway.push.localization import Localization
 from gateway.push.notice import Notice, new_notice_id, spoken
 from gateway.push.provider import Device
 from gateway.push.push import ATTEMPTS, Push
-from gateway.push.subscriptions import COMET, Subscription, SubscriptionUnknown
+from gateway.push.subscriptions import Subscription, SubscriptionUnknown
 from gateway.store.store import Room
 from gateway.store.turn import Turn, decided
 
 LONGEST_DEVICE: Final = 4096
 LONGEST_TAG: Final = 256
+LARGEST: Final = 64 * 1024
+"""Bytes of a message."""
 LONGEST_EXPIRY: Final = 365 * 24 * 60 * 60.0
 """Seconds; what asks for more gets this."""
-_MOST_PROPERTIES: Final = 100
+MOST_PROPERTIES: Final = 100
 _LOCALIZED: Final = "localizestring"
 _PLAIN: Final = "string"
 
@@ -109,11 +114,13 @@ class Notifications:
         await decided(self._room, decision, self._turn)
 
     async def publish(self, sent: Mapping[str, Any]) -> int:
-        """Have all told who subscribed to that; how many those are. Raises RequestWrong."""
+        """Have all told who subscribed to that; how many those are. Raises RequestWrong, TooLarge."""
         sent = _content(sent)
         tag, message = _text(sent, "tag"), sent.get("message")
-        if not tag or not isinstance(message, (str, dict)) or not message:
+        if not tag or not isinstance(message, (str, dict)) or message == "":
             raise RequestWrong("message or tag is missing")
+        if len(json.encode(message)) > LARGEST:
+            raise TooLarge(f"a message has at most {LARGEST} bytes")
         if len(tag) > LONGEST_TAG:
             raise RequestWrong(f"tag has more than {LONGEST_TAG} characters")
         media = _text(sent, "mediaType") or _PLAIN
@@ -189,8 +196,8 @@ def _object(sent: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 def _properties(details: Mapping[str, Any]) -> Mapping[str, str]:
     """Texts; what is said as a number or a truth value is meant as one."""
     properties = _object(details, "properties")
-    if len(properties) > _MOST_PROPERTIES or any(isinstance(each, (dict, list)) for each in properties.values()):
-        raise RequestWrong(f"properties are at most {_MOST_PROPERTIES} texts")
+    if len(properties) > MOST_PROPERTIES or any(isinstance(each, (dict, list)) for each in properties.values()):
+        raise RequestWrong(f"properties are at most {MOST_PROPERTIES} texts")
     return {name: _as_text(value) for name, value in properties.items() if value is not None}
 
 
@@ -204,10 +211,13 @@ def _seconds(value: Any) -> float:
     """NT-4; also as a text."""
     if value is None or value == "":
         return 0.0
+    wrong = RequestWrong("expire must be a number of seconds")
+    if isinstance(value, bool):
+        raise wrong
     try:
         seconds = float(value)
-    except (TypeError, ValueError):
-        raise RequestWrong("expire must be a number of seconds") from None
-    if seconds != seconds:
-        raise RequestWrong("expire must be a number of seconds")
+    except (TypeError, ValueError, OverflowError):
+        raise wrong from None
+    if math.isnan(seconds):
+        raise wrong
     return seconds

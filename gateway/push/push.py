@@ -7,13 +7,14 @@ Source: PN-2, PN-7, PN-8, CB-2, CB-3, IN-4…6, NT-3, NT-6, NT-7, NT-14, CC-3.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Final, Protocol
 
 from bayeux.server.server import BayeuxServer
 from channels.private import CUSTOMER
 from gateway.auth.customers import bayeux_user
+from gateway.config.customers import COMET, TYPES
 from gateway.customers.refusal import RequestWrong
 from gateway.push import subscriptions
 from gateway.push.deliveries import Deliveries
@@ -21,7 +22,7 @@ from gateway.push.mailboxes import LONGEST, Mailboxes
 from gateway.push.notice import Notice
 from gateway.push.provider import Device, Provider
 from gateway.push.reader import Reader
-from gateway.push.subscriptions import COMET, TYPES, Subscription
+from gateway.push.subscriptions import Subscription
 from gateway.store.store import Room
 from gateway.store.turn import Turn
 
@@ -40,18 +41,27 @@ Translate = Callable[[str, str], str]
 
 
 class Target(Protocol):
-    """A device as chats know it."""
+    """A device as chats know it; its members are those of ``Device``."""
 
     @property
-    def type(self) -> str: ...
+    def type(self) -> str:
+        """``ios``, ``fcm`` …"""
+
     @property
-    def id(self) -> str: ...
+    def id(self) -> str:
+        """What its provider calls it."""
+
     @property
-    def provider(self) -> str: ...
+    def provider(self) -> str:
+        """Name of a profile."""
+
     @property
-    def language(self) -> str: ...
+    def language(self) -> str:
+        """Empty where nobody said."""
+
     @property
-    def debug(self) -> bool: ...
+    def debug(self) -> bool:
+        """By the settings for apps that are tried out."""
 
 
 class Push:
@@ -99,11 +109,9 @@ class Push:
         mailboxes = dict.fromkeys(each.mailbox for each in ways if each.mailbox)
         for user in mailboxes:
             said = _translated(notice, translate, "")
-            await self._mailboxes.put(
-                turn, user, replace(said, user=user, is_kept=notice.is_kept and user == notice.user)
-            )
-        devices = {each.device: each for each in ways if not each.mailbox}
-        for subscription in devices.values():
+            is_kept = notice.is_kept and user == notice.user
+            await self._mailboxes.put(turn, user, replace(said, user=user, is_kept=is_kept))
+        for subscription in _one_a_device(each for each in ways if not each.mailbox):
             device = subscription.device
             is_his = subscription is own or (bool(notice.user) and subscription.user == notice.user)
             await self.deliveries.begin(
@@ -224,6 +232,14 @@ class Push:
 
     async def _poll(self, turn: Turn, notice: Notice) -> None:
         await self.polled.put(turn, notice.instance, notice)
+
+
+def _one_a_device(ways: Iterable[Subscription]) -> list[Subscription]:
+    """The first of each."""
+    devices: dict[tuple[str, str, str], Subscription] = {}
+    for each in ways:
+        devices.setdefault((each.device.type, each.device.provider, each.device.id), each)
+    return list(devices.values())
 
 
 def _translated(notice: Notice, translate: Translate | None, language: str) -> Notice:

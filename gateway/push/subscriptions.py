@@ -9,16 +9,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from gateway.config.customers import COMET
 from gateway.customers.refusal import GSG, Away, Refused
 from gateway.push.filters import matches
 from gateway.push.notice import Notice
 from gateway.push.provider import Device
 from gateway.store.turn import Turn
 
-COMET: Final = "comet"
-"""The type of devices that are Bayeux sessions."""
-TYPES: Final = (COMET, "ios", "gcm", "fcm", "android", "wns", "httpcb", "orscb", "customhttp")
-"""NT-3."""
 MOST: Final = 100
 """Subscriptions of a user, and of all who are no user's."""
 

@@ -32,7 +32,7 @@ PROFILE: Final = "_profile"
 TEMPLATE: Final = "_template"
 """Which template it was made from."""
 
-_SECRET = re.compile(r"password|secret|passphrase|private_key|(^|_)token$", re.IGNORECASE)
+_SECRET = re.compile(r"password|secret|passphrase|private_key|api_?key|(^|_)token$", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 

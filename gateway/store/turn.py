@@ -91,6 +91,11 @@ class Turn:
         """Nothing would be changed by it."""
         return not (self._writes or self.deadlines or self._outgoing or self.taken)
 
+    def version(self, key: str) -> int:
+        """Of a document as it was read; 0: there was none."""
+        known = self._known.get(key)
+        return known.version if known is not None else 0
+
     def _body(self, key: str) -> Mapping[str, Any] | None:
         if key in self._writes:
             return self._writes[key].body

@@ -13,8 +13,10 @@ from bayeux.server.server import BayeuxServer
 from bayeux.testing import ManualClock, Peer, still_server, turn
 from channels.private import CUSTOMER, PRIVATE_PREFIXES
 from gateway.auth.customers import bayeux_user
+from gateway.config.customers import TYPES
 from gateway.push.mailboxes import Mailboxes
 from gateway.push.notice import Notice
+from gateway.push.provider import Provider
 from gateway.push.push import Push
 from gateway.push.reader import Reader
 from gateway.store.store import Room, Store
@@ -48,6 +50,8 @@ class Node:
     mailboxes: Mailboxes
     reader: Reader
     push: Push
+    providers: dict[str, Provider]
+    """By type of devices."""
     told: int = 0
     peers: list[Peer] = field(default_factory=list)
 
@@ -56,11 +60,11 @@ class Node:
         return given
 
     async def tell(self, user: str, message: Any, *, nudges: bool = True, **fields: Any) -> str:
-        """Tell a customer; the notice's id."""
+        """Have something wait for a customer; the notice's id."""
         self.told += 1
         fields = {"id": f"{id(self):016x}{self.told:016x}", "tag": "service.message.1", **fields}
         notice = Notice(message=message, user=user, **fields)
-        await self.decide(lambda turn: self.push.tell(turn, notice))
+        await self.decide(lambda turn: self.mailboxes.put(turn, user, notice))
         if nudges:
             self.push.nudge(user)
         await self.settle()
@@ -112,4 +116,6 @@ def make(server: BayeuxServer, clock: ManualClock, wall: Wall, store: Store) -> 
     mailboxes = Mailboxes(room, wall)
     reader = Reader(server, mailboxes, wall)
     reader.watch()
-    return Node(server, clock, wall, room, mailboxes, reader, Push(server, mailboxes, reader))
+    providers: dict[str, Provider] = {}
+    push = Push(server, room, mailboxes, reader, enabled=TYPES, provider_of=providers.get, clock=wall)
+    return Node(server, clock, wall, room, mailboxes, reader, push, providers)

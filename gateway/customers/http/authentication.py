@@ -101,6 +101,11 @@ class CenterDoor:
         self._networks = tuple(ip_network(network) for network in networks)
         self._key = key.encode()
 
+    @property
+    def is_told_apart(self) -> bool:
+        """Whether anything is configured by which it is known."""
+        return bool(self._networks or self._key)
+
     def admit(self, headers: Mapping[str, str], client: Client) -> None:
         """May who sends this do what the contact center does? Raises Forbidden."""
         if self._networks and not self._is_near(client.peer):

@@ -39,6 +39,7 @@ from gateway.customers.values import File, Values
 from gateway.http.pages import OriginRefused, Pages
 from gateway.http.resource import DRAINED, Declared
 from gateway.instances.services import Services
+from gateway.push.notifications import Notifications
 from gateway.services.patterns import Group
 
 VERSION: Final = "/1"
@@ -62,6 +63,7 @@ class Surroundings:
     patterns: Callable[[], Mapping[str, Group]]
     """Pattern groups as they are configured at the moment."""
     callbacks: Desk
+    notifications: Notifications
     doorkeeper: Doorkeeper
     center: CenterDoor
     origins: OwnOrigin

@@ -10,6 +10,7 @@ from typing import Any, Final
 from gateway.customers.http.callbacks import AllCallbacks, CallbacksOfService, OneCallback
 from gateway.customers.http.chats import Chat, ChatOperation
 from gateway.customers.http.handler import VERSION, Customer, Surroundings, UnknownPath
+from gateway.customers.http.notifications import Publications, Subscription, Subscriptions
 from gateway.customers.http.openapi import document
 from gateway.customers.http.patterns import Patterns, PatternsOfGroup
 from gateway.customers.http.services import InstanceFile, InstanceMethod, InstanceStorage, InstanceValue, Service
@@ -38,6 +39,9 @@ RESOURCES: Final[tuple[type[Customer], ...]] = (
     ChatOperation,
     # After all that has a word of its own where this one has the name of a method.
     InstanceMethod,
+    Subscriptions,
+    Subscription,
+    Publications,
 )
 
 Route = tuple[str, type[JsonHandler], dict[str, Any]]
