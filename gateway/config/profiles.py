@@ -75,6 +75,7 @@ DEVELOPMENT: dict[str, Any] = {
         "_profile": "Chat-Delayed",
         # There may be no agent at all, and then nobody is to be told that one is near (TH-13).
         "_threshold_when_eta_unknown": "position",
+        "_max_urs_ewt_pos_polling_interval": "2",  # who tries it out sees at once that an agent has come
     },
     "services.chat-immediate": {**_CALLBACK, "_profile": "Chat-Immediate"},
     "services.voice-userorig-delay": {**_CALLBACK, "_profile": "User-Originated-Delayed"},

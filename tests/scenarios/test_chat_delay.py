@@ -113,7 +113,7 @@ async def test_the_sequence_of_a_delayed_chat(
 
     # The agent takes the chat, and both talk.
     invited = await next_state(desk, "Invited")
-    assert invited["userData"]["language"] == "French"
+    assert json.loads(invited["userData"]["GMS_UserData"])["language"] == "French"
     await agent.perform(invited["id"], "Accept", nickname="Q")
     assert await told.chat() == ("TRANSCRIPT", [["Notice.Joined", "Q", "has joined the session", "AGENT"]])
     await agent.perform(invited["id"], "SendNotification", notification="TypingStarted")

@@ -43,6 +43,7 @@ _wait_for_user_confirm = "true"
 _target = "SimpleChatInQueue@StatServer.GA"
 _urs_virtual_queue = "SimpleChatInQueue"
 _default_country = "SG"
+_attach_udata = "gms_storage_id"
 
 [services.chat-immediate]
 _type = "ors"
@@ -264,7 +265,8 @@ async def test_the_requests_of_the_diagram(town: Town, samples: Samples) -> None
     assert (await app.agent_available())["message"] == {"_id": app.instance, "_action": action}
     samples.expect(await samples.send("26-seq-connect"), "26-seq-connect.response")
     samples.expect(await samples.send("28-seq-ixn-chat"), "28-seq-ixn-chat.response")
-    samples.ids[BOND_DATA] = (await app.record())["_data_id"]
+    agent = await town.desk("Agent1", "chat")
+    samples.ids[BOND_DATA] = (await agent.invited())["userData"]["GMS_UserData"]
     stored = await samples.send("29-seq-storage-get")
     assert {name: stored[name] for name in ("userId", "language", "longitude")} == {
         "userId": "jamesbond",
