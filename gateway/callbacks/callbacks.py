@@ -15,7 +15,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 from gateway.access.booking import booking_key
@@ -39,7 +39,7 @@ from gateway.callbacks.effects import LANE, Effects, as_outgoing
 from gateway.callbacks.load import Loads
 from gateway.callbacks.refusal import CallbackUnknown, NotNow, StateWrong
 from gateway.callbacks.repeats import HEADER, Repeatable
-from gateway.callbacks.router import Router
+from gateway.callbacks.router import Nowhere, QueueUnknown, Router
 from gateway.callbacks.target import queue_of
 from gateway.callbacks.telling import Telling
 from gateway.callbacks.turn import Turn, tell
@@ -109,8 +109,8 @@ class Callbacks:
         kept: Collection[str],
         clock: Callable[[], float],
     ) -> None:
-        self.routers: dict[Media, Router] = {}
-        """Who finds agents; to be given before the first request. They tell ``news``."""
+        self.routers: dict[Media, Router] = dict.fromkeys(Media, Nowhere())
+        """Who finds agents, by what callbacks are; they tell ``news``."""
         self.pump: Pump = Pump(room, LANE, Effects(self, self.routers).leave)
         """Carries out what follows; for the node that leads."""
         self._room = room
@@ -171,7 +171,10 @@ class Callbacks:
         report = await router.look(id)
         if report is None and callback.instance.step is not Step.ROUTING:
             # It has not been given its place yet, or has lost it.
-            await router.join(id, callback.queue, since=callback.instance.created)
+            try:
+                await router.join(id, callback.queue, since=callback.instance.created)
+            except QueueUnknown:
+                raise CallbackUnknown("the callback is in no queue") from None
             report = await router.look(id)
         outcome = await self._take(id, Poll(report)) if report is not None else None
         if report is None or outcome is None or not outcome.instance.is_in_queue:
@@ -308,8 +311,10 @@ class Callbacks:
         if isinstance(outcome.answer, NumberNeeded):
             outcome = begun(await self._book(turn, callback))
         if wish.device is not None:
-            until = outcome.instance.expires
-            await self._telling.subscribe(turn, instance=id, user=callback.tells, device=wish.device, until=until)
+            device, until = wish.device, outcome.instance.expires
+            await self._telling.subscribe(
+                turn, id, request.user, device.type, device.id, provider=device.provider, until=until
+            )
         await self._keep(turn, None, callback.at(outcome.instance), outcome)
         assert isinstance(outcome.answer, Dialog)
         answer = dialogs.dialog(outcome.answer, outcome.instance, turn.now, request.base)
@@ -331,10 +336,10 @@ class Callbacks:
         """Write what has become of one, and what follows."""
         if before == after and not outcome.effects:
             return
-        id, key = after.instance.id, callback_key(after.instance.id)
+        after = replace(after, revision=before.revision + 1 if before is not None else 1)
+        id, key = after.id, callback_key(after.id)
         await turn.read(key)
-        version = turn.version(key) + 1
-        await self._tell(turn, before, after, outcome, version)
+        await self._tell(turn, before, after, outcome)
         is_forgotten = False
         for number, effect in enumerate(outcome.effects):
             if isinstance(effect, ReleaseNumber):
@@ -342,7 +347,7 @@ class Callbacks:
             elif isinstance(effect, Forget):
                 is_forgotten = True
             else:
-                leaving = as_outgoing(after, effect, f"callback:{id}:{version}:{number}")
+                leaving = as_outgoing(after, effect, f"callback:{id}:{after.revision}:{number}")
                 if leaving is not None:
                     turn.leave(leaving)
         if is_forgotten:
@@ -352,19 +357,17 @@ class Callbacks:
             turn.write(key, after.to_document(), indexes=after.indexes)
             turn.deadlines[key] = _earliest(outcome)
 
-    async def _tell(
-        self, turn: AnyTurn, before: Callback | None, after: Callback, outcome: Outcome, version: int
-    ) -> None:
+    async def _tell(self, turn: AnyTurn, before: Callback | None, after: Callback, outcome: Outcome) -> None:
         """PN-4, PN-8; SM-21."""
         was_waiting = before is not None and before.instance.step is Step.WAIT_CONFIRM
         attempts = [effect for effect in outcome.effects if isinstance(effect, Notify)]
         if was_waiting and (attempts or after.instance.step is not Step.WAIT_CONFIRM):
             await self._telling.withdraw(turn, after.tells, notices.available_tag(after.instance.id))
         for effect in attempts:
-            await tell(self._telling, turn, notices.available(after, effect, version))
+            await tell(self._telling, turn, notices.available(after, effect))
         has_moved = before is None or before.instance.state is not after.instance.state
         if after.tells_status and has_moved:
-            await tell(self._telling, turn, notices.status(after, version))
+            await tell(self._telling, turn, notices.status(after))
 
     async def _book(self, turn: AnyTurn, callback: Callback) -> Access:
         """A number with this turn. Raises GroupWrong, NoneFree: nothing of it may be committed."""
