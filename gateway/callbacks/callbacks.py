@@ -27,7 +27,7 @@ from gateway.access.requests import Wanted
 from gateway.callback import dialogs, limits, machine, queue_position
 from gateway.callback.effects import Dialog, Forget, Gone, Notify, NotYet, NumberNeeded, Outcome, ReleaseNumber
 from gateway.callback.effects import WrongState as StateRefused
-from gateway.callback.events import Cancel, Connect, Event, News, Poll
+from gateway.callback.events import Cancel, Connect, Contact, Event, News, Poll
 from gateway.callback.events import Request as Asked
 from gateway.callback.instance import Access
 from gateway.callback.options import Service
@@ -40,6 +40,7 @@ from gateway.callbacks.load import Loads
 from gateway.callbacks.refusal import CallbackUnknown, NotNow, StateWrong
 from gateway.callbacks.repeats import HEADER, Repeatable
 from gateway.callbacks.router import Nowhere, QueueUnknown, Router
+from gateway.callbacks.sight import place_of, place_or_new
 from gateway.callbacks.target import queue_of
 from gateway.callbacks.telling import Telling
 from gateway.callbacks.turn import Turn, tell
@@ -168,14 +169,13 @@ class Callbacks:
         if callback is None or not callback.instance.is_in_queue:
             raise CallbackUnknown("the callback is in no queue")
         router = self.routers[callback.instance.profile.media]
-        report = await router.look(id)
-        if report is None and callback.instance.step is not Step.ROUTING:
-            # It has not been given its place yet, or has lost it.
-            try:
-                await router.join(id, callback.queue, since=callback.instance.created)
-            except QueueUnknown:
-                raise CallbackUnknown("the callback is in no queue") from None
-            report = await router.look(id)
+        try:
+            # Who waits may not have been given his place yet; who is routed may have none any more.
+            waits = callback.instance.step is not Step.ROUTING
+            since = callback.instance.created
+            report = await (place_or_new(router, id, callback.queue, since) if waits else place_of(router, id))
+        except QueueUnknown:
+            report = None
         outcome = await self._take(id, Poll(report)) if report is not None else None
         if report is None or outcome is None or not outcome.instance.is_in_queue:
             raise CallbackUnknown("the callback is in no queue")
@@ -204,6 +204,14 @@ class Callbacks:
             outcome = machine.receive(callback.instance, Connect(access), turn.now)
         await self._keep(turn, callback, callback.at(outcome.instance), outcome)
         return outcome
+
+    async def matching(self, turn: AnyTurn, instance: instances_of_services.Instance) -> None:
+        """A listener of ``AccessKinds.matching``: the customer's call is there (MI-8)."""
+        await self.take_in(turn, instance.id, Contact())
+
+    async def matched(self, id: str) -> None:
+        """A listener of ``AccessKinds.matched``: what follows leaves at once."""
+        self.pump.hurry()
 
     async def expire(self, name: str, fence: Fence) -> None:
         """A deadline of the kind ``callback`` is due; see ``gateway.customers.duty``. Raises LeaseLost."""
@@ -382,7 +390,9 @@ class Callbacks:
             caller=caller,
             code_length=callback.code_length,
         )
-        booking = await self._bookings.book_in(turn, callback.instance.id, callback.data, wanted)
+        booking = await self._bookings.book_in(
+            turn, callback.id, callback.data, wanted, until=callback.instance.expires
+        )
         return Access(number=booking.number, code=booking.code, expires=booking.expires)
 
     async def _release(self, turn: AnyTurn, id: str, access: Access) -> None:

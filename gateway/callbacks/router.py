@@ -46,7 +46,10 @@ class Places(Protocol):
         """
 
     async def look(self, id: str) -> QueueReport | None:
-        """How it stands there; None: it has no place."""
+        """How it stands there; None: it has no place.
+
+        Raises Unavailable also while the place is on its way into the queue.
+        """
 
     async def leave(self, id: str) -> None:
         """Give up the place and whoever was asked; nothing, where there is none."""
