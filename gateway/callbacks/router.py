@@ -52,7 +52,7 @@ class Places(Protocol):
         """
 
     async def leave(self, id: str) -> None:
-        """Give up the place and whoever was asked; nothing, where there is none."""
+        """Give up the place and whoever was asked; who has left is given no place again."""
 
 
 class Router(Places, Protocol):
