@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bayeux.protocol.errors import Unavailable
 from gateway.access.bookings import Bookings
 from gateway.access.dialling import Dialling
 from gateway.access.pool import Pool, Strategy
@@ -100,6 +100,8 @@ class Office:
     pools: dict[str, Pool] = field(default_factory=dict)
     patterns: dict[str, Mapping[str, str]] = field(default_factory=dict)
     targets: dict[str, str] = field(default_factory=dict)
+    lease: float = 3600.0
+    """Seconds that it leads without being asked anew."""
 
     def __post_init__(self) -> None:
         self.room = self.store.room(ROOM)
@@ -178,10 +180,13 @@ class Office:
         await {"callback": self.callbacks.expire, "instance": self.instances.expire}[kind](name, fence)
 
     async def leads(self) -> Fence:
-        fence = await self.room.claim("role", self.node, 3600.0)
-        if fence is None:
-            raise Unavailable
-        return fence
+        """Waits for who has died to lead no more. Raises TimeoutError."""
+        for _ in range(1000):
+            fence = await self.room.claim("role", self.node, self.lease)
+            if fence is not None:
+                return fence
+            await asyncio.sleep(0.005)
+        raise TimeoutError
 
     async def waits(self, seconds: float) -> None:
         """Each deadline comes on time."""
