@@ -40,6 +40,8 @@ class Callback:
     """What else records can be selected by, or tell."""
     changed: Sequence[str] = ()
     """Those properties that somebody has set since it began: its record always tells them."""
+    revision: int = 0
+    """How often it was written: what follows from a change is called by it."""
     code_length: int = 0
     tells_status: bool = False
 
@@ -96,6 +98,7 @@ _PLAIN: Final = (
     "lookup",
     "properties",
     "changed",
+    "revision",
     "code_length",
     "tells_status",
 )

@@ -15,7 +15,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 from gateway.access.booking import booking_key
@@ -27,7 +27,7 @@ from gateway.access.requests import Wanted
 from gateway.callback import dialogs, limits, machine, queue_position
 from gateway.callback.effects import Dialog, Forget, Gone, Notify, NotYet, NumberNeeded, Outcome, ReleaseNumber
 from gateway.callback.effects import WrongState as StateRefused
-from gateway.callback.events import Cancel, Connect, Event, News, Poll
+from gateway.callback.events import Cancel, Connect, Contact, Event, News, Poll
 from gateway.callback.events import Request as Asked
 from gateway.callback.instance import Access
 from gateway.callback.options import Service
@@ -39,7 +39,8 @@ from gateway.callbacks.effects import LANE, Effects, as_outgoing
 from gateway.callbacks.load import Loads
 from gateway.callbacks.refusal import CallbackUnknown, NotNow, StateWrong
 from gateway.callbacks.repeats import HEADER, Repeatable
-from gateway.callbacks.router import Router
+from gateway.callbacks.router import Nowhere, QueueUnknown, Router
+from gateway.callbacks.sight import place_of, place_or_new
 from gateway.callbacks.target import queue_of
 from gateway.callbacks.telling import Telling
 from gateway.callbacks.turn import Turn, tell
@@ -109,8 +110,8 @@ class Callbacks:
         kept: Collection[str],
         clock: Callable[[], float],
     ) -> None:
-        self.routers: dict[Media, Router] = {}
-        """Who finds agents; to be given before the first request. They tell ``news``."""
+        self.routers: dict[Media, Router] = dict.fromkeys(Media, Nowhere())
+        """Who finds agents, by what callbacks are; they tell ``news``."""
         self.pump: Pump = Pump(room, LANE, Effects(self, self.routers).leave)
         """Carries out what follows; for the node that leads."""
         self._room = room
@@ -168,11 +169,13 @@ class Callbacks:
         if callback is None or not callback.instance.is_in_queue:
             raise CallbackUnknown("the callback is in no queue")
         router = self.routers[callback.instance.profile.media]
-        report = await router.look(id)
-        if report is None and callback.instance.step is not Step.ROUTING:
-            # It has not been given its place yet, or has lost it.
-            await router.join(id, callback.queue, since=callback.instance.created)
-            report = await router.look(id)
+        try:
+            # Who waits may not have been given his place yet; who is routed may have none any more.
+            waits = callback.instance.step is not Step.ROUTING
+            since = callback.instance.created
+            report = await (place_or_new(router, id, callback.queue, since) if waits else place_of(router, id))
+        except QueueUnknown:
+            report = None
         outcome = await self._take(id, Poll(report)) if report is not None else None
         if report is None or outcome is None or not outcome.instance.is_in_queue:
             raise CallbackUnknown("the callback is in no queue")
@@ -201,6 +204,14 @@ class Callbacks:
             outcome = machine.receive(callback.instance, Connect(access), turn.now)
         await self._keep(turn, callback, callback.at(outcome.instance), outcome)
         return outcome
+
+    async def matching(self, turn: AnyTurn, instance: instances_of_services.Instance) -> None:
+        """A listener of ``AccessKinds.matching``: the customer's call is there (MI-8)."""
+        await self.take_in(turn, instance.id, Contact())
+
+    async def matched(self, id: str) -> None:
+        """A listener of ``AccessKinds.matched``: what follows leaves at once."""
+        self.pump.hurry()
 
     async def expire(self, name: str, fence: Fence) -> None:
         """A deadline of the kind ``callback`` is due; see ``gateway.customers.duty``. Raises LeaseLost."""
@@ -308,8 +319,10 @@ class Callbacks:
         if isinstance(outcome.answer, NumberNeeded):
             outcome = begun(await self._book(turn, callback))
         if wish.device is not None:
-            until = outcome.instance.expires
-            await self._telling.subscribe(turn, instance=id, user=callback.tells, device=wish.device, until=until)
+            device, until = wish.device, outcome.instance.expires
+            await self._telling.subscribe(
+                turn, id, request.user, device.type, device.id, provider=device.provider, until=until
+            )
         await self._keep(turn, None, callback.at(outcome.instance), outcome)
         assert isinstance(outcome.answer, Dialog)
         answer = dialogs.dialog(outcome.answer, outcome.instance, turn.now, request.base)
@@ -331,10 +344,10 @@ class Callbacks:
         """Write what has become of one, and what follows."""
         if before == after and not outcome.effects:
             return
-        id, key = after.instance.id, callback_key(after.instance.id)
+        after = replace(after, revision=before.revision + 1 if before is not None else 1)
+        id, key = after.id, callback_key(after.id)
         await turn.read(key)
-        version = turn.version(key) + 1
-        await self._tell(turn, before, after, outcome, version)
+        await self._tell(turn, before, after, outcome)
         is_forgotten = False
         for number, effect in enumerate(outcome.effects):
             if isinstance(effect, ReleaseNumber):
@@ -342,7 +355,7 @@ class Callbacks:
             elif isinstance(effect, Forget):
                 is_forgotten = True
             else:
-                leaving = as_outgoing(after, effect, f"callback:{id}:{version}:{number}")
+                leaving = as_outgoing(after, effect, f"callback:{id}:{after.revision}:{number}")
                 if leaving is not None:
                     turn.leave(leaving)
         if is_forgotten:
@@ -352,19 +365,17 @@ class Callbacks:
             turn.write(key, after.to_document(), indexes=after.indexes)
             turn.deadlines[key] = _earliest(outcome)
 
-    async def _tell(
-        self, turn: AnyTurn, before: Callback | None, after: Callback, outcome: Outcome, version: int
-    ) -> None:
+    async def _tell(self, turn: AnyTurn, before: Callback | None, after: Callback, outcome: Outcome) -> None:
         """PN-4, PN-8; SM-21."""
         was_waiting = before is not None and before.instance.step is Step.WAIT_CONFIRM
         attempts = [effect for effect in outcome.effects if isinstance(effect, Notify)]
         if was_waiting and (attempts or after.instance.step is not Step.WAIT_CONFIRM):
             await self._telling.withdraw(turn, after.tells, notices.available_tag(after.instance.id))
         for effect in attempts:
-            await tell(self._telling, turn, notices.available(after, effect, version))
+            await tell(self._telling, turn, notices.available(after, effect))
         has_moved = before is None or before.instance.state is not after.instance.state
         if after.tells_status and has_moved:
-            await tell(self._telling, turn, notices.status(after, version))
+            await tell(self._telling, turn, notices.status(after))
 
     async def _book(self, turn: AnyTurn, callback: Callback) -> Access:
         """A number with this turn. Raises GroupWrong, NoneFree: nothing of it may be committed."""
@@ -379,7 +390,9 @@ class Callbacks:
             caller=caller,
             code_length=callback.code_length,
         )
-        booking = await self._bookings.book_in(turn, callback.instance.id, callback.data, wanted)
+        booking = await self._bookings.book_in(
+            turn, callback.id, callback.data, wanted, until=callback.instance.expires
+        )
         return Access(number=booking.number, code=booking.code, expires=booking.expires)
 
     async def _release(self, turn: AnyTurn, id: str, access: Access) -> None:

@@ -21,6 +21,7 @@ from gateway.callback.profiles import Media
 from gateway.callback.states import Reason, Step
 from gateway.callbacks.callback import Callback
 from gateway.callbacks.router import QueueUnknown, Router
+from gateway.callbacks.sight import place_or_new
 from gateway.store.store import Outgoing
 
 log = logging.getLogger(__name__)
@@ -115,11 +116,8 @@ class Effects:
     async def _ask(self, router: Router, id: str, body: Mapping[str, Any]) -> None:
         """Whoever has lost his place is given it anew; nobody waits for who cannot answer at present (TH-9)."""
         try:
-            report = await router.look(id)
-            if report is None:
-                await router.join(id, body["queue"], since=body["since"])
-                await self._take_back(router, id)
-                report = await router.look(id)
+            report = await place_or_new(router, id, body["queue"], body["since"])
+            await self._take_back(router, id)
         except Unavailable:
             log.debug("the queue of a callback is looked at later")
             return

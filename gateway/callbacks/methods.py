@@ -11,8 +11,8 @@ from typing import Any, Final
 from gateway.callback import dialogs
 from gateway.callback.events import Cancel
 from gateway.callbacks.callbacks import KIND, Callbacks
-from gateway.callbacks.desk import cancelled
 from gateway.callbacks.refusal import CallbackUnknown, NotNow
+from gateway.callbacks.registry import cancelled
 from gateway.customers.refusal import PathUnknown
 from gateway.instances.instance import Instance
 from gateway.instances.request import Request

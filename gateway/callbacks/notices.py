@@ -18,15 +18,11 @@ def available_tag(id: str) -> str:
     return f"service.agentavailable.{id}"
 
 
-def available(callback: Callback, effect: Notify, version: int) -> Notice:
-    """An agent is near; there is one for each attempt, and another one when an agent comes near again.
-
-    Args:
-        version: of the callback's document that the attempt is noted in.
-    """
+def available(callback: Callback, effect: Notify) -> Notice:
+    """An agent is near; there is one for each attempt, and another one when an agent comes near again."""
     instance = callback.instance
     return Notice(
-        id=_id(f"{instance.id}/{version}/{effect.attempt}"),
+        id=_id(f"{instance.id}/{callback.revision}/{effect.attempt}"),
         tag=available_tag(instance.id),
         message={"_action": confirmation_action(instance), "_id": instance.id},
         instance=instance.id,
@@ -35,12 +31,12 @@ def available(callback: Callback, effect: Notify, version: int) -> Notice:
     )
 
 
-def status(callback: Callback, version: int) -> Notice:
+def status(callback: Callback) -> Notice:
     """Its public state has changed (PN-4)."""
     instance = callback.instance
     reason = {"_callback_reason": instance.reason.value} if instance.reason is not None else {}
     return Notice(
-        id=_id(f"{instance.id}/{version}/status"),
+        id=_id(f"{instance.id}/{callback.revision}/status"),
         tag=f"service.status.{instance.id}",
         message={"_id": instance.id, "_callback_state": instance.state.value, **reason},
         instance=instance.id,

@@ -46,10 +46,13 @@ class Places(Protocol):
         """
 
     async def look(self, id: str) -> QueueReport | None:
-        """How it stands there; None: it has no place."""
+        """How it stands there; None: it has no place.
+
+        Raises Unavailable also while the place is on its way into the queue.
+        """
 
     async def leave(self, id: str) -> None:
-        """Give up the place and whoever was asked; nothing, where there is none."""
+        """Give up the place and whoever was asked; who has left is given no place again."""
 
 
 class Router(Places, Protocol):
@@ -67,3 +70,25 @@ class Router(Places, Protocol):
         Args:
             rejections: how many have not taken the customer by now: the same for a repetition.
         """
+
+
+class Nowhere:
+    """The router of a gateway that has no agents: there is no queue."""
+
+    async def join(self, id: str, queue: str, *, since: float) -> None:
+        """Raises QueueUnknown."""
+        raise QueueUnknown(queue)
+
+    async def look(self, id: str) -> QueueReport | None:
+        """There is no place."""
+        return None
+
+    async def leave(self, id: str) -> None:
+        """There is nothing to give up."""
+
+    async def route(self, id: str, queue: str, *, since: float) -> None:
+        """Raises QueueUnknown."""
+        raise QueueUnknown(queue)
+
+    async def next_target(self, id: str, *, rejections: int) -> None:
+        """Nobody was asked."""

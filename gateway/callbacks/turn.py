@@ -23,5 +23,5 @@ class Turn(turn.Turn):
 async def tell(telling: Telling, turn: turn.Turn, notice: Notice) -> None:
     """Tell somebody; whoever else has begun the turn does without the nudge, and the notice comes a little later."""
     await telling.tell(turn, notice)
-    if isinstance(turn, Turn) and notice.user:
+    if isinstance(turn, Turn):
         turn.told.add(notice.user)

@@ -26,11 +26,10 @@ from gateway.callback.events import Contact
 from gateway.callback.options import Options
 from gateway.callback.profiles import Media
 from gateway.callbacks.callbacks import KIND, Callbacks
-from gateway.callbacks.desk import Desk, Telling
+from gateway.callbacks.registry import Registry, Telling
 from gateway.callbacks.desks import Desks
 from gateway.callbacks.methods import CallbackMethods
 from gateway.callbacks.switch import Switch
-from gateway.callbacks.telling import ByPush
 from gateway.chats.part import ChatPart
 from gateway.chats.settings import Settings as ChatSettings
 from gateway.config.model import Config
@@ -134,7 +133,7 @@ class CustomerSide:
             room,
             instances=self.instances,
             bookings=self.bookings,
-            telling=ByPush(self.pushing.push),
+            telling=self.pushing.push,
             pools=lambda: configuration.pools,
             patterns=lambda: configuration.patterns,
             dialling=DIALLING,
@@ -144,7 +143,8 @@ class CustomerSide:
         )
         CallbackMethods(self.callbacks, queue_position_500=config.compat.queue_position_500).register(self.services)
         self.instances.ending.append(self.callbacks.ending)
-        self.access.matching.append(self._called)
+        self.access.matching.append(self.callbacks.matching)
+        self.access.matched.append(self.callbacks.matched)
         self.chats = self._chat_part(config, room, storage, configuration, center, clock) if center else None
         expiring: dict[str, Expire] = {
             INSTANCE: self.instances.expire,
@@ -169,7 +169,7 @@ class CustomerSide:
             storage=storage,
             services=self.services,
             patterns=lambda: configuration.patterns,
-            callbacks=self._desk(config, room, configuration, root),
+            callbacks=self._registry(config, room, configuration, root),
             notifications=self.pushing.notifications,
             doorkeeper=self._doorkeeper,
             center=CenterDoor(
@@ -225,13 +225,13 @@ class CustomerSide:
         self.callbacks.routers |= {Media.CHAT: desks, Media.VOICE: Switch(desks, self.callbacks.news)}
         return part
 
-    def _desk(self, config: Config, room: Room, configuration: Configured, root: str) -> Desk:
+    def _registry(self, config: Config, room: Room, configuration: Configured, root: str) -> Registry:
         telling = Telling(
             returned=config.callback.returned_keys,
             filters=config.callback.filter_keys,
             has_old_names=config.compat.record_8_1_2,
         )
-        return Desk(
+        return Registry(
             room,
             self.callbacks,
             configured=lambda: configuration.services,
@@ -239,10 +239,6 @@ class CustomerSide:
             root=root,
             is_strict=config.server.strict_user,
         )
-
-    async def _called(self, turn: Turn, instance: Instance) -> None:
-        """The call of a callback was found (MI-8)."""
-        await self.callbacks.take_in(turn, instance.id, Contact())
 
     async def admits(self, context: Context) -> bool:
         """Whether a Bayeux handshake shows the customers' account (CM-22)."""

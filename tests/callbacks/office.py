@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bayeux.protocol.errors import Unavailable
 from gateway.access.bookings import Bookings
 from gateway.access.dialling import Dialling
 from gateway.access.pool import Pool, Strategy
@@ -21,7 +21,6 @@ from gateway.customers.storage import Storage
 from gateway.instances.instances import Instances
 from gateway.instances.request import Request
 from gateway.push.notice import Notice
-from gateway.push.provider import Device
 from gateway.services.patterns import compiled
 from gateway.store.store import Deadline, Fence, Store
 from gateway.store.turn import Turn
@@ -52,11 +51,21 @@ class Clock:
 class Mailboxes:
     """What users were told, as it stands in the store, in the order of the commits."""
 
-    subscribed: list[tuple[str, str, Device]] = field(default_factory=list)
+    subscribed: list[tuple[str, str, str, str]] = field(default_factory=list)
     nudged: list[str] = field(default_factory=list)
 
-    async def subscribe(self, turn: Turn, *, instance: str, user: str, device: Device, until: float) -> None:
-        self.subscribed.append((instance, user, device))
+    async def subscribe(
+        self,
+        turn: Turn,
+        instance: str,
+        user: str,
+        device_os: str,
+        device_id: str,
+        *,
+        provider: str = "",
+        until: float | None = None,
+    ) -> None:
+        self.subscribed.append((instance, user, device_os, device_id))
 
     async def tell(self, turn: Turn, notice: Notice) -> None:
         key = f"told:{notice.user}"
@@ -91,6 +100,8 @@ class Office:
     pools: dict[str, Pool] = field(default_factory=dict)
     patterns: dict[str, Mapping[str, str]] = field(default_factory=dict)
     targets: dict[str, str] = field(default_factory=dict)
+    lease: float = 3600.0
+    """Seconds that it leads without being asked anew."""
 
     def __post_init__(self) -> None:
         self.room = self.store.room(ROOM)
@@ -169,10 +180,13 @@ class Office:
         await {"callback": self.callbacks.expire, "instance": self.instances.expire}[kind](name, fence)
 
     async def leads(self) -> Fence:
-        fence = await self.room.claim("role", self.node, 3600.0)
-        if fence is None:
-            raise Unavailable
-        return fence
+        """Waits for who has died to lead no more. Raises TimeoutError."""
+        for _ in range(1000):
+            fence = await self.room.claim("role", self.node, self.lease)
+            if fence is not None:
+                return fence
+            await asyncio.sleep(0.005)
+        raise TimeoutError
 
     async def waits(self, seconds: float) -> None:
         """Each deadline comes on time."""

@@ -28,6 +28,8 @@ class Queues:
     """Others who wait in front of everybody: no agent is near."""
     eta: int | None = 600
     places: dict[str, Place] = field(default_factory=dict)
+    left: set[str] = field(default_factory=set)
+    """They get no place again: what is asked for them comes too late."""
     served: dict[str, str] = field(default_factory=dict)
     """Callback to the agent who has it."""
     ready: list[str] = field(default_factory=list)
@@ -38,12 +40,16 @@ class Queues:
     released: dict[str, int] = field(default_factory=dict)
     listener: Listener | None = None
 
+    def nears(self) -> None:
+        """An agent is near to all who wait."""
+        self.ahead, self.eta = 0, 5
+
     # What a router does
 
     async def join(self, id: str, queue: str, *, since: float) -> None:
         if queue not in self.names:
             raise QueueUnknown(queue)
-        if id not in self.places and id not in self.served:
+        if id not in self.places and id not in self.served and id not in self.left:
             self.places[id] = Place(queue, since)
             self.joins.append(id)
 
@@ -60,16 +66,16 @@ class Queues:
         )
 
     async def leave(self, id: str) -> None:
+        self.left.add(id)
         place = self.places.pop(id, None)
         if place is not None and place.asked:
             self.ready.append(place.asked)
 
     async def route(self, id: str, queue: str, *, since: float) -> None:
-        if id in self.served:
-            return
         await self.join(id, queue, since=since)
-        self.places[id].is_there = True
-        await self._ask(id)
+        if id in self.places:
+            self.places[id].is_there = True
+            await self._ask(id)
 
     async def next_target(self, id: str, *, rejections: int) -> None:
         place = self.places.get(id)

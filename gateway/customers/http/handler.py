@@ -16,7 +16,7 @@ from tornado.http1connection import HTTP1Connection
 
 from bayeux.protocol import json
 from bayeux.protocol.errors import Unavailable
-from gateway.callbacks.desk import Desk
+from gateway.callbacks.registry import Registry
 from gateway.chats.chats import Chats
 from gateway.customers.http.authentication import Account, CenterDoor, Doorkeeper
 from gateway.customers.http.compression import WORTH_IT, packed, takes_gzip, unpacked
@@ -62,7 +62,7 @@ class Surroundings:
     services: Services
     patterns: Callable[[], Mapping[str, Group]]
     """Pattern groups as they are configured at the moment."""
-    callbacks: Desk
+    callbacks: Registry
     notifications: Notifications
     doorkeeper: Doorkeeper
     center: CenterDoor

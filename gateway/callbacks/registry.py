@@ -50,7 +50,7 @@ class Found:
     """There are more."""
 
 
-class Desk:
+class Registry:
     """Finds callbacks, and cancels and changes them.
 
     Args:
