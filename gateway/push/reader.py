@@ -62,7 +62,7 @@ class Reader:
 
     def __init__(self, server: BayeuxServer, mailboxes: Mailboxes, clock: Callable[[], float]) -> None:
         self.tally: Tally = Tally()
-        self._server = server
+        self.server: BayeuxServer = server
         self._mailboxes = mailboxes
         self._clock = clock
         self._progress: dict[str, dict[ServerSession, Progress]] = {}
@@ -76,13 +76,13 @@ class Reader:
 
     def watch(self) -> None:
         """From here on look at whoever comes and goes."""
-        listeners = self._server.listeners
+        listeners = self.server.listeners
         listeners.privately_subscribed.append(self._begins)
         listeners.privately_unsubscribed.append(self._ends)
         listeners.session_removed.append(self._is_over)
-        self._server.on(META_CONNECT, self._connects)
-        if self._server.cluster is not None:
-            self._server.cluster.listeners.user_addressed.append(self._is_addressed)
+        self.server.on(META_CONNECT, self._connects)
+        if self.server.cluster is not None:
+            self.server.cluster.listeners.user_addressed.append(self._is_addressed)
 
     def wake(self, user: str) -> None:
         """There may be something for him."""
@@ -125,8 +125,8 @@ class Reader:
         # What leaves with a connect reply alone is proven by the next connect.
         session.connect_only = True
         self._progress.setdefault(user, {}).setdefault(session, Progress(session))
-        if self._server.cluster is not None and session.user is not None:
-            self._server.cluster.seti.associate(session.user, session)
+        if self.server.cluster is not None and session.user is not None:
+            self.server.cluster.seti.associate(session.user, session)
         self._want(user)
 
     def _ends(self, session: ServerSession, name: Any, message: Message | None) -> None:

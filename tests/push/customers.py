@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
 from bayeux.extensions.ack import Acknowledge
@@ -44,8 +44,7 @@ class Node:
     """A node that gives notices, as far as it is asked to: ``settle``."""
 
     server: BayeuxServer
-    clock: ManualClock
-    wall: Wall
+    wall: Callable[[], float]
     room: Room
     mailboxes: Mailboxes
     reader: Reader
@@ -56,7 +55,7 @@ class Node:
     peers: list[Peer] = field(default_factory=list)
 
     async def decide(self, decision: Callable[[Turn], Awaitable[T]]) -> T:
-        given, _ = await decided(self.room, decision, lambda: Turn(self.room, self.wall.now))
+        given, _ = await decided(self.room, decision, lambda: Turn(self.room, self.wall()))
         return given
 
     async def tell(self, user: str, message: Any, *, nudges: bool = True, **fields: Any) -> str:
@@ -92,6 +91,16 @@ class Node:
         return [slot.id for slot in mailbox.slots if slot.waits]
 
 
+@dataclass(kw_only=True)
+class Alone(Node):
+    """One whose time stands still."""
+
+    clock: ManualClock
+    """The server's."""
+    times: Wall
+    """The notices'."""
+
+
 def heard(peer: Peer) -> list[Any]:
     """Messages of the notices that it was given."""
     return [event["data"]["message"] for event in peer.events if event["channel"] == CUSTOMER]
@@ -102,20 +111,21 @@ def heard_ids(peer: Peer) -> list[str]:
 
 
 @asynccontextmanager
-async def node(store: Store, wall: Wall | None = None, *, acknowledges: bool = False) -> AsyncIterator[Node]:
+async def node(store: Store, wall: Wall | None = None, *, acknowledges: bool = False) -> AsyncIterator[Alone]:
     """One node without others."""
     clock, wall = ManualClock(), wall or Wall()
     async with still_server(clock, OPTIONS) as server:
         if acknowledges:
             server.extensions.append(Acknowledge())
-        yield make(server, clock, wall, store)
+        node = make(server, wall, store)
+        yield Alone(**{each.name: getattr(node, each.name) for each in fields(node)}, clock=clock, times=wall)
 
 
-def make(server: BayeuxServer, clock: ManualClock, wall: Wall, store: Store) -> Node:
+def make(server: BayeuxServer, wall: Callable[[], float], store: Store) -> Node:
     room = store.room(ROOM)
     mailboxes = Mailboxes(room, wall)
     reader = Reader(server, mailboxes, wall)
     reader.watch()
     providers: dict[str, Provider] = {}
     push = Push(server, room, mailboxes, reader, enabled=TYPES, provider_of=providers.get, clock=wall)
-    return Node(server, clock, wall, room, mailboxes, reader, push, providers)
+    return Node(server, wall, room, mailboxes, reader, push, providers)

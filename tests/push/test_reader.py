@@ -10,7 +10,7 @@ from gateway.push.notice import Notice
 from gateway.push.progress import WINDOW
 from gateway.store.sqlite import SqliteStore
 from gateway.store.turn import Turn
-from tests.push.customers import Node, heard, heard_ids, node
+from tests.push.customers import Alone, heard, heard_ids, node
 from tests.support.stores import sqlite_store
 
 __all__ = ["sqlite_store"]
@@ -53,9 +53,9 @@ async def test_what_comes_while_nobody_listens_waits(sqlite_store: SqliteStore) 
 @pytest.mark.spec("PN-7")
 async def test_what_is_out_of_date_is_given_to_nobody(sqlite_store: SqliteStore) -> None:
     async with node(sqlite_store) as here:
-        await here.tell("alice", "soon over", until=here.wall.now + 60)
+        await here.tell("alice", "soon over", until=here.times.now + 60)
         await here.tell("alice", "for long")
-        here.wall.now += 61
+        here.times.now += 61
         alice = await here.listener("alice")
         alice.connect()
         assert heard(alice) == ["for long"]
@@ -127,7 +127,7 @@ async def test_all_sessions_of_a_user_are_given_everything(sqlite_store: SqliteS
 
 @pytest.mark.spec("CM-21")
 async def test_a_slow_session_is_given_what_another_one_has_taken_already(sqlite_store: SqliteStore) -> None:
-    async with node(sqlite_store) as here, node(sqlite_store, here.wall) as there:
+    async with node(sqlite_store) as here, node(sqlite_store, here.times) as there:
         phone, tablet = await here.listener("alice"), await there.listener("alice")
         phone.connect()
         tablet.connect()
@@ -246,7 +246,7 @@ async def test_numbers_go_on_where_a_mailbox_was_forgotten(sqlite_store: SqliteS
             turn.write("mailbox:alice", None)
 
         await here.decide(forget)
-        here.wall.now += 1
+        here.times.now += 1
         await here.tell("alice", 2)
         assert heard(alice) == [1, 2]
 
@@ -284,5 +284,5 @@ async def test_what_was_on_its_way_to_a_session_that_ended_is_to_be_had_again(sq
         assert [each.message for each in await polled(here)] == [1]
 
 
-async def polled(here: Node) -> list[Notice]:
+async def polled(here: Alone) -> list[Notice]:
     return await here.decide(lambda turn: here.mailboxes.take_kept(turn, "alice", "1-x"))

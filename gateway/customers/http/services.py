@@ -12,6 +12,7 @@ from urllib.parse import quote
 from gateway.customers.http.authentication import Account
 from gateway.customers.http.declaration import BYTES, NOTHING, TEXT, Method
 from gateway.customers.http.handler import Answer, Customer
+from gateway.customers.http.parameters import read_parameters
 from gateway.customers.refusal import MethodNotAllowed, StorageNotFound
 from gateway.customers.values import File, Values
 from gateway.instances.instance import Instance
@@ -83,8 +84,10 @@ class InstanceMethod(OfInstance):
         return super().known_methods() if known is None or known.by_get else ("POST",)
 
     async def read(self, *path: str) -> Answer:
-        """SV-6, where that changes nothing."""
-        return await self._ask({}, *path)
+        """SV-6; by HEAD nobody is told anything, so nothing is taken (IN-10)."""
+        asked = read_parameters("", b"", self.request.query, self.around.max_json_depth)
+        only_looks = {"peek": "true"} if self.request.method == "HEAD" else {}
+        return await self._ask({**asked, **only_looks}, *path)
 
     async def take(self, values: Values, *path: str) -> Answer:
         """SV-6."""
