@@ -312,7 +312,8 @@ async def talking(house: House, user: str = "alice", **more: str) -> tuple[Custo
     """A customer and an agent who have greeted each other: four entries."""
     agent = await house.ready("Agent1")
     form = {name: text for name, text in more.items() if name.startswith("push_")}
-    customer = await house.customer(user, **{name: text for name, text in more.items() if name not in form})
+    options: dict[str, Any] = {name: text for name, text in more.items() if name not in form}
+    customer = await house.customer(user, **options)
     await customer.comes_by_comet(userDisplayName="John", **form)
     await agent.told("Invited", customer.interaction)
     await agent.perform(customer.interaction, "Accept")
