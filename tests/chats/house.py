@@ -24,12 +24,10 @@ from gateway.callback.events import Connect, Event, News
 from gateway.callback.instance import Instance as Machine
 from gateway.callback.profiles import PRESETS, Profile
 from gateway.callback.settings import Settings as CallbackSettings
-from gateway.chats.absence import Absences
 from gateway.chats.chat import Chat, Target
-from gateway.chats.chats import Chats
 from gateway.chats.kept import KeptChats
+from gateway.chats.part import ChatPart
 from gateway.chats.settings import Settings
-from gateway.chats.telling import Telling
 from gateway.customers.refusal import StorageNotFound
 from gateway.push.notice import Notice
 from gateway.store.store import Changes, Outgoing, Room, TakenAlready
@@ -101,8 +99,7 @@ class Callbacks:
         turn.write(f"callback:{id}", outcome.instance.to_document())
         for number, effect in enumerate(outcome.effects):
             if isinstance(effect, Route):
-                version = turn.version(f"callback:{id}")
-                turn.leave(Outgoing(f"{id}:{version}:{number}", "callback", {"id": id}))
+                turn.leave(Outgoing(f"{id}:{turn.now}:{number}", "callback", {"id": id}))
         return outcome
 
     async def news(self, id: str, event: News, *, once: str = "") -> None:
@@ -219,7 +216,7 @@ class House(Office):
         self.deaths = Deaths()
         self._settings = Settings(**chat)
         self._numbers = count(1)
-        super().__init__(directory, *settings)
+        super().__init__(directory, "chat.idle_alert=0", *settings)
 
     def _make(self, node: str) -> ContactCenter:
         center = super()._make(node)
@@ -229,23 +226,20 @@ class House(Office):
         self.push = Push(room)
         self.callbacks = Callbacks(room, self.clock)
         self.callbacks.route = self._route
-        self.telling = Telling(
-            self.kept, center.customers, self.push, self.callbacks, self.services, self._has_session, self._settings
-        )
-        self.chats = Chats(
-            self.kept,
-            self.telling,
+        self.part = ChatPart(
+            room,
+            self._settings,
             center.customers,
             instances=self.instances,
             services=self.services,
             areas=self.areas,
             callbacks=self.callbacks,
+            push=self.push,
             perform=self.callbacks.perform,
             has_session=self._has_session,
-            settings=self._settings,
-            new_key=lambda: "4ee15d7e1c343c8e",
+            clock=self.clock,
         )
-        self.absences = Absences(self.kept, center.customers, self.services, self._has_session, self.clock)
+        self.chats = self.part.chats
         center.tell_customers(self._leave)
         return center
 
@@ -254,7 +248,7 @@ class House(Office):
             raise Unavailable
         while True:
             try:
-                await asyncio.gather(*(self.telling.leave(entries) for _ in range(self.movers)))
+                await asyncio.gather(*(self.part.heard(entries) for _ in range(self.movers)))
             except Died:
                 continue
             return
@@ -307,8 +301,7 @@ class House(Office):
             if due[0].at > self.clock():
                 self.clock.advance(due[0].at - self.clock())
             kind, _, name = due[0].name.partition(":")
-            assert kind == "chat"
-            await self.absences.expire(name, fence)
+            await self.part.expiring[kind](name, fence)
         self.clock.advance(until - self.clock())
 
 
