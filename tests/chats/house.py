@@ -156,7 +156,7 @@ class Push:
         return list(document.body["entries"]) if document is not None else []
 
 
-class Died(Exception):
+class Died(Unavailable):
     """The process did; another one begins where it stood."""
 
 
