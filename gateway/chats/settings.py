@@ -61,6 +61,8 @@ class Attach(StrEnum):
 
 
 GMS_DATA: Final = "GMS_UserData"
+MOST_ATTACHED: Final = 64 * 1024
+"""Characters of data that go out with each notification of the interaction; of more, agents are told where it is."""
 
 
 def attached(options: Options, texts: Mapping[str, str], storage: str) -> Mapping[str, str]:
@@ -70,13 +72,13 @@ def attached(options: Options, texts: Mapping[str, str], storage: str) -> Mappin
         texts: the application's data.
         storage: where all of it is.
     """
-    match options.get("_attach_udata", "").strip().lower():
-        case Attach.SEPARATE_KEYS:
-            return texts
-        case Attach.STORAGE_ID:
-            return {GMS_DATA: storage}
-        case _:
-            return {GMS_DATA: json.dumps(texts, ensure_ascii=False)} if texts else {}
+    written = json.dumps(texts, ensure_ascii=False)
+    way = options.get("_attach_udata", "").strip().lower()
+    if way == Attach.STORAGE_ID or len(written) > MOST_ATTACHED:
+        return {GMS_DATA: storage}
+    if way == Attach.SEPARATE_KEYS:
+        return texts
+    return {GMS_DATA: written} if texts else {}
 
 
 def refuses_what_is_over(options: Options) -> bool:

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from bayeux.protocol.errors import Unavailable
 from channels.chat.v1 import Entry, State, chat_object
 from channels.interaction.hearing import Hearing
 from channels.interaction.progress import Progress
@@ -85,11 +86,17 @@ class Telling:
 
     async def _move(self, entries: Sequence[Outgoing]) -> None:
         for entry in entries:
-            hearing = Hearing.from_document(entry.body)
-            await self._tell(hearing, entry.id)
-            for each in hearing.news:
-                if each in NEWS:
-                    await self._callbacks.news(hearing.service, NEWS[each], once=f"{entry.id} {each.value}")
+            try:
+                hearing = Hearing.from_document(entry.body)
+                await self._tell(hearing, entry.id)
+                for each in hearing.news:
+                    if each in NEWS:
+                        await self._callbacks.news(hearing.service, NEWS[each], once=f"{entry.id} {each.value}")
+            except Unavailable:
+                raise
+            except Exception:
+                # It would stand in the way of all others; what the customer misses, a later event has, or a refresh.
+                log.exception("defect in telling a customer", extra={"instance": entry.body["service"]})
 
     # The customer
 

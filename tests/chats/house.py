@@ -6,30 +6,31 @@ What finds agents, and what reaches devices, are stood in for; the callbacks' ma
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from bayeux.protocol.errors import Unavailable
+from gateway.access.refusal import InstanceUnknown
 from gateway.agents.center import ContactCenter
+from gateway.agents.customers import id_of
 from gateway.callback import machine
 from gateway.callback.effects import Outcome, Route
 from gateway.callback.events import Connect, Event, News
 from gateway.callback.instance import Instance as Machine
 from gateway.callback.profiles import PRESETS, Profile
 from gateway.callback.settings import Settings as CallbackSettings
-from gateway.chats.absence import Absences
 from gateway.chats.chat import Chat, Target
-from gateway.chats.chats import Chats
 from gateway.chats.kept import KeptChats
+from gateway.chats.part import ChatPart
 from gateway.chats.settings import Settings
-from gateway.chats.telling import Telling
 from gateway.customers.refusal import StorageNotFound
-from gateway.access.refusal import InstanceUnknown
 from gateway.push.notice import Notice
-from gateway.store.store import Outgoing, Room
+from gateway.store.store import Changes, Outgoing, Room, TakenAlready
 from gateway.store.turn import Turn, decided
 from tests.agents.office import PATIENCE, Office
 
@@ -98,8 +99,7 @@ class Callbacks:
         turn.write(f"callback:{id}", outcome.instance.to_document())
         for number, effect in enumerate(outcome.effects):
             if isinstance(effect, Route):
-                version = turn.version(f"callback:{id}")
-                turn.leave(Outgoing(f"{id}:{version}:{number}", "callback", {"id": id}))
+                turn.leave(Outgoing(f"{id}:{turn.now}:{number}", "callback", {"id": id}))
         return outcome
 
     async def news(self, id: str, event: News, *, once: str = "") -> None:
@@ -111,16 +111,10 @@ class Callbacks:
             turn.write(f"news:{id}", {"heard": heard})
             await self.take_in(turn, id, event)
 
-        from gateway.store.store import TakenAlready
-
-        try:
+        with suppress(TakenAlready):
             await decided(self.room, decision, lambda: Turn(self.room, self.clock()))
-        except TakenAlready:
-            pass
 
     async def perform(self) -> None:
-        from gateway.store.store import Changes
-
         assert self.route is not None
         for entry in await self.room.outbox("callback"):
             await self.route(entry.body["id"])
@@ -136,8 +130,6 @@ class Push:
 
     def __init__(self, room: Room) -> None:
         self.room = room
-        self.nudged = asyncio.Condition()
-        self._tasks: set[asyncio.Task[None]] = set()
 
     async def tell(self, turn: Turn, notice: Notice) -> None:
         await self._add(turn, f"mailbox:{notice.user}", notice.body)
@@ -157,12 +149,55 @@ class Push:
     async def _add(self, turn: Turn, key: str, entry: Any) -> None:
         (body,) = await turn.read(key)
         entries = body["entries"] if body is not None else []
-        if entry not in entries:
-            turn.write(key, {"entries": [*entries, entry]})
+        turn.write(key, {"entries": [*entries, entry]})
 
     async def _all(self, key: str) -> list[dict[str, Any]]:
         (document,) = await self.room.read(key)
         return list(document.body["entries"]) if document is not None else []
+
+
+class Died(Unavailable):
+    """The process did; another one begins where it stood."""
+
+
+class Deaths:
+    """Has whoever moves what customers hear die at his commits, before or behind them, by chance."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.is_near = False
+        self.count = 0
+        self._chance = random.Random(seed)
+
+    def seed(self, seed: int) -> None:
+        """Other chances."""
+        self._chance.seed(seed)
+
+    def of(self, room: Room) -> Mortal:
+        return Mortal(room, self)
+
+    async def commit(self, room: Room, changes: Changes) -> None:
+        fate = self._chance.choice(("before", "behind", "", "")) if self.is_near else ""
+        if fate == "before":
+            self.count += 1
+            raise Died
+        await room.commit(changes)
+        if fate == "behind":
+            self.count += 1
+            raise Died
+
+
+class Mortal:
+    """A room in which one can die."""
+
+    def __init__(self, room: Room, deaths: Deaths) -> None:
+        self._room = room
+        self._deaths = deaths
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._room, name)
+
+    async def commit(self, changes: Changes) -> None:
+        await self._deaths.commit(self._room, changes)
 
 
 class House(Office):
@@ -176,42 +211,47 @@ class House(Office):
         """Users who have a live one."""
         self.is_cut_off = False
         """Nothing gets from the agents' side to the customers'."""
+        self.movers = 1
+        """How many nodes move what customers hear, at the same time."""
+        self.deaths = Deaths()
         self._settings = Settings(**chat)
         self._numbers = count(1)
-        super().__init__(directory, *settings)
+        super().__init__(directory, "chat.idle_alert=0", *settings)
 
     def _make(self, node: str) -> ContactCenter:
         center = super()._make(node)
-        room = center.store.room(ROOM)
-        self.room = room
+        self.room = center.store.room(ROOM)
+        room = cast(Room, self.deaths.of(self.room))
         self.kept = KeptChats(room, self.clock)
         self.push = Push(room)
         self.callbacks = Callbacks(room, self.clock)
         self.callbacks.route = self._route
-        self.telling = Telling(
-            self.kept, center.customers, self.push, self.callbacks, self.services, self._has_session, self._settings
-        )
-        self.chats = Chats(
-            self.kept,
-            self.telling,
+        self.part = ChatPart(
+            room,
+            self._settings,
             center.customers,
             instances=self.instances,
             services=self.services,
             areas=self.areas,
             callbacks=self.callbacks,
+            push=self.push,
             perform=self.callbacks.perform,
             has_session=self._has_session,
-            settings=self._settings,
-            new_key=lambda: "4ee15d7e1c343c8e",
+            clock=self.clock,
         )
-        self.absences = Absences(self.kept, center.customers, self.services, self._has_session, self.clock)
+        self.chats = self.part.chats
         center.tell_customers(self._leave)
         return center
 
     async def _leave(self, entries: Sequence[Outgoing]) -> None:
         if self.is_cut_off:
             raise Unavailable
-        await self.telling.leave(entries)
+        while True:
+            try:
+                await asyncio.gather(*(self.part.heard(entries) for _ in range(self.movers)))
+            except Died:
+                continue
+            return
 
     async def _has_session(self, user: str) -> bool:
         return user in self.sessions
@@ -226,7 +266,12 @@ class House(Office):
     # What customers do
 
     async def customer(
-        self, user: str = "", profile: Profile = Profile.CHAT_NOW, *, data: Mapping[str, str] | None = None, **options: Any
+        self,
+        user: str = "",
+        profile: Profile = Profile.CHAT_NOW,
+        *,
+        data: Mapping[str, str] | None = None,
+        **options: Any,
     ) -> Customer:
         """Somebody whose callback is waiting for him to come."""
         id = f"7-{next(self._numbers)}"
@@ -256,8 +301,7 @@ class House(Office):
             if due[0].at > self.clock():
                 self.clock.advance(due[0].at - self.clock())
             kind, _, name = due[0].name.partition(":")
-            assert kind == "chat"
-            await self.absences.expire(name, fence)
+            await self.part.expiring[kind](name, fence)
         self.clock.advance(until - self.clock())
 
 
@@ -271,8 +315,6 @@ class Customer:
 
     @property
     def interaction(self) -> str:
-        from gateway.agents.customers import id_of
-
         return id_of(self.id)
 
     async def comes(self, **form: str) -> Mapping[str, Any]:
@@ -321,9 +363,11 @@ class Customer:
     async def hears(self, wanted: Callable[[list[dict[str, Any]]], bool]) -> list[dict[str, Any]]:
         """Wait until his events are so."""
         async with asyncio.timeout(PATIENCE):
-            while not wanted(events := await self.events()):
+            while True:
+                events = await self.events()
+                if events and wanted(events):
+                    return events
                 await asyncio.sleep(0.005)
-        return events
 
     async def has_heard(self, text: str) -> list[dict[str, Any]]:
         """Wait until an entry with this text is there."""
@@ -334,7 +378,9 @@ class Customer:
     async def has_news(self, *names: str) -> None:
         """Wait until his callback heard this."""
         async with asyncio.timeout(PATIENCE):
-            while await self.house.callbacks.heard(self.id) != list(names):
+            while True:
+                if await self.house.callbacks.heard(self.id) == list(names):
+                    return
                 await asyncio.sleep(0.005)
 
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.chats.refusal import ChatNotYet, ChatRefused, ChatUnknown
 from gateway.access.refusal import InstanceUnknown
 from gateway.callback.profiles import Profile
+from gateway.chats.refusal import ChatNotYet, ChatRefused, ChatUnknown
 from gateway.customers.values import File
 from tests.chats.conftest import OpenHouse
 from tests.chats.house import said
 
+SAMPLES = Path(__file__).parent.parent / "samples" / "gms" / "ext"
 JOINED, TEXT, LEFT = "Notice.Joined", "Message.Text", "Notice.Left"
 
 
@@ -38,9 +40,7 @@ async def test_verbose_answer_has_what_the_original_has(open_house: OpenHouse) -
     house = await open_house()
     customer = await house.customer()
     answer = await customer.comes(_verbose="true", userDisplayName="John")
-    sample = json.loads(
-        (__import__("pathlib").Path(__file__).parent.parent / "samples/gms/ext/chat-v1-verbose.json").read_text("utf-8")
-    )
+    sample = json.loads((SAMPLES / "chat-v1-verbose.json").read_text("utf-8"))
     assert answer.keys() == sample.keys()
     assert {key: type(value) for key, value in answer.items()} == {key: type(value) for key, value in sample.items()}
     assert answer["_chatIxnAPI_REFRESH_URL"] == f"/genesys/1/service/{customer.id}/ixn/chat/refresh"
@@ -170,7 +170,8 @@ async def test_chat_that_is_over_says_so(open_house: OpenHouse) -> None:
     customer = await house.customer()
     await customer.comes()
     gone = await customer.goes()
-    for answer in (await customer.says("Hi"), await customer.refreshes(), await customer.types(), await customer.comes()):
+    for asked in (customer.says("Hi"), customer.refreshes(), customer.types(), customer.comes()):
+        answer = await asked
         assert (answer["chatIxnState"], answer["transcriptPosition"]) == ("DISCONNECTED", "2")
     assert gone["transcriptPosition"] == "2"
 
