@@ -245,7 +245,9 @@ async def test_a_reload_goes_on_where_it_was(phone: Tab, side: CustomerSide) -> 
 
 
 @pytest.mark.spec("CM-17")
-async def test_what_a_session_missed_at_its_end_is_caught_up_with(phone: Tab, side: CustomerSide) -> None:
+async def test_what_a_session_missed_at_its_end_is_caught_up_with(chrome: Browser, side: CustomerSide) -> None:
+    """Whose client begins anew; Chromium complains of what the client still sent."""
+    phone = await chrome.open(side.url)
     await chatting(phone, side)
     entry = ["Message.Text", "Q", "Are you there?", "11", "AGENT"]
     side.answers["ixn/chat/refresh"] = (200, {**CHAT, "transcriptPosition": "3", "transcriptToShow": [entry]})
