@@ -38,14 +38,11 @@ class Booking:
         return now < self.expires
 
     @property
-    def locks(self) -> list[str]:
-        """Keys of its claim on the number, if it has one."""
-        return [] if self.scope is None else [lock_key(self.scope, self.dialled)]
-
-    @property
     def claims(self) -> list[str]:
         """Keys of what nobody else may have meanwhile."""
-        return self.locks + ([code_key(self.dialled, self.code)] if self.code else [])
+        locks = [] if self.scope is None else [lock_key(self.scope, self.dialled)]
+        codes = [code_key(self.dialled, self.code)] if self.code else []
+        return locks + codes
 
     @property
     def seconds(self) -> int:

@@ -4,10 +4,8 @@ Each is a part of somebody's decision, so that a number is given in the same com
 Nobody waits for anybody: who finds a claim taken that was free a moment ago looks again. What has run out is as good as
 gone by the caller's clock, whether or not the store has removed it already, so that no node has to end anything.
 
-A version guards against others only as long as its document lives: one that was ended and made anew begins at 1 again.
-So a number's claim stays when it is nobody's, a booking that ended leaves its place for a while, and a code is drawn
-that has no claim at all. And a booking is read before its claims: the other way round, it might be younger than what is
-known of them, and its end would leave them behind (``_end``).
+A booking is read before its claims. The other way round, it might be younger than what is known of them, and its end
+would leave them behind: the number or code of a call that came in while it was being booked (``_end``).
 
 Source: RS-3…5, RS-7, RI-5, RI-6, RA-7, MI-1, MI-3, RI-10.
 """
@@ -23,7 +21,7 @@ from gateway.access.booking import Booking, booking_key, caller_index, code_key,
 from gateway.access.code import Below, draw
 from gateway.access.dialling import Dialling
 from gateway.access.match import Call, match
-from gateway.access.pool import LONGEST, Pool, Strategy
+from gateway.access.pool import Pool, Strategy
 from gateway.access.refusal import MatchNotFound, NoneFree
 from gateway.access.requests import Wanted
 from gateway.store.store import Conflict, Room
@@ -32,14 +30,9 @@ from gateway.store.turn import Turn, decided
 _DRAWS: Final = 64
 """Of a code, until there seems to be none that is free; of a hundred where one is free half of all find it."""
 _LINGERING: Final = 60.0
-"""Seconds that the store keeps what has run out: clocks of nodes may differ, and decisions under way have read it."""
-_NODES_LOCKS: Final = 2.0 * LONGEST
-"""Seconds that it keeps a number's claim of one node, which comes under another name when it starts anew."""
+"""Seconds that the store keeps what has run out: clocks of nodes may differ."""
 _MOST_CANDIDATES: Final = 100
 """Bookings of one caller on one number that a call is compared with."""
-
-_OVER: Final[Mapping[str, Any]] = {}
-"""A booking that has ended."""
 
 Body = Mapping[str, Any] | None
 T = TypeVar("T")
@@ -123,11 +116,13 @@ class Bookings:
             booked=now,
             expires=min(now + wanted.seconds, until),
         )
-        if before:
+        if before is not None:
             await self._end(turn, Booking.from_document(before))
+        ttl = booking.expires - now + _LINGERING
         for claim in booking.claims:
-            self._claim(turn, booking, claim)
-        turn.write(key, booking.to_document(), indexes=booking.indexes, ttl=_ttl(booking, now))
+            body = {"instance": booking.instance, "booked": booking.booked, "expires": booking.expires}
+            turn.write(claim, body, ttl=ttl)
+        turn.write(key, booking.to_document(), indexes=booking.indexes, ttl=ttl)
         return booking
 
     async def find_in(self, turn: Turn, call: Call, *, most: int = 1) -> list[Booking]:
@@ -147,7 +142,7 @@ class Bookings:
     async def release_in(self, turn: Turn, instance: str) -> None:
         """End what an instance has booked, as it is over; nothing, if it has nothing (RS-3)."""
         (body,) = await turn.read(booking_key(instance))
-        if body:
+        if body is not None:
             await self._end(turn, Booking.from_document(body))
 
     async def health_in(self, turn: Turn, pool: Pool) -> Health:
@@ -194,20 +189,15 @@ class Bookings:
         return any(_holds(lock, now) and not _is_of(lock, instance) for lock in locks)
 
     async def _free_code(self, turn: Turn, dialled: str, length: int) -> str:
-        """A code that nobody has had on the number lately. Raises NoneFree."""
+        """A code that nobody has on the number. Raises NoneFree."""
         for _ in range(_DRAWS):
             code = draw(length, self._below)
             (claim,) = await turn.read(code_key(dialled, code))
-            if claim is None:
+            if not _holds(claim, turn.now):
                 return code
-        raise NoneFree("no access code is free", retry_after=int(_LINGERING))
+        raise NoneFree("no access code is free")
 
     # Its documents
-
-    def _claim(self, turn: Turn, booking: Booking, claim: str) -> None:
-        """Have a claim that was read be this booking's."""
-        body = {"instance": booking.instance, "booked": booking.booked, "expires": booking.expires}
-        turn.write(claim, body, ttl=_lock_ttl(booking) if claim in booking.locks else _ttl(booking, turn.now))
 
     async def _end(self, turn: Turn, booking: Booking) -> None:
         """End a booking that was read, and its claims but for those that others have by now.
@@ -220,12 +210,9 @@ class Bookings:
                 # Who has it by now booked later; who booked before had it, when it was read, before this one.
                 if booking.is_live(turn.now) if claim is None else claim["booked"] <= booking.booked:
                     raise Conflict(key)
-            elif key in booking.locks:
-                nobodys = {"instance": "", "booked": booking.booked, "expires": 0.0}
-                turn.write(key, nobodys, ttl=_lock_ttl(booking))
             else:
                 turn.write(key, None)
-        turn.write(booking_key(booking.instance), _OVER, ttl=_LINGERING)
+        turn.write(booking_key(booking.instance), None)
 
     async def _candidates(self, turn: Turn, call: Call) -> tuple[list[Booking], bool]:
         """What ``match`` has to know: who has the code, who calls from there, whether the number is shared.
@@ -241,7 +228,7 @@ class Bookings:
             keys += await turn.page(caller_index(call.dialled, call.caller), least=later, limit=_MOST_CANDIDATES)
         sharing = await turn.page(number_index(call.dialled), least=later, limit=2)
         found = await turn.read(*dict.fromkeys([*keys, *sharing]))
-        return [Booking.from_document(body) for body in found if body], len(sharing) > 1
+        return [Booking.from_document(body) for body in found if body is not None], len(sharing) > 1
 
 
 def _holds(claim: Body, now: float) -> bool:
@@ -250,15 +237,6 @@ def _holds(claim: Body, now: float) -> bool:
 
 def _is_of(claim: Body, instance: str) -> bool:
     return claim is not None and claim["instance"] == instance
-
-
-def _ttl(booking: Booking, now: float) -> float:
-    return booking.expires - now + _LINGERING
-
-
-def _lock_ttl(booking: Booking) -> float | None:
-    """Numbers are few: what all nodes have to know of one stays."""
-    return _NODES_LOCKS if booking.scope else None
 
 
 def _first_free(known: Mapping[str, Body], now: float) -> int:

@@ -171,6 +171,8 @@ async def test_methods_of_an_instance(api: Api, taxi: Taxi) -> None:
     assert (await api.refused(f"/service/{id}/fly", "POST", body=b""))[0] == 404
     got = await api.fetch(f"/genesys/1/service/{id}/poke")
     assert (got.code, got.headers["Allow"]) == (405, "POST, OPTIONS")
+    traced = await api.fetch(f"/genesys/1/service/{id}/hail", "TRACE")
+    assert (traced.code, traced.headers["Allow"]) == (405, "GET, HEAD, POST, OPTIONS")
     assert await api.refused("/service/1-2/hail", "POST", body=b"") == MISSING
     assert await api.refused(f"/service/{'1' * 65}/hail", "POST", body=b"") == MISSING
 

@@ -1,6 +1,6 @@
 """``/service/{id}/ixn/chat``: the chat of an instance.
 
-Source: CH1-2…12.
+Source: CH1-2…12, AUTH-3.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from typing import Any, Final
 from gateway.chats.chats import Chats
 from gateway.chats.refusal import ChatNotYet
 from gateway.customers.http.declaration import Method
-from gateway.customers.http.handler import Answer, Customer
+from gateway.customers.http.handler import Answer
+from gateway.customers.http.services import OfInstance
 from gateway.customers.refusal import PathUnknown
 from gateway.customers.values import Values
 
@@ -45,7 +46,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
 }
 
 
-class Chat(Customer):
+class Chat(OfInstance):
     """The chat of an instance."""
 
     path = "/service/{id}/ixn/chat"
@@ -58,10 +59,10 @@ class Chat(Customer):
 
     async def take(self, values: Values, *path: str) -> Answer:
         """CH1-2."""
-        return await chats_of(self).create(path[0], self.user, values)
+        return await (await chats_of(self, path[0])).create(path[0], self.user, values)
 
 
-class ChatOperation(Customer):
+class ChatOperation(OfInstance):
     """Something in a chat: `send`, `refresh`, `startTyping`, `stopTyping` or `disconnect`."""
 
     path = "/service/{id}/ixn/chat/{operation}"
@@ -77,11 +78,12 @@ class ChatOperation(Customer):
         id, operation = path
         if operation not in OPERATIONS:
             raise PathUnknown("a chat knows send, refresh, startTyping, stopTyping and disconnect")
-        return await OPERATIONS[operation](chats_of(self), id, self.user, values)
+        return await OPERATIONS[operation](await chats_of(self, id), id, self.user, values)
 
 
-def chats_of(resource: Customer) -> Chats:
-    """Where a resource asks. Raises ChatNotYet where no agent works."""
+async def chats_of(resource: OfInstance, id: str) -> Chats:
+    """Where a resource of that instance asks. Raises ChatNotYet where no agent works, InstanceUnknown, Unavailable."""
     if resource.around.chats is None:
+        await resource.instance(id)
         raise ChatNotYet("there are no agents here")
     return resource.around.chats

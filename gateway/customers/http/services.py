@@ -80,7 +80,9 @@ class InstanceMethod(OfInstance):
 
     def known_methods(self) -> Iterable[str]:
         """Of the one that is named."""
-        known = self.around.services.methods.get(self.path_args[1])
+        # Tornado refuses methods that it does not know before it has told what the path says.
+        path = getattr(self, "path_args", ("", ""))
+        known = self.around.services.methods.get(path[1])
         return super().known_methods() if known is None or known.by_get else ("POST",)
 
     async def read(self, *path: str) -> Answer:
