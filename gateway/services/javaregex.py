@@ -153,6 +153,8 @@ class _Reader:
         self._at = 0
         self._names: set[str] = set()
         self._flags: frozenset[str] = frozenset()
+        self._ends = False
+        """The group that was read last may match up to a ``$``."""
 
     @property
     def is_done(self) -> bool:
@@ -167,22 +169,30 @@ class _Reader:
             self.refuse(f"more than {DEEPEST} groups in one another")
         before = self._flags
         parts: list[str] = []
-        is_quantifiable = False
+        is_quantifiable = is_ended = may_end = False
         while not self.is_done and self._peek() != ")":
             char = self._peek()
             if char == "|":
                 self._at += 1
                 parts.append("|")
-                is_quantifiable = False
+                is_quantifiable = is_ended = False
             elif char in "*+?" or char == "{":
                 if not is_quantifiable:
                     self.refuse(f"nothing that {char} could repeat")
+                if self._ends and char != "?":
+                    self.refuse("$ in what is repeated cannot be done here")
                 parts.append(self._quantifier())
                 is_quantifiable = False
             else:
+                start, self._ends = self._at, False
                 atom, is_quantifiable = self._atom(depth)
+                if is_ended and is_quantifiable:  # Java's $ is also before a line end, if that is the last thing
+                    self._at = start
+                    self.refuse("something behind $ cannot be done here")
+                is_ended = is_ended or self._ends
+                may_end = may_end or is_ended
                 parts.append(atom)
-        self._flags = before
+        self._flags, self._ends = before, may_end
         return "".join(parts)
 
     def _atom(self, depth: int) -> tuple[str, bool]:
@@ -201,6 +211,7 @@ class _Reader:
         if char == "^":
             return r"\A", False
         if char == "$":
+            self._ends = True
             return r"\z", False
         return self._with_case(_single(ord(char))).text(), True
 
@@ -244,7 +255,7 @@ class _Reader:
         """``(?i)`` counts to the end of the group around it, ``(?i:…)`` within itself."""
         on, off = set(flags[1]), set(flags[2] or "")
         for flag in sorted(on | off):
-            if flag not in "idsu":
+            if flag not in "ids":
                 self.refuse(f"the flag {flag} cannot be done here")
         before, self._flags = self._flags, frozenset((self._flags | on) - off)
         self._at = flags.end()
@@ -289,9 +300,6 @@ class _Reader:
             if following == "b" and self._java.startswith("{", self._at):
                 self.refuse("\\b{g} cannot be done here")
             return f"\\{following}", False
-        if following == "R":
-            self._at += 2
-            return rf"(?:\r\n|{_Set(_VERTICAL).text()})", True
         return self._with_case(self._escaped_set()).text(), True
 
     def _quoted(self) -> str:
@@ -372,6 +380,7 @@ class _Reader:
         whole: _Set | None = None
         part = _Set()
         is_empty = True
+        has_ampersand = has_inner = False
         while True:
             if self.is_done:
                 self.refuse("a class without its ]")
@@ -386,14 +395,20 @@ class _Reader:
                 if self._java[self._at : self._at + 1] in {"]", "&", ""}:
                     self.refuse("&& with nothing after it")
                 whole = part if whole is None else self._both(whole, part)
-                part = _Set()
+                part, has_inner = _Set(), False
                 continue
             if char == "[":
                 self._at += 1
                 part.add(self._class(depth + 1))
+                has_inner = True
             else:
+                if has_inner and whole is not None:  # Java binds it to what comes after it
+                    self.refuse("after && a class in brackets stands alone")
+                has_ampersand = has_ampersand or char == "&"
                 part.add(self._with_case(self._member()))
             is_empty = False
+        if has_ampersand and whole is not None:
+            self.refuse("& besides && in a class; write \\& for the character")
         found = part if whole is None else self._both(whole, part)
         return self._negated(found) if is_negated else found
 
@@ -439,11 +454,9 @@ class _Reader:
     # Case
 
     def _with_case(self, found: _Set) -> _Set:
-        """In the other case, too, where that is ignored: of ASCII alone, unless the flag u is there."""
+        """In the other case, too, where that is ignored: of ASCII alone, as Java does without its flag u."""
         if "i" not in self._flags:
             return found
-        if "u" in self._flags and any(high > 0x7F for _, high in found.ranges) and not _is_wide(found):
-            self.refuse("ignoring the case of what is not ASCII cannot be done here")
         upper = intersected(found.ranges, _UPPER)
         lower = intersected(found.ranges, _LOWER)
         ranges = united(
@@ -457,11 +470,6 @@ class _Reader:
 
 def _single(point: int) -> _Set:
     return _Set(((point, point),))
-
-
-def _is_wide(found: _Set) -> bool:
-    """It is the rest of a class, which has both cases of everything beyond ASCII."""
-    return any(low <= 0x80 and high == LAST for low, high in found.ranges) or found.ranges in (_HORIZONTAL, _VERTICAL)
 
 
 def _point(point: int) -> str:

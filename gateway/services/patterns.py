@@ -31,6 +31,10 @@ class Pattern:
     def __init__(self, text: str) -> None:
         if not text or len(text) > LONGEST_EXPRESSION:
             raise ExpressionRefused(f"an expression has 1 to {LONGEST_EXPRESSION} characters")
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise ExpressionRefused("it is not Unicode") from None
         self.text = text
         """As it was written (PT-8)."""
         options = re2.Options()
@@ -41,8 +45,6 @@ class Pattern:
             self._compiled = re2.compile(translated(text), options)
         except re2.error:
             raise ExpressionRefused("it would need too much memory, or repeats too often") from None
-        except UnicodeEncodeError:
-            raise ExpressionRefused("it is not Unicode") from None
 
     def matches(self, value: str) -> bool:
         """Is it the whole text (PT-3)?"""

@@ -140,18 +140,25 @@ def pools() -> dict[str, Pool]:
 
 
 @pytest.fixture
+def patterns() -> dict[str, Group]:
+    """The pattern groups, by name."""
+    return {}
+
+
+@pytest.fixture
 async def side(
     settings: dict[str, Any],
     options: dict[str, Any],
     configured: dict[str, dict[str, str]],
     pools: dict[str, Pool],
+    patterns: dict[str, Group],
     sqlite_store: SqliteStore,
     clock: Clock,
 ) -> AsyncIterator[CustomerSide]:
     config = Config.model_validate({"server": {"enabled": True, **settings}})
     server = BayeuxServer(Options(**options))
     mount = Mount(server, "/genesys/cometd")
-    side = CustomerSide(config, server, mount, sqlite_store, Configured(configured, pools), clock=clock)
+    side = CustomerSide(config, server, mount, sqlite_store, Configured(configured, pools, patterns), clock=clock)
     await side.start()
     yield side
     await side.stop()
