@@ -22,13 +22,12 @@ from gateway.access.dialling import Dialling
 from gateway.access.pool import Pool
 from gateway.access.service import AccessService
 from gateway.agents.center import ContactCenter
-from gateway.callback.events import Contact
 from gateway.callback.options import Options
 from gateway.callback.profiles import Media
 from gateway.callbacks.callbacks import KIND, Callbacks
-from gateway.callbacks.registry import Registry, Telling
 from gateway.callbacks.desks import Desks
 from gateway.callbacks.methods import CallbackMethods
+from gateway.callbacks.registry import Registry, Telling
 from gateway.callbacks.switch import Switch
 from gateway.chats.part import ChatPart
 from gateway.chats.settings import Settings as ChatSettings
@@ -43,7 +42,6 @@ from gateway.customers.refusal import Refused
 from gateway.customers.storage import Storage
 from gateway.http.pages import Pages
 from gateway.instances.access import AccessKinds
-from gateway.instances.instance import Instance
 from gateway.instances.instances import DEADLINE as INSTANCE
 from gateway.instances.instances import Instances
 from gateway.instances.services import Services
@@ -54,7 +52,6 @@ from gateway.routing.bus.memory import MemoryBus
 from gateway.routing.role import Role
 from gateway.services.patterns import Group
 from gateway.store.store import Room, Store
-from gateway.store.turn import Turn
 
 ROOM: Final = "customers"
 """Nobody else reads it."""
