@@ -17,7 +17,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from bayeux.protocol.errors import Unavailable
 from gateway.access.pool import Pool, PoolInvalid
@@ -43,6 +43,8 @@ TOMBSTONE_KEPT: Final = 60 * 60.0
 TRUSTED: Final = 30 * 60.0
 """Seconds without a look after which a node reads everything anew: it may have missed a tombstone."""
 _PAGE: Final = 100
+
+T = TypeVar("T")
 
 Written = Mapping[Kind, Mapping[str, Texts]]
 """What the configuration file says, valid and by its right names."""
@@ -227,7 +229,7 @@ class Configuration:
         (document,) = await self._room.read(f"archive:{name}")
         return document.body["base64"] if document is not None else None
 
-    async def _decided(self, decide: Callable[[Turn], Awaitable[Any]]) -> Any:
+    async def _decided(self, decide: Callable[[Turn], Awaitable[T]]) -> T:
         given, _ = await decided(self._room, decide, lambda: Turn(self._room, self._clock()))
         await self.look()
         return given

@@ -97,8 +97,8 @@ class Editing:
         """What of a service may not be changed."""
         options = effective_options(entry.texts)
         template = self.templates.get(options.get(TEMPLATE, ""))
-        fixed = {name for name in (PROFILE, TEMPLATE) if name in options}
-        needed = {name for name in _BASE if name in options}
+        fixed: set[str] = {name for name in (PROFILE, TEMPLATE) if name in options}
+        needed: set[str] = {name for name in _BASE if name in options}
         if options.get(PROFILE) in set(Scenario):
             fixed |= SELECTORS
         elif template is not None and (profile := template.profile(options.get(PROFILE, ""))) is not None:

@@ -151,9 +151,7 @@ async def test_samples_arrive_as_they_were_sent(serve: Serve, name: str) -> None
 
 
 @pytest.mark.spec("AG-104", "SEC-45")
-@pytest.mark.parametrize(
-    "pattern", [INTERACTIONS, "/v2/me/*", "/v2/me/**", "/v2/*", "/v2/**", "/*", "/**"]
-)
+@pytest.mark.parametrize("pattern", [INTERACTIONS, "/v2/me/*", "/v2/me/**", "/v2/*", "/v2/**", "/*", "/**"])
 async def test_an_agent_may_listen_to_his_own(serve: Serve, pattern: str) -> None:
     served = await serve_strictly(serve)
     async with served.client(user="Agent2") as client:

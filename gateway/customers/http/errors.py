@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from gateway.customers.refusal import GSG, Refused
 
-SCHEMA: Final = {
+SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
     "required": ["message", "exception", "phrase", "status"],
     "properties": {

@@ -6,7 +6,7 @@ Source: SV-1, SV-2, SV-6, SV-7; ST-14.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
 from gateway.customers.http.authentication import Account
@@ -95,14 +95,15 @@ class InstanceMethod(OfInstance):
         """SV-6."""
         return await self._ask(values, *path)
 
-    async def _ask(self, values: Values, id: str, name: str) -> Any:
+    async def _ask(self, values: Values, id: str, name: str) -> Answer:
         services = self.around.services
         method = services.method(name)
         if self.request.method != "POST" and not method.by_get:
             raise MethodNotAllowed
         if method.for_center:
             self.admit_center()
-        return await method.answer(await services.instance(id, self.user, method), self.asked(values))
+        answer: Answer = await method.answer(await services.instance(id, self.user, method), self.asked(values))
+        return answer
 
 
 class InstanceStorage(OfInstance):
