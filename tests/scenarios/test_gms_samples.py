@@ -16,9 +16,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.push.provider_parts import apple_key
 from tests.scenarios.apps import App
 from tests.scenarios.conftest import OpenTown, Town
 from tests.scenarios.house import PATIENCE, Plan
+from tests.support.certificates import certified
+from tests.support.http2_server import Said, http2_server
 
 FOLDER = Path(__file__).parent.parent / "samples" / "gms"
 USER = "b16416334828b1d26ef14f329628b55b5a8c631d8928a371a5584722dd7fb673"
@@ -237,6 +240,35 @@ async def test_calls_and_chats_at_once(town: Town, samples: Samples) -> None:
     chat = await samples.send("12-chat-immediate-create")
     samples.ids[CHAT_NOW] = chat["_id"]
     samples.expect(chat, "12-chat-immediate-create.response")
+
+
+@pytest.mark.spec("CB-2", "SM-21", "SM-24", "DN-3", "PN-6", "NT-15")
+async def test_a_delayed_call_of_an_iphone(
+    open_town: OpenTown, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Requests 10 and 11; what the device is told goes to Apple, for which a server of HTTP/2 stands here."""
+    trust = certified("localhost", speech=("h2",))
+    (tmp_path / "trusted.pem").write_text(trust.pem)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "trusted.pem"))
+    key, _ = apple_key(tmp_path)
+    async with http2_server(lambda _: Said(), trust.server) as apple:
+        provider = {**key, "apple.host": f"https://localhost:{apple.port}"}
+        lines = "".join(f"{json.dumps(name)} = {json.dumps(text)}\n" for name, text in provider.items())
+        push = f'[push]\nenabled = ["comet", "ios"]\nallow_private_addresses = true\n[push.providers.default]\n{lines}'
+        town = await open_town(Plan(sections=SECTIONS + push))
+        samples = Samples(town)
+        created = await samples.send("10-voice-userorig-delay-create")
+        samples.ids[VOICE_DELAY] = created["_id"]
+        samples.expect(created, "10-voice-userorig-delay-create.response")
+        async with asyncio.timeout(PATIENCE):
+            while not apple.asked:  # noqa: ASYNC110 (another process asks)
+                await asyncio.sleep(0.05)
+        (told,) = apple.asked
+        samples.expect(json.loads(told.body), "10-voice-userorig-delay-create.push")
+        assert told.headers[":path"] == f"/3/device/{USER}"
+        samples.expect(
+            await samples.send("11-voice-userorig-delay-connect"), "11-voice-userorig-delay-connect.response"
+        )
 
 
 @pytest.mark.spec("G-2", "RI-1", "RI-9", "PT-1", "PT-2", "ST-1")

@@ -21,6 +21,8 @@ class Certified:
 
     server: ssl.SSLContext
     client: ssl.SSLContext
+    pem: str
+    """The certificate, for programs that are told by a file whom to trust."""
 
 
 @lru_cache
@@ -50,7 +52,7 @@ def certified(*names: str, speech: tuple[str, ...] = ("http/1.1",)) -> Certified
         both.write_bytes(private + certificate)
         server.load_cert_chain(both)
     server.set_alpn_protocols(list(speech))
-    return Certified(server, ssl.create_default_context(cadata=certificate.decode()))
+    return Certified(server, ssl.create_default_context(cadata=certificate.decode()), certificate.decode())
 
 
 def _general(name: str) -> x509.GeneralName:
