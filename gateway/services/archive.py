@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from typing import Final
 
 LOCAL_HEADER: Final = struct.Struct("<4s5H3I2H")
+END_RECORD: Final = struct.Struct("<4s4H2IH")
+_END_MAGIC: Final = b"PK\x05\x06"
 _LOCAL_MAGIC: Final = b"PK\x03\x04"
 _ENCRYPTED: Final = 0x1 | 0x40 | 0x2000
 _PATCHED: Final = 0x20
@@ -79,6 +81,7 @@ def read_archive(packed: bytes, bounds: Bounds = BOUNDS) -> Mapping[str, bytes]:
             members = archive.infolist()
             if len(members) > bounds.entries:
                 raise ArchiveWrong(f"it has more than {bounds.entries} entries")
+            _check_end(packed, archive)
             _check_names(members)
             _check_places(packed, members, archive.start_dir)
             return _unpacked(archive, members, bounds)
@@ -88,6 +91,15 @@ def read_archive(packed: bytes, bounds: Bounds = BOUNDS) -> Mapping[str, bytes]:
         raise ArchiveWrong("it is not a zip archive, or a broken one") from error
     except (ValueError, IndexError, struct.error, UnicodeError) as error:
         raise ArchiveWrong("it is not a zip archive, or a broken one") from error
+
+
+def _check_end(packed: bytes, archive: zipfile.ZipFile) -> None:
+    """The last record is the last thing there is, and tells of as many entries as there are; no zip64, no volumes."""
+    end = packed[-(END_RECORD.size + len(archive.comment)) :][: END_RECORD.size]
+    magic, disk, first_disk, here, entries, _, directory, comment = END_RECORD.unpack(end)
+    is_whole = magic == _END_MAGIC and comment == len(archive.comment) and directory == archive.start_dir
+    if not is_whole or (disk, first_disk) != (0, 0) or {here, entries} != {len(archive.infolist())}:
+        raise ArchiveWrong("its end is not that of one whole archive")
 
 
 def _check_names(members: list[zipfile.ZipInfo]) -> None:
