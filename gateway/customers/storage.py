@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from bayeux.protocol.errors import Unavailable
 from gateway.customers.refusal import Forbidden, Refused, RequestWrong, StorageNotFound, TooLarge
-from gateway.customers.values import File, Value, Values
+from gateway.customers.values import File, Value, Values, is_name
 from gateway.store.store import Changes, Conflict, Document, Room, Write
 from gateway.store.turn import Turn
 
@@ -35,7 +35,6 @@ RESERVED: Final = frozenset({"binary", "custom"})
 """Words in paths; nothing has such an id (ST-10)."""
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _ATTEMPTS: Final = 16
 
 
@@ -182,7 +181,7 @@ async def _packed(before: Mapping[str, Any], values: Values) -> Mapping[str, Any
 
 def _check(key: str, value: Value) -> None:
     """ST-11."""
-    if not key or _CONTROL.search(key) is not None:
+    if not is_name(key):
         raise RequestWrong("a key is empty or has control characters")
     if len(key) > LONGEST_KEY:
         raise TooLarge(f"a key has at most {LONGEST_KEY} characters")

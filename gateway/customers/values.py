@@ -1,10 +1,11 @@
 """What a request gives and a storage keeps: texts and files by name.
 
-Source: G-3, G-5, G-6.
+Source: G-3, G-5, G-6, ST-11.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -16,6 +17,14 @@ class File:
     name: str
     media_type: str
     content: bytes
+
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+def is_name(text: str) -> bool:
+    """Whether a value can be called so: it has characters, and none of them controls anything."""
+    return bool(text) and _CONTROL.search(text) is None
 
 
 Value = str | File

@@ -263,9 +263,12 @@ class Calls:
 
 
 @pytest.mark.spec("MI-8")
-async def test_a_callback_is_told_that_its_customer_calls(api: Api, side: CustomerSide) -> None:
+async def test_a_callback_is_told_that_its_customer_calls(
+    api: Api, side: CustomerSide, configured: dict[str, dict[str, str]]
+) -> None:
+    configured["call-me"] = {"_type": "ors", "_service_type": "callback"}
     calls = Calls(side)
-    id = (await asked(api, "/service/callback", {}))["_id"]
+    id = (await asked(api, "/service/call-me", {}))["_id"]
     await asked(api, ACCESS, {"_id": id, "_resource_group": "DNIS"})
     await asked(api, INTERACTION, WANTED)
     await asked(api, MATCH, {"_access_number": "1-800-1"})

@@ -128,3 +128,18 @@ def test_a_name_with_half_a_character(names: str) -> None:
     """No store takes it."""
     with pytest.raises(RequestWrong):
         read(MULTIPART, part(f"Content-Disposition: form-data; {names}", b"1") + CLOSING)
+
+
+@pytest.mark.spec("G-3", "ST-11")
+@pytest.mark.parametrize(
+    ("content_type", "body", "query"),
+    [
+        ("application/json", b'{"": "1"}', ""),
+        ("application/json", b'{"a\\u0085": "1"}', ""),
+        ("application/x-www-form-urlencoded", b"a%00=1", ""),
+        ("", b"", "a%0A=1"),
+    ],
+)
+def test_a_name_that_no_form_of_several_parts_can_have(content_type: str, body: bytes, query: str) -> None:
+    with pytest.raises(RequestWrong):
+        read_parameters(content_type, body, query, 10)

@@ -34,6 +34,18 @@ _DONE: Final = {
     "required": ["_ok_title", "_id"],
     "properties": {"_ok_title": {"const": "Ok"}, "_id": {"type": "string"}},
 }
+_ASKED: Final = {
+    "type": "object",
+    "description": "Properties of records, `_id` or a lookup key among them; services say by what else one may ask.",
+    "properties": {
+        "_id": {"type": "string", "minLength": 1},
+        "_customer_number": {"type": "string", "minLength": 1},
+        "_callback_state": {"type": "string", "description": "With `!` before it: any other."},
+        "operand": {"enum": ["AND", "OR"]},
+    },
+    "anyOf": [{"required": ["_id"]}, {"required": ["_customer_number"]}],
+    "additionalProperties": False,
+}
 _TRUNCATED: Final = "X-Truncated"
 
 
@@ -57,7 +69,7 @@ class AllCallbacks(_Records):
     """Records of callbacks, whatever service they are of."""
 
     path = "/service/callback"
-    gets = Method(says="Those that have what is asked for: a lookup key, or `_id`.", answer=_RECORDS)
+    gets = Method(says="Those that have what is asked for: a lookup key, or `_id`.", answer=_RECORDS, query=_ASKED)
 
     async def read(self, *path: str) -> Answer:
         """CB-30."""
@@ -68,7 +80,7 @@ class CallbacksOfService(OfService, _Records):
     """Callbacks of one service."""
 
     path = "/service/callback/{service}"
-    gets = Method(says="Those that have what is asked for.", answer=_RECORDS, refuses=(404,))
+    gets = Method(says="Those that have what is asked for.", answer=_RECORDS, query=_ASKED, refuses=(404,))
     posts = Method(says="Begin one.", answer=_DIALOG, takes_data=True, refuses=(404,))
 
     async def read(self, *path: str) -> Answer:

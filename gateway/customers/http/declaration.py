@@ -30,6 +30,8 @@ class Method:
     """Parameters of any name, which are the application's own."""
     takes_json: Json | None = None
     """JSON Schema of the object that has to be sent, as JSON and in no other way (NT-2); None: parameters."""
+    query: Json | None = None
+    """JSON Schema of the object that its query string has to be; None: nothing is asked for there."""
     needs_user: bool = False
     """The header ``gms_user`` has to be there."""
     refuses: tuple[int, ...] = ()

@@ -71,6 +71,9 @@ def _method(verb: str, resource: type[Customer], declared: Method) -> dict[str, 
         "security": [{}, *({name: []} for name in _SECURITY)],
         "responses": {"200": {"description": "Done.", **_content(declared)}, **refused_with(refuses)},
     }
+    if declared.query is not None:
+        asked = {"name": "asked", "in": "query", "required": True, "style": "form", "explode": True}
+        method["parameters"].append({**asked, "schema": declared.query})
     if declared.takes_data:
         media = {"schema": {"$ref": "#/components/schemas/Data"}}
         kinds = (parameters.MULTIPART, parameters.FORM, parameters.JSON)

@@ -22,7 +22,7 @@ from tornado.httputil import (
 from bayeux.protocol import json
 from bayeux.protocol.errors import MalformedBody
 from gateway.customers.refusal import MediaTypeWrong, RequestWrong
-from gateway.customers.values import File, Value
+from gateway.customers.values import File, Value, is_name
 
 MULTIPART: Final = "multipart/form-data"
 FORM: Final = "application/x-www-form-urlencoded"
@@ -43,7 +43,11 @@ def read_parameters(content_type: str, body: bytes, query: str, max_json_depth: 
 
     Raises RequestWrong, MediaTypeWrong.
     """
-    return {**_form(query), **(_sent(content_type, body, max_json_depth) if body else {})}
+    given = {**_form(query), **(_sent(content_type, body, max_json_depth) if body else {})}
+    if not all(map(is_name, given)):
+        # A form of several parts cannot have such names; what is the same comes of all three (G-3).
+        raise RequestWrong("a name is empty or has control characters")
+    return given
 
 
 def read_object(content_type: str, body: bytes, max_json_depth: int) -> Mapping[str, Any]:
