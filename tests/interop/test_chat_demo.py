@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.interop.aiocometd_client import MARKS
-from tests.interop.browser import Browser, Tab
+from tests.interop.browser import Browser, Tab, browser
 from tests.interop.customer_side import CHAT, FAR, NEAR, START_CHAT, CustomerSide
 from tests.interop.foreign import PATIENCE
+from tests.interop.gateway_process import Gateway, gateway
 from tests.interop.hostile import TEXTS
 
 JOINED = ["Notice.Joined", "John Harry", "has joined the session", "0", "CLIENT"]
@@ -354,3 +356,137 @@ async def test_comes_with_the_security_headers_of_the_page(phone: Tab) -> None:
 async def test_says_what_to_do_when_its_module_is_missing(chrome: Browser, side: CustomerSide) -> None:
     tab = await chrome.open(side.url, without="**/static/vendor/**")
     await tab.see("#notice", "run `make vendor`")
+
+
+# The whole gateway
+
+
+async def at_the_desktop(profile: Browser, service: Gateway, user: str) -> Tab:
+    """An agent, signed in, who is ready for nothing yet."""
+    tab = await profile.open(service.url("/desktop/"))
+    await tab.fill("User", user)
+    await tab.fill("Password", user)
+    await tab.click("button", "Sign in")
+    await tab.see("#state-text", "Connected over WebSocket")
+    return tab
+
+
+async def get_ready(agent: Tab) -> None:
+    await agent.click("button", "Ready, chat")
+    await agent.see("#channel-chat .channel-state", "Ready")
+
+
+async def take_chat(agent: Tab) -> None:
+    await agent.see(".invitation", "My order")
+    await agent.click("button", "Accept")
+    await agent.see("#pane h2", "My order")
+
+
+async def send(tab: Tab, text: str) -> None:
+    await tab.fill("Your message", text)
+    await tab.click("button", "Send")
+
+
+async def ask_for(phone: Tab, button: str, transport: str) -> None:
+    await phone.evaluate("(value) => { document.getElementById('transport').value = value }", transport)
+    await phone.fill("First name", "Carla")
+    await phone.fill("Last name", "")
+    await phone.fill("What is it about?", "My order")
+    await phone.click("button", button)
+
+
+TRANSPORTS = pytest.mark.parametrize(
+    ("transport", "name"), [("websocket", "WebSocket"), ("long-polling", "long-polling")], ids=["websocket", "polling"]
+)
+
+
+@pytest.mark.spec("CC-1", "CC-5", "CC-6", "CC-9", "CC-10", "CB-1", "SM-20", "SM-21", "SM-24", "SM-25", "PN-3")
+@pytest.mark.timeout(180)
+@TRANSPORTS
+async def test_a_delayed_chat_crosses_a_whole_gateway(
+    chrome: Browser, chromium_endpoint: str, tmp_path: Path, transport: str, name: str
+) -> None:
+    """From the first click to the last message; the page is loaded anew on the way."""
+    with gateway(tmp_path) as service:
+        async with browser(chromium_endpoint) as profile:
+            agent = await at_the_desktop(profile, service, "Agent1")
+            phone = await chrome.open(service.url("/chat-demo"), viewport={"width": 390, "height": 800})
+            await ask_for(phone, "Tell me when an agent is near", transport)
+            await phone.see("#state-text", f"Connected over {name}")
+            await phone.see("#promise", "We will notify you when agent is available")
+            await phone.see("#place", "You are number 1 of 1 in the queue")
+            await get_ready(agent)
+            await phone.see("#near h2", "An agent is near")
+            await phone.click("button", "Yes, chat now")
+            await take_chat(agent)
+            await phone.see(".line", "joined")
+            await agent.fill("Your message", "How can I h")
+            await phone.see("#activity", "is typing…")
+            await send(agent, "How can I help?")
+            await phone.see(".line.agent .said", "How can I help?")
+            await phone.fill("Your message", "Where")
+            await agent.see(".typing", "Carla is typing…")
+            await send(phone, "Where is my order?")
+            await phone.see(".line.client .said", "Where is my order?")
+            await agent.see(".line.client .said", "Where is my order?")
+            await phone.reload()
+            await phone.see(".line.client .said", "Where is my order?")
+            await phone.see("#state-text", f"Connected over {name}")
+            await send(agent, "On its way.")
+            await phone.see(".said", "On its way.")
+            assert await phone.texts(".said") == ["How can I help?", "Where is my order?", "On its way."]
+            assert await agent.texts(".said") == await phone.texts(".said")
+            await phone.click("button", "End chat")
+            await phone.see("#why", "The chat has ended.")
+            await agent.see(".line", "Carla left")
+            for tab in (agent, phone):
+                assert_unharmed(tab)
+
+
+@pytest.mark.spec("CC-5", "CC-7", "CC-10", "SM-31", "CH1-2")
+@pytest.mark.timeout(180)
+@TRANSPORTS
+async def test_an_immediate_chat_is_transferred_in_a_whole_gateway(
+    chrome: Browser, chromium_endpoint: str, tmp_path: Path, transport: str, name: str
+) -> None:
+    with gateway(tmp_path) as service:
+        async with browser(chromium_endpoint) as profile, browser(chromium_endpoint) as another:
+            first = await at_the_desktop(profile, service, "Agent1")
+            second = await at_the_desktop(another, service, "Agent2")
+            await get_ready(first)
+            phone = await chrome.open(service.url("/chat-demo/"), viewport={"width": 390, "height": 800})
+            await ask_for(phone, "Chat now", transport)
+            await phone.see("#state-text", f"Connected over {name}")
+            await take_chat(first)
+            await phone.see(".line.agent", "joined")
+            await send(phone, "Hello?")
+            await first.see(".line.client .said", "Hello?")
+            await get_ready(second)
+            await first.fill("Transfer to agent", "Agent2")
+            await first.click("button", "Transfer")
+            await first.see("#ended", "My order: handed over")
+            await take_chat(second)
+            await send(second, "I go on here.")
+            await phone.see(".line.agent .said", "I go on here.")
+            kinds = [text.rpartition(" ")[2] for text in await phone.texts(".line.agent") if "\n" not in text]
+            assert sorted(kinds) == ["joined", "joined", "left"]
+            await second.click("button", "Done")
+            await phone.see("#why", "The chat has ended.")
+            for tab in (first, second, phone):
+                assert_unharmed(tab)
+
+
+@pytest.mark.spec("CM-5", "CM-8", "PN-1")
+@pytest.mark.timeout(120)
+async def test_both_sides_in_one_browser_are_two_users(chrome: Browser, tmp_path: Path) -> None:
+    """As a newcomer has it: the agent's cookies come with the customer's requests."""
+    with gateway(tmp_path) as service:
+        agent = await at_the_desktop(chrome, service, "Agent1")
+        await get_ready(agent)
+        phone = await chrome.open(service.url("/chat-demo/"))
+        await ask_for(phone, "Chat now", "")
+        await take_chat(agent)
+        await send(agent, "Hello")
+        await phone.see(".line.agent .said", "Hello")
+        for tab in (agent, phone):
+            assert_unharmed(tab)
