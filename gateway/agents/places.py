@@ -8,6 +8,7 @@ Source: SM-20, SM-70, TH-1, TH-11, TH-13, MRE-100; docs/decisions/a-place-is-a-h
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -21,7 +22,7 @@ from gateway.agents.refusal import NOT_FOUND, NOT_NOW, Refused
 from gateway.agents.settings import Settings
 from gateway.agents.side import ChatSide
 from gateway.agents.turn import Turn
-from gateway.agents.waiting import Waiting
+from gateway.agents.waiting import LOOK, PATIENCE, Waiting
 
 REMEMBERED: Final = 24 * 60 * 60.0
 """Seconds for which a place that is none any more is known: longer than anything that was asked of it is under way."""
@@ -101,16 +102,21 @@ class Places:
     async def look(self, key: str) -> QueuePosition | None:
         """Where it stands; None, where it is not held.
 
-        Raises Unavailable also while it is on its way into the queue.
+        Raises Unavailable also where it has not come into the queue within two seconds.
         """
-        (document,) = await self._side.room.read(_key(key))
-        place = from_document(Place, document.body) if document is not None else None
-        if place is None or place.standing is not Standing.HELD:
-            return None
-        position = await self._waiting.of_task(place.task or task_name(key))
-        if position is None and not place.task:
-            raise Unavailable
-        return position
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while True:
+                    (document,) = await self._side.room.read(_key(key))
+                    place = from_document(Place, document.body) if document is not None else None
+                    if place is None or place.standing is not Standing.HELD:
+                        return None
+                    position = await self._waiting.of_task(place.task or task_name(key))
+                    if position is not None or place.task:
+                        return position
+                    await asyncio.sleep(LOOK)  # the question has overtaken what it is about
+        except TimeoutError:
+            raise Unavailable from None
 
     async def release(self, key: str) -> None:
         """Give it up. What a chat has taken is the chat's."""

@@ -20,19 +20,10 @@ pytestmark = pytest.mark.spec("SM-20", "MRE-100")
 QUEUE = "SimpleChatInQueue"
 
 
-async def look(office: Office, key: str) -> QueuePosition | None:
-    """Where it stands, once it is in the queue."""
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            try:
-                return await office.center.places.look(key)
-            except Unavailable:
-                await asyncio.sleep(0.005)
-
-
 async def hold(office: Office, key: str, since: float | None = None, queue: str = QUEUE) -> None:
     await office.center.places.hold(key, queue, since=since)
     await office.knows_place(key, lambda place: bool(place.task))
+    await office.pass_time(1)
 
 
 async def chat(office: Office, place: str = "") -> str:
@@ -63,12 +54,12 @@ async def test_place_counts_for_all_and_is_offered_to_nobody(open_office: OpenOf
     office = await open_office()
     await hold(office, "c1")
     begun = await chat(office)
-    assert await look(office, "c1") == QueuePosition(1, 2, None)
+    assert await office.center.places.look("c1") == QueuePosition(1, 2, None)
     assert await position(office, begun) == (2, 2)
     agent = await office.ready()
     await agent.told("Invited", begun)
     await agent.perform(begun, "Reject")
-    assert await look(office, "c1") == QueuePosition(1, 2, None, ready_agents=1)
+    assert await office.center.places.look("c1") == QueuePosition(1, 2, None, ready_agents=1)
     assert [data["id"] for data in office.heard("Agent1", "/v2/me/interactions")] == [begun, begun]
 
 
@@ -177,7 +168,7 @@ async def test_place_that_the_queue_lost_is_held_again_where_it_was(open_office:
     assert await office.center.places.look("c1") is None
     assert await position(office, other) == (1, 1)
     await hold(office, "c1", since=NOON - 10)
-    assert await look(office, "c1") == QueuePosition(1, 2, None)
+    assert await office.center.places.look("c1") == QueuePosition(1, 2, None)
     assert await position(office, other) == (2, 2)
 
 
@@ -192,7 +183,7 @@ async def test_place_outlives_the_process(open_office: OpenOffice) -> None:
     await office.center.places.hold("c2", QUEUE)
     await office.restart()
     await office.knows_place("c2", lambda place: bool(place.task))
-    assert (await look(office, "c1"), await look(office, "c2")) == (
+    assert (await office.center.places.look("c1"), await office.center.places.look("c2")) == (
         QueuePosition(1, 2, None),
         QueuePosition(2, 2, None),
     )
@@ -204,6 +195,13 @@ async def test_place_outlives_the_process(open_office: OpenOffice) -> None:
     await position_is(office, begun, (1, 1))
 
 
+async def test_question_waits_for_the_place_that_it_is_about(open_office: OpenOffice) -> None:
+    """It goes by itself, and the place by the outbox."""
+    office = await open_office()
+    await office.center.places.hold("c1", QUEUE)
+    assert await office.center.places.look("c1") == QueuePosition(1, 1, None)
+
+
 @pytest.mark.expected_logs("bus waits in the outbox")
 async def test_position_of_a_place_on_its_way_is_not_none(open_office: OpenOffice) -> None:
     office = await open_office()
@@ -211,6 +209,33 @@ async def test_position_of_a_place_on_its_way_is_not_none(open_office: OpenOffic
     await office.center.places.hold("c1", QUEUE)
     with pytest.raises(Unavailable):
         await office.center.places.look("c1")
+
+
+# On two nodes
+
+
+@pytest.mark.spec("SM-70", "SM-73")
+async def test_nodes_decide_about_places_at_the_same_time(pair: tuple[Office, Office]) -> None:
+    """Whatever comes first: what was given up is held by nobody, and a chat has a place or does not begin."""
+    leads, stands_by = pair
+    keys = [f"c{number}" for number in range(8)]
+    await stands_by.center.places.hold("c", QUEUE, since=NOON - 10)
+    await asyncio.gather(
+        *(office.center.places.hold(key, QUEUE) for key in keys for office in pair),
+        *(pair[number % 2].center.places.release(key) for number, key in enumerate(keys[:4])),
+    )
+    begun = await asyncio.gather(
+        *(leads.center.customers.begin_chat(nickname=key, key=key, place=key) for key in keys[2:]),
+        *(stands_by.center.places.release(key) for key in keys[2:]),
+        return_exceptions=True,
+    )
+    chats = [each for each in begun if isinstance(each, str)]
+    assert {type(each) for each in begun} <= {str, Refused, type(None)}
+    last = await chat(leads)
+    await position_is(leads, last, (len(chats) + 2, len(chats) + 2))
+    for office in pair:
+        assert await office.center.places.look("c") == QueuePosition(1, len(chats) + 2, None)
+        assert [await office.center.places.look(key) for key in keys] == [None] * len(keys)
 
 
 # What is told late, or again

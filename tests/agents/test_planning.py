@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,32 +19,11 @@ from gateway.routing.planned import PLAN
 from gateway.store.store import Room
 from tests.agents.conftest import OpenOffice
 from tests.agents.office import PATIENCE, Office
-from tests.support.redis_server import RedisServer, has_redis, redis_server
 
 pytestmark = pytest.mark.spec("MRE-4", "MRE-150")
 
 QUEUE = "SimpleChatInQueue"
 """Where chats wait under ``--dev``."""
-
-
-@pytest.fixture
-def redis() -> Iterator[RedisServer]:
-    if not has_redis():
-        pytest.skip("there is no redis-server here")
-    with redis_server() as server:
-        yield server
-
-
-@pytest.fixture
-async def pair(redis: RedisServer, tmp_path: Path) -> AsyncIterator[tuple[Office, Office]]:
-    """The one that leads all roles, and another one."""
-    settings = f"redis={redis.url}"
-    async with Office(tmp_path, settings) as leads:
-        async with asyncio.timeout(PATIENCE):
-            while not all(role.is_reigning for role in leads.center.roles.values()):  # noqa: ASYNC110 - nobody tells
-                await asyncio.sleep(0.01)
-        async with Office(tmp_path, settings, node="node2") as stands_by:
-            yield leads, stands_by
 
 
 async def followed(*offices: Office) -> None:

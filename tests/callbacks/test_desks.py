@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from bayeux.protocol.errors import Unavailable
 from channels.interaction.hearing import Hearing
 from channels.private import INTERACTIONS
 from gateway.agents.customers import id_of
@@ -48,16 +47,6 @@ def desks(office: Office) -> Desks:
     return Desks(office.center.places, office.center.customers, chat_of)
 
 
-async def seen(desks: Desks, id: str) -> QueueReport | None:
-    """Once it is in the queue, or in none for good."""
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            try:
-                return await desks.look(id)
-            except Unavailable:
-                await asyncio.sleep(0.005)
-
-
 async def routed(office: Office, desks: Desks, id: str = "c1") -> str:
     await desks.route(id, QUEUE, since=NOON)
     await office.knows_interaction(id_of(id), lambda chat: bool(chat.task))
@@ -84,8 +73,8 @@ async def test_callback_stands_in_the_queue_before_its_customer_is_there(office:
     for _ in range(2):
         await desks.join("c1", QUEUE, since=NOON)
     await desks.join("c2", QUEUE, since=NOON - 5)
-    assert await seen(desks, "c2") == QueueReport(position=1, total=2, eta=None, ready_agents=1)
-    assert await seen(desks, "c1") == QueueReport(position=2, total=2, eta=None, ready_agents=1)
+    assert await desks.look("c2") == QueueReport(position=1, total=2, eta=None, ready_agents=1)
+    assert await desks.look("c1") == QueueReport(position=2, total=2, eta=None, ready_agents=1)
     assert office.heard(agent.user, INTERACTIONS) == []
 
 
@@ -99,7 +88,7 @@ async def test_estimate_is_in_whole_seconds(office: Office, desks: Desks) -> Non
         await agent.told("Revoked", chat)
         await office.pass_time(10)
     await desks.join("c1", QUEUE, since=NOON)
-    report = await seen(desks, "c1")
+    report = await desks.look("c1")
     assert report is not None
     assert (report.eta, type(report.eta)) == (10, int)
 
@@ -111,7 +100,7 @@ async def test_chat_of_a_callback_is_offered_from_its_place(office: Office, desk
     await office.chat("Otto")
     for _ in range(2):
         await routed(office, desks)
-    assert await seen(desks, "c1") == QueueReport(position=1, total=2, eta=None, ready_agents=0)
+    assert await desks.look("c1") == QueueReport(position=1, total=2, eta=None, ready_agents=0)
     agent = await office.ready()
     assert (await agent.told("Invited"))["id"] == CHAT
     await office.knows_interaction(CHAT, lambda chat: "A hat" in chat.user_data.values())
@@ -125,7 +114,7 @@ async def test_callback_without_a_place_is_routed_as_who_has_waited_since_then(o
     await office.pass_time(5)
     await office.chat("Otto")
     await routed(office, desks)
-    assert await seen(desks, "c1") == QueueReport(position=1, total=2, eta=None, ready_agents=0)
+    assert await desks.look("c1") == QueueReport(position=1, total=2, eta=None, ready_agents=0)
 
 
 @pytest.mark.spec("SM-43")
