@@ -77,6 +77,12 @@ class UserTokens:
         return isinstance(claimed, str) and hmac.compare_digest(claimed.encode(), user.encode())
 
 
+def user_tokens(server: Server) -> UserTokens:
+    """As they are configured."""
+    key = server.user_token_key
+    return UserTokens(key.get_secret_value() if key is not None else "")
+
+
 def bearer(authorization: str) -> str:
     """The token of an ``Authorization`` header; empty where there is none."""
     scheme, _, token = authorization.partition(" ")
@@ -100,8 +106,7 @@ class Customers:
     """
 
     def __init__(self, path: str, server: Server, agents: Identify) -> None:
-        key = server.user_token_key
-        self.tokens: UserTokens = UserTokens(key.get_secret_value() if key is not None else "")
+        self.tokens: UserTokens = user_tokens(server)
         self.admits: Admits | None = None
         """Asked at each handshake of a customer or guest where an account is demanded (CM-22)."""
         self._path = path

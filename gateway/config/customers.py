@@ -102,6 +102,8 @@ class Server(Section):
         key = self.user_token_key
         if key is not None and len(key.get_secret_value().encode()) < MINIMUM_SECRET_BYTES:
             raise ValueError(f"user_token_key must have {MINIMUM_SECRET_BYTES} bytes or more")
+        if key is not None and self.username:
+            raise ValueError("user_token_key and username both want the header Authorization: leave one of them out")
         return self
 
     @model_validator(mode="after")

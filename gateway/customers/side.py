@@ -22,6 +22,8 @@ from gateway.access.dialling import Dialling
 from gateway.access.pool import Pool
 from gateway.access.service import AccessService
 from gateway.agents.center import ContactCenter
+from gateway.auth.customers import HEADER as USER_HEADER
+from gateway.auth.customers import user_tokens
 from gateway.callback.options import Options
 from gateway.callback.profiles import Media
 from gateway.callbacks.callbacks import KIND, Callbacks
@@ -31,10 +33,11 @@ from gateway.callbacks.registry import Registry, Telling
 from gateway.callbacks.switch import Switch
 from gateway.chats.part import ChatPart
 from gateway.chats.settings import Settings as ChatSettings
+from gateway.config.customers import Server
 from gateway.config.model import Config
 from gateway.customers.duty import CustomerDuty, Expire
 from gateway.customers.http.authentication import CenterDoor, Doorkeeper
-from gateway.customers.http.handler import USER_HEADER, VERSION, Surroundings
+from gateway.customers.http.handler import VERSION, Surroundings
 from gateway.customers.http.origin import OwnOrigin
 from gateway.customers.http.routes import Route, customer_routes
 from gateway.customers.http.storage import file_path
@@ -107,10 +110,9 @@ class CustomerSide:
         room, options = store.room(ROOM), config.server
         root = options.path + VERSION
         self._doorkeeper = Doorkeeper(options, config.auth)
+        is_strict = _is_strict(options)
         storage = Storage(room, lambda: secrets.token_hex(16))
-        self.instances = Instances(
-            room, storage, node=node, clock=clock, new_uuid=uuid.uuid4, is_strict=options.strict_user
-        )
+        self.instances = Instances(room, storage, node=node, clock=clock, new_uuid=uuid.uuid4, is_strict=is_strict)
         self.services = Services(self.instances, lambda: configuration.services)
         """Where kinds of services and methods of instances are registered."""
         self.bookings = Bookings(room, node=node, dialling=DIALLING, below=secrets.randbelow)
@@ -169,6 +171,7 @@ class CustomerSide:
             callbacks=self._registry(config, room, configuration, root),
             notifications=self.pushing.notifications,
             doorkeeper=self._doorkeeper,
+            tokens=user_tokens(options),
             center=CenterDoor(
                 options.trusted_networks, options.api_key.get_secret_value() if options.api_key is not None else ""
             ),
@@ -234,7 +237,7 @@ class CustomerSide:
             configured=lambda: configuration.services,
             telling=telling,
             root=root,
-            is_strict=config.server.strict_user,
+            is_strict=_is_strict(config.server),
         )
 
     async def admits(self, context: Context) -> bool:
@@ -245,3 +248,8 @@ class CustomerSide:
         except Refused:
             return False
         return True
+
+
+def _is_strict(options: Server) -> bool:
+    """Where users have to be proven, who names none has nobody's instances (AUTH-6, AUTH-8)."""
+    return options.strict_user or options.user_token_key is not None

@@ -4,7 +4,7 @@ A delivery is a document, written with what it tells of. By the outbox only its 
 withdrawn is not made. A crash between telling a device and storing that it was told has it told again, under the same
 id.
 
-Source: NT-12, NT-13, IN-6, PN-8, SM-70, SM-71.
+Source: NT-12, NT-13, IN-6, PN-8, SM-70.
 """
 
 from __future__ import annotations

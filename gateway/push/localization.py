@@ -11,6 +11,7 @@ from typing import Final
 
 from bayeux.protocol import json
 from bayeux.protocol.errors import MalformedBody
+from gateway.failure import ExitCode, Failure
 
 _DEEPEST: Final = 3
 
@@ -38,16 +39,22 @@ class Localization:
 
 
 def read_texts(path: str) -> Texts:
-    """The texts of a JSON file; none where no file is named. Raises OSError, ValueError."""
+    """The texts of a JSON file; none where no file is named. Raises Failure."""
     if not path:
         return {}
     try:
         texts = json.decode(Path(path).read_bytes(), _DEEPEST)
+    except OSError as error:
+        raise _failure(path, f"cannot be read: {error.strerror}") from None
     except MalformedBody as malformed:
-        raise ValueError(f"{path} is {malformed}") from None
+        raise _failure(path, f"is {malformed}") from None
     if not isinstance(texts, dict) or not all(_are_texts(each) for each in texts.values()):
-        raise ValueError(f"{path} must be an object of languages, each an object of texts")
+        raise _failure(path, "must be an object of languages, each an object of texts")
     return texts
+
+
+def _failure(path: str, what: str) -> Failure:
+    return Failure(f"push.localization_file: {path} {what}", ExitCode.CONFIGURATION)
 
 
 def _are_texts(value: object) -> bool:

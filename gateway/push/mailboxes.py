@@ -3,7 +3,7 @@
 A mailbox is one document that tells of its notices, and one document a notice. Whoever tells something puts it in his
 own commit; what was taken, given or withdrawn is a commit of its own.
 
-Source: PN-2, PN-7, PN-8, IN-6, CM-16, CM-21, SM-70, SM-71.
+Source: PN-2, PN-7, PN-8, IN-6, CM-16, CM-21, SM-70.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 What is for the app is pushed where that is possible, and waits for who asks for it where it is not. What is for the
 agent always waits.
 
-Source: IN-1…13, PN-5.
+Source: IN-1…10, IN-12, IN-13, PN-5.
 """
 
 from __future__ import annotations

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from typing import Any
 
+import jwt
 import pytest
 
 from gateway.customers.side import CustomerSide
@@ -22,12 +24,14 @@ def subscription(**more: Any) -> dict[str, Any]:
 
 async def subscribe(api: Api, headers: Mapping[str, str], **more: Any) -> tuple[int, Any]:
     return await api.ask(
-        "/notification/subscription", "POST", headers=JSON | headers, body=json.dumps(subscription(**more))
+        "/notification/subscription", "POST", headers={**JSON, **headers}, body=json.dumps(subscription(**more))
     )
 
 
 async def publish(api: Api, headers: Mapping[str, str] = {}, **sent: Any) -> tuple[int, str | None]:
-    answer = await api.fetch("/genesys/1/notification/publish", "POST", headers=JSON | headers, body=json.dumps(sent))
+    answer = await api.fetch(
+        "/genesys/1/notification/publish", "POST", headers={**JSON, **headers}, body=json.dumps(sent)
+    )
     return answer.code, answer.headers.get("X-Delivered")
 
 
@@ -192,3 +196,20 @@ async def test_there_are_bounded_many(api: Api) -> None:
     answers = [(await subscribe(api, ALICE))[0] for _ in range(101)]
     assert answers == [200] * 100 + [503]
     assert (await subscribe(api, BOB))[0] == 200
+
+
+KEY_OF_USERS = "k" * 32
+
+
+@pytest.mark.spec("AUTH-8", "CM-23")
+@pytest.mark.parametrize("settings", [{"user_token_key": KEY_OF_USERS}])
+async def test_where_proofs_are_demanded_an_app_proves_its_user(api: Api, side: CustomerSide, clock: Clock) -> None:
+    """Also for what it has begun: who names no user has nobody's."""
+    claims = {"sub": "alice", "exp": time.time() + 60}
+    shown = {"Authorization": f"Bearer {jwt.encode(claims, KEY_OF_USERS, algorithm='HS256')}"}
+    assert (await subscribe(api, ALICE))[0] == 401
+    assert (await subscribe(api, BOB | shown))[0] == 401
+    assert (await subscribe(api, ALICE | shown))[0] == 200
+    path = f"/service/{await instance(side, clock, 'alice')}/retrieve-notifications"
+    assert (await api.ask(path))[0] == 404
+    assert (await api.ask(path, headers=ALICE | shown))[0] == 200

@@ -180,17 +180,18 @@ async def test_customers_publish_nothing_to_their_own_channel(serve: Serve) -> N
 @pytest.mark.spec("CM-23")
 async def test_where_proofs_are_demanded_a_user_is_proven(serve: Serve) -> None:
     served = await serve([ENABLED, f"server.user_token_key={KEY}"], dev=False)
-    for shown in (
+    refused: list[dict[str, Any]] = [
         {},
         {"ext": {"token": proof("bob")}},
         {"ext": {"token": proof("alice", lifetime=-120)}},
         {"ext": {"token": proof("alice", key="x" * 32)}},
         {"ext": {"token": 1}},
-    ):
+    ]
+    for shown in refused:
         with pytest.raises(HandshakeRefused, match="403::"):
             await customer(served, "alice", **shown).open()
     async with customer(served, "alice", ext={"token": proof("alice")}) as alice:
         await alice.subscribe("/_genesys")
-    shown = {"gms_user": "alice", "Authorization": f"Bearer {proof('alice')}"}
-    async with customer(served, headers=shown) as alice:
+    headers = {"gms_user": "alice", "Authorization": f"Bearer {proof('alice')}"}
+    async with customer(served, headers=headers) as alice:
         await alice.subscribe("/_genesys")

@@ -16,6 +16,9 @@ from tornado.http1connection import HTTP1Connection
 
 from bayeux.protocol import json
 from bayeux.protocol.errors import Unavailable
+from gateway.auth.customers import HEADER as USER_HEADER
+from gateway.auth.customers import LONGEST as LONGEST_USER
+from gateway.auth.customers import UserTokens, bearer, header_user
 from gateway.callbacks.registry import Registry
 from gateway.chats.chats import Chats
 from gateway.customers.http.authentication import Account, CenterDoor, Doorkeeper
@@ -43,8 +46,6 @@ from gateway.push.notifications import Notifications
 from gateway.services.patterns import Group
 
 VERSION: Final = "/1"
-USER_HEADER: Final = "gms_user"
-LONGEST_USER: Final = 512
 _MEDIA_TYPE = re.compile(r"[\w.+-]{1,64}/[\w.+-]{1,64}(\s*;[\x20-\x7e]{0,128})?\Z", re.ASCII)
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]")
 _AT_ONCE: Final = 64 * 1024
@@ -65,6 +66,8 @@ class Surroundings:
     callbacks: Registry
     notifications: Notifications
     doorkeeper: Doorkeeper
+    tokens: UserTokens
+    """AUTH-8."""
     center: CenterDoor
     origins: OwnOrigin
     pages: Pages
@@ -125,7 +128,7 @@ class Customer(Declared):
     @property
     def user(self) -> str:
         """Whose device asks; empty = it does not say (G-14)."""
-        return self.request.headers.get(USER_HEADER, "")
+        return header_user(self.request.headers.get(USER_HEADER, ""))
 
     @property
     def base(self) -> str:
@@ -165,6 +168,8 @@ class Customer(Declared):
                 raise MethodNotAllowed
             if len(self.user) > LONGEST_USER:
                 raise RequestWrong(f"{USER_HEADER} has at most {LONGEST_USER} characters")
+            if self.user and not self.around.tokens.prove(self.user, bearer(shown)):
+                raise NotAuthenticated(f"{USER_HEADER} has to be proven by a token")
             answer = await ask()
         except Unavailable:
             self._refuse(Away("try again in a moment", retry_after=1))

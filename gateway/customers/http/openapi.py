@@ -8,16 +8,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from gateway.auth.customers import HEADER as USER_HEADER
+from gateway.auth.customers import LONGEST as LONGEST_USER
 from gateway.customers.http import parameters
 from gateway.customers.http.declaration import JSON, NOTHING, Json, Method
 from gateway.customers.http.errors import SCHEMA
-from gateway.customers.http.handler import LONGEST_USER, USER_HEADER, Customer
+from gateway.customers.http.handler import Customer
 from gateway.customers.storage import LONGEST_KEY
 from gateway.http import openapi
 from gateway.http.openapi import DEFECT, About, path_item, refused_with
 
 _SECURITY: Final = {
     "password": {"type": "http", "scheme": "basic", "description": "Where an account is configured."},
+    "token": {"type": "http", "scheme": "bearer", "description": "Proof of `gms_user`, where that is demanded."},
 }
 _OF_ALL = (400, 401, 503, DEFECT)
 _OF_BODIES = (403, 413, 415)
