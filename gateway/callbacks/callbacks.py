@@ -135,6 +135,8 @@ class Callbacks:
 
         Raises Refused: nothing has begun.
         """
+        if service.asked == KIND:
+            raise CallbackUnknown("a callback is begun by the name of its service")
         wish = read_wish(request.texts, service.options, request.user, self._clock(), self.is_excluded)
         headers = {name.lower(): value for name, value in request.headers.items()}
         repeatable = Repeatable.read(headers.get(HEADER.lower()), service.asked, request.user, request.values)
