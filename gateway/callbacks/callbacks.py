@@ -6,7 +6,7 @@ Of two events at once one is first, and the other is decided anew by what is the
 
 Any node takes events; deadlines are kept and effects carried out by the one that leads.
 
-Source: CB-1…20, SV-7, SV-20…23, SV-30, SM-20…34, SM-40…43, SM-70…73; MI-8.
+Source: CB-1…7, CB-9, CB-10, CB-15…20, SV-7, SV-20…23, SV-30, SM-20…34, SM-40…43, SM-70…73; MI-8.
 """
 
 from __future__ import annotations
@@ -135,6 +135,8 @@ class Callbacks:
 
         Raises Refused: nothing has begun.
         """
+        if service.asked == KIND:
+            raise CallbackUnknown("a callback is begun by the name of its service")
         wish = read_wish(request.texts, service.options, request.user, self._clock(), self.is_excluded)
         headers = {name.lower(): value for name, value in request.headers.items()}
         repeatable = Repeatable.read(headers.get(HEADER.lower()), service.asked, request.user, request.values)

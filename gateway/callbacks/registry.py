@@ -58,6 +58,7 @@ class Registry:
         configured: the services as they are configured at the moment: options by name.
         root: path below which the resources are, ``/genesys/1``.
         is_strict: refuse who does not say his user where a callback has one (``server.strict_user``).
+        clock: seconds since 1970.
 
     All methods raise Unavailable.
     """
@@ -71,6 +72,7 @@ class Registry:
         telling: Telling,
         root: str,
         is_strict: bool,
+        clock: Callable[[], float],
     ) -> None:
         self._room = room
         self._callbacks = callbacks
@@ -78,6 +80,7 @@ class Registry:
         self._telling = telling
         self._root = root
         self._is_strict = is_strict
+        self._clock = clock
 
     async def find(self, texts: Mapping[str, str], user: str, service: str = "") -> Found:
         """What is asked for; of all services, or of the one that the name is of. Raises Refused."""
@@ -148,7 +151,7 @@ class Registry:
         return not owner or user == owner or (not user and not self._is_strict)
 
     def _is_meant(self, callback: Callback, query: Query, user: str, service: str) -> bool:
-        if service and not callback.is_of(service):
+        if (service and not callback.is_of(service)) or self._clock() >= callback.instance.expires:
             return False
         return self._is_open(callback, user) and query.holds({**callback.properties, **values(callback)})
 

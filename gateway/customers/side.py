@@ -168,7 +168,7 @@ class CustomerSide:
             storage=storage,
             services=self.services,
             patterns=lambda: configuration.patterns,
-            callbacks=self._registry(config, room, configuration, root),
+            callbacks=self._registry(config, room, configuration, root, clock),
             notifications=self.pushing.notifications,
             doorkeeper=self._doorkeeper,
             tokens=user_tokens(options),
@@ -225,7 +225,9 @@ class CustomerSide:
         self.callbacks.routers |= {Media.CHAT: desks, Media.VOICE: Switch(desks, self.callbacks.news)}
         return part
 
-    def _registry(self, config: Config, room: Room, configuration: Configured, root: str) -> Registry:
+    def _registry(
+        self, config: Config, room: Room, configuration: Configured, root: str, clock: Callable[[], float]
+    ) -> Registry:
         telling = Telling(
             returned=config.callback.returned_keys,
             filters=config.callback.filter_keys,
@@ -238,6 +240,7 @@ class CustomerSide:
             telling=telling,
             root=root,
             is_strict=_is_strict(config.server),
+            clock=clock,
         )
 
     async def admits(self, context: Context) -> bool:

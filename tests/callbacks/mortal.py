@@ -259,7 +259,7 @@ def tried(path: Path, step: str, times: int) -> dict[str, Any] | None:
 def main(arguments: Sequence[str]) -> None:
     """Prints, for a step, what has become of the callback for each time that it is passed."""
     root, step = Path(arguments[0]), arguments[1]
-    found = []
+    found: list[dict[str, Any]] = []
     while (each := tried(root / f"{len(found)}", step, len(found))) is not None:
         found.append(each)
     sys.stdout.write(json.dumps(found))

@@ -84,9 +84,9 @@ async def stands(router: Router, id: str) -> tuple[int, int] | None:
 @pytest.mark.spec("SM-20", "SM-70", "TH-1")
 async def test_a_place_is_given_once(router: Router) -> None:
     for _ in range(2):
-        await router.join("c1", QUEUE, since=NOON)
+        await router.join("c1", QUEUE, since=NOON - 5)
         assert await stands(router, "c1") == (1, 1)
-    await router.join("c2", QUEUE, since=NOON + 1)
+    await router.join("c2", QUEUE, since=NOON)
     assert await stands(router, "c2") == (2, 2)
 
 
