@@ -107,7 +107,7 @@ async def test_what_is_configured_wins_unless_it_may_be_overwritten(
 ) -> None:
     configured["a"] = {"_service": "taxi", "_redirect": "b", "_overwritable_options": "_redirect"}
     configured["b"] = {"_service": "taxi", "_ttl": "30", "_text": "for $who$", "_overwritable_options": "_colour"}
-    sent = {"_ttl": "90", "who": "Bob", "_colour": "red"}
+    sent: dict[str, Any] = {"_ttl": "90", "who": "Bob", "_colour": "red"}
     answer = await begun(api, "a", **sent)
     assert answer["handled_by"] == "b"
     assert answer["options"]["_ttl"] == "30"
