@@ -37,6 +37,37 @@ def test_what_is_shown_is_a_configuration_with_the_same_values(tmp_path: Path) -
     assert load(Sources(files=[path])).config == loaded.config
 
 
+@pytest.mark.spec("OPS-4", "OPT-7", "SEC-55")
+def test_tables_by_name_are_shown_as_they_are_written(tmp_path: Path) -> None:
+    path = tmp_path / "written.toml"
+    path.write_text(
+        "[services.sales]\n_ttl = 60\n_status_notification_secret = 'CANARY'\n"
+        "[resources.DNIS]\n'Key 1' = '1-800'\n[patterns.A]\nb = '\\d+'\n"
+    )
+    loaded = load(Sources(files=[path]))
+    assert loaded.config.services == {"sales": {"_ttl": "60", "_status_notification_secret": "CANARY"}}
+    shown = as_toml(loaded, with_origin=True)
+    assert "CANARY" not in shown
+    assert f'resources = {{ DNIS = {{ "Key 1" = "1-800" }} }}  # {path}:4' in shown
+    assert tomllib.loads(shown)["patterns"] == {"A": {"b": r"\d+"}}
+    assert tomllib.loads(shown)["services"]["sales"] == {"_ttl": "60", "_status_notification_secret": "***"}
+
+
+@pytest.mark.spec("OPS-20", "OPT-7")
+def test_an_entry_is_that_of_the_last_source_that_has_it(tmp_path: Path) -> None:
+    first, second = tmp_path / "a.toml", tmp_path / "b.toml"
+    first.write_text("[services.a]\n_ttl = '1'\n_provide_code = true\n[services.b]\n_ttl = '2'\n")
+    second.write_text("[services.a]\n_ttl = '3'\n")
+    files = load(Sources(files=[first, second])).config.services
+    assert files == {"a": {"_ttl": "3"}, "b": {"_ttl": "2"}}
+    environment = {"GATEWAY_SERVICES": '{"c": {"_ttl": "4"}}'}
+    assert load(Sources(files=[first], environment=environment)).config.services == {"c": {"_ttl": "4"}}
+    assert load(Sources()).config.services == {}
+    developing = load(Sources(files=[second], flags={"profile": "development"})).config.services
+    assert developing["a"] == {"_ttl": "3"}
+    assert "chat-delay" in developing
+
+
 @pytest.mark.spec("OPS-4")
 def test_the_environment_form_says_the_same() -> None:
     loaded = load(Sources(settings=["log.level=debug", "bayeux.forward_ext=a,b"]))
