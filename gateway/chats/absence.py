@@ -16,6 +16,7 @@ from channels.interaction.refusal import OperationRefused
 from gateway.chats.chat import Chat, chat_key
 from gateway.chats.kept import KeptChats
 from gateway.chats.neighbours import Desk, HasSession, Services
+from gateway.chats.telling import Telling
 from gateway.store.store import Fence
 from gateway.store.turn import Turn
 
@@ -31,9 +32,16 @@ class Absences:
     """
 
     def __init__(
-        self, kept: KeptChats, desk: Desk, services: Services, has_session: HasSession, clock: Callable[[], float]
+        self,
+        kept: KeptChats,
+        telling: Telling,
+        desk: Desk,
+        services: Services,
+        has_session: HasSession,
+        clock: Callable[[], float],
     ) -> None:
         self._kept = kept
+        self._telling = telling
         self._desk = desk
         self._services = services
         self._has_session = has_session
@@ -62,6 +70,8 @@ class Absences:
             chat = replace(chat, is_over=True)
         elif is_there or chat.had_session:
             # A session that is gone was there until a moment ago: between two looks nobody knows.
+            if not is_there:
+                chat = await self._telling.push_missed(turn, chat)
             chat = replace(chat, seen_at=turn.now, had_session=is_there, is_away=not is_there)
         self._kept.put(turn, chat)
 

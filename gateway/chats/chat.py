@@ -69,6 +69,8 @@ class Chat:
     """Position of the last answer."""
     told: int = 0
     """Position of the last event."""
+    pushed: int = 0
+    """Position of the last entry that was pushed to the device."""
     is_end_told: bool = False
     """There was an event that says so; nothing follows it (CC-10)."""
     is_over: bool = False

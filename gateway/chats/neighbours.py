@@ -5,7 +5,7 @@ Source: CH1-2, CH1-12, CC-3, NT-20, SM-25.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 from channels.chat.v1 import Reading
@@ -91,6 +91,9 @@ class Push(Protocol):
 
     async def reach(self, turn: Turn, notice: Notice, target: Target) -> None:
         """To one device, in the caller's commit."""
+
+    async def waiting(self, turn: Turn, user: str, tag: str) -> Sequence[Notice]:
+        """What has this tag and no session of his was found to have, oldest first."""
 
     def nudge(self, user: str) -> None:
         """There is something in his mailbox; said after the commit."""

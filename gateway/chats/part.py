@@ -63,7 +63,7 @@ class ChatPart:
         )
         self.heard: Leave = telling.leave
         """Takes what the agents' side has for customers; any node may."""
-        self._absences = Absences(kept, desk, services, has_session, clock)
+        self._absences = Absences(kept, telling, desk, services, has_session, clock)
 
     @property
     def expiring(self) -> Mapping[str, Expire]:

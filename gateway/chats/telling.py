@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import Final
 
 from bayeux.protocol.errors import Unavailable
-from channels.chat.v1 import Entry, State, chat_object
+from channels.chat.v1 import Entry, EntryType, State, chat_object
 from channels.interaction.hearing import Hearing
 from channels.interaction.progress import Progress
 from gateway.agents.customers import id_of
@@ -43,6 +43,9 @@ NEWS: Final[Mapping[Progress, News]] = {
 """What a callback is told; that another agent has the chat is none of its business."""
 POLLS_WITHIN: Final = 10.0
 """Seconds between two polls of an app that is not in the background; a session ends after as many (CM-11)."""
+LARGEST: Final = 32 * 1024
+"""Characters of the entries of one event; one entry alone may have more."""
+TYPING: Final = frozenset({EntryType.TYPING_STARTED.value, EntryType.TYPING_STOPPED.value})
 TYPING_STANDS: Final = 10.0
 """Seconds after which nobody wants to know any more that somebody typed."""
 
@@ -108,9 +111,9 @@ class Telling:
             chat = await self._kept.find(turn, hearing.service)
             if chat is None:
                 return None
-            if chat.target is not None and await self._is_to_be_pushed(chat, turn.now):
-                await self._push_to(turn, chat, chat.target, hearing, id)
             heard = await self._hear(turn, chat, hearing, id) if chat.is_comet else chat
+            if chat.target is not None and await self._is_to_be_pushed(chat, turn.now):
+                heard = await self._push_heard(turn, heard, chat.target, hearing, id)
             after = replace(heard, is_over=chat.is_over or hearing.shown.ends)
             if after != chat:
                 self._kept.put(turn, after)
@@ -126,17 +129,13 @@ class Telling:
     async def _hear(self, turn: Turn, chat: Chat, hearing: Hearing, id: str) -> Chat:
         """By events (CC-3)."""
         shown = hearing.shown
-        position = max(shown.position + len(shown.entries), chat.told)
         news = await self._news_of(chat, hearing)
-        ends = shown.ends and not chat.is_end_told
-        if news or ends:
-            state = State.DISCONNECTED if ends else State.TRANSCRIPT if chat.told else State.CONNECTED
-            await self._push.tell(turn, self._event(chat, state, news, position, shown.started))
+        heard = await self._give(turn, chat, news, shown.started, ends=shown.ends)
         for number, entry in enumerate(shown.typing):
             turn.taken = id  # nothing that is kept says whether this was told
-            event = self._event(chat, State.TRANSCRIPT, [entry], position, shown.started)
+            event = self._event(heard, State.TRANSCRIPT, [entry], heard.told, shown.started)
             await self._push.tell(turn, replace(event, id=notice_id(id, number), until=turn.now + TYPING_STANDS))
-        return replace(chat, told=position, is_end_told=chat.is_end_told or ends)
+        return heard
 
     # The device
 
@@ -148,22 +147,43 @@ class Telling:
             return not await self._has_session(chat.user)
         return now - chat.seen_at > POLLS_WITHIN
 
-    async def _push_to(self, turn: Turn, chat: Chat, target: Target, hearing: Hearing, id: str) -> None:
+    async def _push_heard(self, turn: Turn, chat: Chat, target: Target, hearing: Hearing, id: str) -> Chat:
         shown = hearing.shown
+        if await self._push_to(turn, chat, target, [*shown.entries, *shown.typing], id):
+            turn.taken = id
+        return replace(chat, pushed=max(chat.pushed, shown.position + len(shown.entries)))
+
+    async def _push_to(self, turn: Turn, chat: Chat, target: Target, entries: Iterable[Entry], cause: object) -> bool:
         options = self._services.services.get(chat.service, {})
-        told = background.payload(chat.id, [*shown.entries, *shown.typing], options, self._settings)
+        told = background.payload(chat.id, entries, options, self._settings)
         if told is None:
-            return
-        turn.taken = id
+            return False
         notice = Notice(
-            id=notice_id("pushed", id),
-            tag=f"service.chat.refresh.{chat.id}",
+            id=notice_id("pushed", chat.id, cause),
+            tag=tag_of(chat.id),
             message=told,
             instance=chat.id,
             user=chat.user,
             until=chat.expires,
         )
         await self._push.reach(turn, notice, target)
+        return True
+
+    async def push_missed(self, turn: Turn, chat: Chat) -> Chat:
+        """Push what was meant for a session that turned out to be gone, and reached no other (CC-11)."""
+        if chat.target is None:
+            return chat
+        missed: dict[int, Entry] = {}
+        for notice in await self._push.waiting(turn, chat.user, tag_of(chat.id)):
+            shown = notice.message["transcriptToShow"]
+            first = int(notice.message["transcriptPosition"]) - len(shown) + 1
+            kept = [tuple(entry[:5]) for entry in shown]
+            missed |= {at: entry for at, entry in enumerate(kept, first) if entry[0] not in TYPING}
+        news = {at: entry for at, entry in missed.items() if at > chat.pushed}
+        if not news:
+            return chat
+        await self._push_to(turn, chat, chat.target, news.values(), max(news))
+        return replace(chat, pushed=max(news))
 
     # The mailbox
 
@@ -186,10 +206,8 @@ class Telling:
             reading = await self._desk.reading(id_of(id))
             if chat is None or reading is None or chat.is_end_told or chat.told >= len(reading.entries):
                 return None
-            state = State.DISCONNECTED if reading.is_over else State.TRANSCRIPT if chat.told else State.CONNECTED
             entries = reading.entries[chat.told :]
-            await self._push.tell(turn, self._event(chat, state, entries, len(reading.entries), reading.started))
-            told = replace(chat, told=len(reading.entries), is_end_told=reading.is_over)
+            told = await self._give(turn, chat, entries, reading.started, ends=reading.is_over)
             self._kept.put(turn, told)
             return chat
 
@@ -197,14 +215,46 @@ class Telling:
         if caught_up is not None:
             self._push.nudge(caught_up.user)
 
+    async def _give(self, turn: Turn, chat: Chat, entries: Sequence[Entry], started: float, *, ends: bool) -> Chat:
+        """Have events tell these entries, which are those behind what was told."""
+        ends = ends and not chat.is_end_told
+        batches = in_batches(entries)
+        if ends and not batches:
+            batches = [[]]
+        for number, batch in enumerate(batches, 1):
+            state = State.TRANSCRIPT if chat.told else State.CONNECTED
+            if ends and number == len(batches):
+                state = State.DISCONNECTED
+            chat = replace(chat, told=chat.told + len(batch))
+            await self._push.tell(turn, self._event(chat, state, batch, chat.told, started))
+        return replace(chat, is_end_told=chat.is_end_told or ends)
+
     def _event(self, chat: Chat, state: State, entries: Iterable[Entry], position: int, started: float) -> Notice:
         """CC-3; as long as the instance lives it waits for him (CC-2, CC-13)."""
         shown = indexed(entries, position, self._settings)
         return Notice(
             id=notice_id("chat", chat.id, position, state.value),
-            tag=f"service.chat.refresh.{chat.id}",
+            tag=tag_of(chat.id),
             message=chat_object(state, chat.interaction, position, shown, started),
             instance=chat.id,
             user=chat.user,
             until=chat.expires,
         )
+
+
+def tag_of(id: str) -> str:
+    """Of what is told about the chat of an instance (CC-3)."""
+    return f"service.chat.refresh.{id}"
+
+
+def in_batches(entries: Sequence[Entry]) -> list[list[Entry]]:
+    """What one event can tell, and so on: no session is given more than so much at a time."""
+    batches: list[list[Entry]] = []
+    size = 0
+    for entry in entries:
+        size += len(entry[2])
+        if not batches or size > LARGEST:
+            batches.append([])
+            size = len(entry[2])
+        batches[-1].append(entry)
+    return batches

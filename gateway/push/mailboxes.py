@@ -85,6 +85,13 @@ class Mailboxes:
             await self._close(turn, user, before, before.without(ids))
         return ids
 
+    async def waiting(self, turn: Turn, user: str, tag: str) -> list[Notice]:
+        """What has this tag and nobody was found to have, oldest first."""
+        slots = (await self._open(turn, user)).slots
+        ids = [each.id for each in slots if each.tag == tag and each.waits and each.until > turn.now]
+        bodies = await turn.read(*(self._notice_key(user, id) for id in ids)) if ids else []
+        return [Notice.from_document(body) for body in bodies if body is not None]
+
     async def take_kept(self, turn: Turn, user: str, instance: str, *, leaves: bool = False) -> list[Notice]:
         """What somebody polls for, oldest first; he has it, and nobody else gets it (IN-6).
 

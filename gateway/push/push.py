@@ -137,6 +137,10 @@ class Push:
             )
             await self.deliveries.begin(turn, notice, device, attempts=ATTEMPTS, is_kept=False)
 
+    async def waiting(self, turn: Turn, user: str, tag: str) -> list[Notice]:
+        """What has this tag and no session of his was found to have (CC-11)."""
+        return await self._mailboxes.waiting(turn, user, tag) if user else []
+
     async def withdraw(self, turn: Turn, user: str, tag: str) -> None:
         """Who was not told of what has this tag is not told any more (PN-8)."""
         if user:

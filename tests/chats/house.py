@@ -130,12 +130,20 @@ class Push:
 
     def __init__(self, room: Room) -> None:
         self.room = room
+        self.taken: set[str] = set()
+        """Ids of what sessions were found to have."""
 
     async def tell(self, turn: Turn, notice: Notice) -> None:
         await self._add(turn, f"mailbox:{notice.user}", notice.body)
 
     async def reach(self, turn: Turn, notice: Notice, target: Target) -> None:
         await self._add(turn, f"device:{target.id}", notice.body["message"])
+
+    async def waiting(self, turn: Turn, user: str, tag: str) -> list[Notice]:
+        """As if no session had proven anything."""
+        (body,) = await turn.read(f"mailbox:{user}")
+        entries = body["entries"] if body is not None else []
+        return [Notice(**entry) for entry in entries if entry["tag"] == tag and entry["id"] not in self.taken]
 
     def nudge(self, user: str) -> None:
         pass

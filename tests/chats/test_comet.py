@@ -323,3 +323,41 @@ async def talking(house: House, user: str = "alice", **more: str) -> tuple[Custo
     await agent.perform(customer.interaction, "SendMessage", text="Good morning")
     await agent.told("Accepted", customer.interaction)
     return customer, agent
+
+
+@pytest.mark.spec("CC-11", "NT-20")
+async def test_what_a_dead_session_did_not_take_is_pushed_when_that_is_seen(open_house: OpenHouse) -> None:
+    house = await open_house()
+    customer, agent = await talking(house, **DEVICE)
+    await customer.has_heard("Good morning")
+    house.push.taken = {each["id"] for each in await house.push.mailbox("alice")}
+    await agent.perform(customer.interaction, "SendMessage", text="Into the void")
+    await customer.has_heard("Into the void")
+    house.sessions.clear()
+    await agent.perform(customer.interaction, "SendMessage", text="Are you there?")
+    await customer.has_heard("Are you there?")
+    await house.comes_due(200)
+    pushed = [each["lastTranscript"] for each in await house.push.device("device")]
+    assert pushed == [[{"Message.Text": "Are you there?"}]]
+
+    house.sessions.add("alice")
+    await house.comes_due(100)
+    await agent.perform(customer.interaction, "SendMessage", text="Nice to see you")
+    await customer.has_heard("Nice to see you")
+    house.sessions.clear()
+    await house.comes_due(100)
+    pushed = [each["lastTranscript"] for each in await house.push.device("device")]
+    assert pushed[1:] == [[{"Message.Text": "Nice to see you"}]]
+
+
+@pytest.mark.spec("CC-13")
+async def test_much_at_once_comes_in_several_events(open_house: OpenHouse) -> None:
+    house = await open_house()
+    customer = await house.customer("alice")
+    await customer.comes()
+    for number in range(20):
+        await house.center.customers.say(customer.interaction, f"{number} " + "x" * 4000)
+    await customer.comes_by_comet()
+    events = await customer.events()
+    assert [each["transcriptPosition"] for each in events] == ["9", "17", "21"]
+    assert len(await customer.told()) == 20
