@@ -12,7 +12,6 @@ import pytest
 
 from tests.gateway.process import ANYWHERE, Process
 
-
 PATIENT = ("--set", "auth.login_failures=100000", "--set", "auth.login_failures_per_address=100000")
 """It shows wrong passwords in plenty, which would be answered 429 for a while."""
 
