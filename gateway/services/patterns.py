@@ -2,7 +2,7 @@
 
 They are written as Java's and run by RE2, in time and memory that no expression can blow up.
 
-Source: PT-1…8, CB-6, SEC-98, SEC-L23.
+Source: PT-1…8, SEC-98, SEC-L23.
 """
 
 from __future__ import annotations
