@@ -198,6 +198,8 @@ class Reader:
                 await self.look(everywhere=looks % ROUND == 0)
             except Unavailable:
                 log.debug("mailboxes cannot be looked at")
+            except Exception:
+                log.exception("defect in looking at mailboxes")
 
     async def look(self, *, everywhere: bool = False) -> None:
         """Serve whoever got something lately, or everybody, soon. Raises Unavailable."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import argon2
 import jwt
 import pytest
 
@@ -194,4 +195,16 @@ async def test_where_proofs_are_demanded_a_user_is_proven(serve: Serve) -> None:
         await alice.subscribe("/_genesys")
     headers = {"gms_user": "alice", "Authorization": f"Bearer {proof('alice')}"}
     async with customer(served, headers=headers) as alice:
+        await alice.subscribe("/_genesys")
+
+
+@pytest.mark.spec("CM-22")
+async def test_where_that_is_wanted_customers_show_the_account_here_too(serve: Serve) -> None:
+    password_hash = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("secret")
+    account = ["server.username=gms", f"server.password_hash={password_hash}"]
+    served = await serve([ENABLED, *account, "server.comet_needs_account=true"], dev=False)
+    for shown in ({}, {"auth": ("gms", "wrong")}):
+        with pytest.raises(HandshakeRefused, match="401::account required"):
+            await customer(served, "alice", **shown).open()
+    async with customer(served, "alice", auth=("gms", "secret")) as alice:
         await alice.subscribe("/_genesys")
