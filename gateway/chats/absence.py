@@ -50,11 +50,11 @@ class Absences:
     async def expire(self, id: str, fence: Fence) -> None:
         """See ``gateway.customers.duty.Expire``."""
         chat = await self._kept.of(id)
-        is_there = chat is not None and chat.is_comet and await self._has_session(chat.user)
+        is_there = chat is not None and await self._has_session(chat.user)
         is_dropped = chat is not None and is_gone(chat, self._clock(), is_there=is_there)
         if chat is not None and is_dropped:
             await self._drop(chat)
-        elif chat is not None and chat.had_session and not is_there:
+        elif chat is not None and chat.is_comet and chat.had_session and not is_there:
             await self._tell_agents(chat)
         await self._kept.decide(
             lambda turn: self._looked(turn, id, is_there=is_there, is_dropped=is_dropped), fence=fence
@@ -72,7 +72,7 @@ class Absences:
             # A session that is gone was there until a moment ago: between two looks nobody knows.
             if not is_there:
                 chat = await self._telling.push_missed(turn, chat)
-            chat = replace(chat, seen_at=turn.now, had_session=is_there, is_away=not is_there)
+            chat = replace(chat, seen_at=turn.now, had_session=is_there, is_away=chat.is_comet and not is_there)
         self._kept.put(turn, chat)
 
     async def _drop(self, chat: Chat) -> None:

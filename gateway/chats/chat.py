@@ -20,7 +20,7 @@ LOOKS: Final = 4
 """At a live session in one time-out: each is a commit, and the customer may be dropped so much later."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Target:
     """Where the app can be told while it is in the background."""
 

@@ -18,7 +18,7 @@ from gateway.callback.effects import Gone, NotYet
 from gateway.callback.events import Contact
 from gateway.chats import answers, request
 from gateway.chats.answers import Json
-from gateway.chats.chat import Chat
+from gateway.chats.chat import Chat, Target
 from gateway.chats.kept import KeptChats
 from gateway.chats.neighbours import Areas, Callbacks, Desk, HasSession, Instance, Instances, Services
 from gateway.chats.refusal import ChatNotYet, ChatRefused, ChatUnknown
@@ -153,12 +153,13 @@ class Chats:
         """The customer is there: with his chat's record his callback is told, or nothing at all has happened."""
         options = self._services.services.get(instance.name, {})
         texts = await self._application_data(instance)
-        had_session = asked.is_comet and await self._has_session(user)
+        had_session = await self._has_session(user)
 
         async def decision(turn: Turn) -> tuple[Chat, bool]:
             known = await self._kept.find(turn, instance.id)
+            target = await self._telling.target_of(turn, instance.id, asked.target)
             if known is not None:
-                chat = _going_on(known, asked, user, turn.now, had_session=had_session)
+                chat = _going_on(known, asked, user, turn.now, target, had_session=had_session)
             else:
                 timeout = await self._contact(turn, instance.id)
                 chat = Chat(
@@ -170,7 +171,7 @@ class Chats:
                     key=self._new_key(),
                     user=user,
                     is_comet=asked.is_comet,
-                    target=asked.target,
+                    target=target,
                     timeout=timeout,
                     expires=instance.expires,
                     began=turn.now,
@@ -264,13 +265,13 @@ class Chats:
         return answers.from_position(chat, reading, state, after, self._settings)
 
 
-def _going_on(chat: Chat, asked: Wish, user: str, now: float, *, had_session: bool) -> Chat:
+def _going_on(chat: Chat, asked: Wish, user: str, now: float, target: Target | None, *, had_session: bool) -> Chat:
     """The same for who asks for it again, perhaps by another way (CH1-12)."""
     return replace(
         chat,
         user=user or chat.user,
         is_comet=asked.is_comet,
-        target=asked.target or chat.target,
+        target=target or chat.target,
         seen_at=now,
         had_session=had_session,
         is_away=False,

@@ -5,7 +5,7 @@ Source: CH1-2, CH1-12, CC-3, NT-20, SM-25.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from channels.chat.v1 import Reading
@@ -85,6 +85,10 @@ class Callbacks(Protocol):
 
 class Push(Protocol):
     """Tells customers, ``gateway.push.push``."""
+
+    @property
+    def enabled(self) -> Collection[str]:
+        """Types of devices that can be told."""
 
     async def tell(self, turn: Turn, notice: Notice) -> object:
         """Into the mailbox of the notice's user, in the caller's commit."""

@@ -28,7 +28,9 @@ from gateway.chats.chat import Chat, Target
 from gateway.chats.kept import KeptChats
 from gateway.chats.neighbours import Callbacks, Desk, HasSession, Push, Services
 from gateway.chats.settings import Settings
+from gateway.config.customers import COMET
 from gateway.push.notice import Notice, notice_id
+from gateway.push.subscriptions import of_instance
 from gateway.store.store import Outgoing, TakenAlready
 from gateway.store.turn import Turn
 
@@ -139,13 +141,21 @@ class Telling:
 
     # The device
 
+    async def target_of(self, turn: Turn, id: str, asked: Target | None) -> Target | None:
+        """Where the app can be told in the background: as it asks, or as it did for its callback (CB-2)."""
+        own = await of_instance(turn, id)
+        if asked is None and own is not None:
+            device = own.device
+            asked = Target(device.type, device.id, device.provider, device.language, device.debug)
+        return asked if asked is not None and asked.type != COMET and asked.type in self._push.enabled else None
+
     async def _is_to_be_pushed(self, chat: Chat, now: float) -> bool:
         """Only to an app in the background, if nothing else is configured (NT-20)."""
         if self._settings.to_active_client:
             return True
-        if chat.is_comet:
-            return not await self._has_session(chat.user)
-        return now - chat.seen_at > POLLS_WITHIN
+        if await self._has_session(chat.user):
+            return False
+        return chat.is_comet or now - chat.seen_at > POLLS_WITHIN
 
     async def _push_heard(self, turn: Turn, chat: Chat, target: Target, hearing: Hearing, id: str) -> Chat:
         shown = hearing.shown

@@ -130,6 +130,7 @@ class Push:
 
     def __init__(self, room: Room) -> None:
         self.room = room
+        self.enabled = frozenset({"comet", "fcm"})
         self.taken: set[str] = set()
         """Ids of what sessions were found to have."""
 

@@ -11,8 +11,11 @@ import pytest
 
 from gateway.access.refusal import InstanceUnknown
 from gateway.callback.profiles import Profile
+from gateway.chats.chat import Target
 from gateway.chats.refusal import ChatNotYet, ChatRefused, ChatUnknown
 from gateway.customers.values import File
+from gateway.push.provider import Device
+from gateway.push.subscriptions import Subscription, keep_of_instance
 from tests.chats.conftest import OpenHouse
 from tests.chats.house import said
 
@@ -289,6 +292,57 @@ async def test_customer_who_does_not_poll_is_dropped(open_house: OpenHouse) -> N
     seen = await agent.told("Accepted", customer.interaction)
     assert [each["MessageType"] for each in seen["chat_notifications"]] == ["PARTY_LEFT"]
     assert (await customer.refreshes())["chatIxnState"] == "DISCONNECTED"
+
+
+@pytest.mark.spec("CH1-13")
+async def test_live_session_keeps_the_chat_of_who_polls(open_house: OpenHouse) -> None:
+    house = await open_house()
+    customer = await house.customer("alice")
+    await customer.comes()
+    house.sessions.add("alice")
+    await house.comes_due(1000)
+    assert not (await customer.chat()).is_over
+    house.sessions.clear()
+    await house.comes_due(250)
+    assert (await customer.chat()).is_over
+
+
+@pytest.mark.spec("NT-20")
+async def test_who_has_not_polled_for_a_while_is_pushed(open_house: OpenHouse) -> None:
+    house = await open_house()
+    agent = await house.ready()
+    customer = await house.customer()
+    await customer.comes(push_notification_type="fcm", push_notification_deviceid="device")
+    await agent.told("Invited", customer.interaction)
+    await agent.perform(customer.interaction, "Accept")
+    await customer.refreshes()
+    await agent.perform(customer.interaction, "SendMessage", text="You poll")
+    await customer.has_news("AgentReserved", "AgentConnected")
+    house.clock.advance(11)
+    await agent.perform(customer.interaction, "SendMessage", text="You sleep")
+    await agent.perform(customer.interaction, "Complete")
+    await customer.has_news("AgentReserved", "AgentConnected", "InteractionEnded")
+    pushed = [each["lastTranscript"] for each in await house.push.device("device")]
+    assert pushed == [[{"Message.Text": "You sleep"}], [{"Notice.Left": "has left the session"}]]
+
+
+@pytest.mark.spec("CC-11")
+async def test_device_that_nobody_can_tell_is_none(open_house: OpenHouse) -> None:
+    house = await open_house()
+    customer = await house.customer()
+    await customer.comes(push_notification_type="pigeon", push_notification_deviceid="device")
+    assert (await customer.chat()).target is None
+
+
+@pytest.mark.spec("CC-11", "CB-2")
+async def test_device_of_the_callback_is_that_of_its_chat(open_house: OpenHouse) -> None:
+    house = await open_house()
+    customer = await house.customer("alice")
+    device = Device(type="fcm", id="device", language="de")
+    known = Subscription(id=customer.id, user="alice", filter="*", device=device, expires=2e9, attempts=3)
+    await house.kept.decide(lambda turn: keep_of_instance(turn, known))
+    await customer.comes()
+    assert (await customer.chat()).target == Target(type="fcm", id="device", language="de")
 
 
 @pytest.mark.spec("OPT-9")
