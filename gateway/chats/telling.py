@@ -47,6 +47,8 @@ POLLS_WITHIN: Final = 10.0
 """Seconds between two polls of an app that is not in the background; a session ends after as many (CM-11)."""
 LARGEST: Final = 32 * 1024
 """Characters of the entries of one event; one entry alone may have more."""
+STANDS: Final = 60.0
+"""Seconds that an event waits at least (CC-2)."""
 TYPING: Final = frozenset({EntryType.TYPING_STARTED.value, EntryType.TYPING_STOPPED.value})
 TYPING_STANDS: Final = 10.0
 """Seconds after which nobody wants to know any more that somebody typed."""
@@ -135,7 +137,7 @@ class Telling:
         heard = await self._give(turn, chat, news, shown.started, ends=shown.ends)
         for number, entry in enumerate(shown.typing):
             turn.taken = id  # nothing that is kept says whether this was told
-            event = self._event(heard, State.TRANSCRIPT, [entry], heard.told, shown.started)
+            event = self._event(turn, heard, State.TRANSCRIPT, [entry], heard.told, shown.started)
             await self._push.tell(turn, replace(event, id=notice_id(id, number), until=turn.now + TYPING_STANDS))
         return heard
 
@@ -236,11 +238,13 @@ class Telling:
             if ends and number == len(batches):
                 state = State.DISCONNECTED
             chat = replace(chat, told=chat.told + len(batch))
-            await self._push.tell(turn, self._event(chat, state, batch, chat.told, started))
+            await self._push.tell(turn, self._event(turn, chat, state, batch, chat.told, started))
         return replace(chat, is_end_told=chat.is_end_told or ends)
 
-    def _event(self, chat: Chat, state: State, entries: Iterable[Entry], position: int, started: float) -> Notice:
-        """CC-3; as long as the instance lives it waits for him (CC-2, CC-13)."""
+    def _event(
+        self, turn: Turn, chat: Chat, state: State, entries: Iterable[Entry], position: int, started: float
+    ) -> Notice:
+        """CC-3; as long as the instance lives it waits for him (CC-2, CC-13), and for a moment if that is over."""
         shown = indexed(entries, position, self._settings)
         return Notice(
             id=notice_id("chat", chat.id, position, state.value),
@@ -248,7 +252,7 @@ class Telling:
             message=chat_object(state, chat.interaction, position, shown, started),
             instance=chat.id,
             user=chat.user,
-            until=chat.expires,
+            until=max(chat.expires, turn.now + STANDS),
         )
 
 

@@ -135,6 +135,7 @@ class Push:
         """Ids of what sessions were found to have."""
 
     async def tell(self, turn: Turn, notice: Notice) -> None:
+        assert notice.until is not None and notice.until > turn.now
         await self._add(turn, f"mailbox:{notice.user}", notice.body)
 
     async def reach(self, turn: Turn, notice: Notice, target: Target) -> None:

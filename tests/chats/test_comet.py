@@ -243,6 +243,7 @@ async def test_chat_ends_with_its_instance(open_house: OpenHouse) -> None:
     await house.comes_due(0)
     seen = await agent.told("Accepted", customer.interaction)
     assert [each["MessageType"] for each in seen["chat_notifications"]] == ["PARTY_LEFT"]
+    await customer.hears(lambda events: events[-1]["chatIxnState"] == "DISCONNECTED")
 
 
 # In the background
