@@ -73,12 +73,11 @@ DEVELOPMENT: dict[str, Any] = {
     "services.chat-delay": {
         **_CALLBACK,
         "_profile": "Chat-Delayed",
-        "_attach_udata": "separate_keys",
         # There may be no agent at all, and then nobody is to be told that one is near (TH-13).
         "_threshold_when_eta_unknown": "position",
         "_max_urs_ewt_pos_polling_interval": "2",  # who tries it out sees at once that an agent has come
     },
-    "services.chat-immediate": {**_CALLBACK, "_profile": "Chat-Immediate", "_attach_udata": "separate_keys"},
+    "services.chat-immediate": {**_CALLBACK, "_profile": "Chat-Immediate"},
     "services.voice-userorig-delay": {**_CALLBACK, "_profile": "User-Originated-Delayed"},
     "services.voice-userorig-immediate": {**_CALLBACK, "_profile": "User-Originated-Immediate"},
     "resources.DNIS": {
