@@ -64,9 +64,11 @@ def read_query(texts: Mapping[str, str], lookup: Collection[str], filters: Colle
     if operand not in {"AND", "OR"}:
         raise OptionWrong(f"{_OPERAND} is AND or OR")
     asked = {name: text for name, text in texts.items() if name != _OPERAND}
-    for name in asked:
+    for name, text in asked.items():
         if name != ID and name not in lookup and name not in filters:
             raise OptionWrong("records cannot be asked for by that: " + name[:64])
+        if not text.strip() and name not in filters:
+            raise OptionWrong(f"{name} is empty")
     if not any(name == ID or name in lookup for name in asked):
         raise OptionWrong(f"one of {', '.join([ID, *sorted(lookup)])} has to be asked for")
     terms = (
