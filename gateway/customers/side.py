@@ -142,6 +142,7 @@ class CustomerSide:
         )
         CallbackMethods(self.callbacks, queue_position_500=config.compat.queue_position_500).register(self.services)
         self.instances.ending.append(self.callbacks.ending)
+        self.instances.ended.append(self.callbacks.ended)
         self.access.matching.append(self.callbacks.matching)
         self.access.matched.append(self.callbacks.matched)
         self.chats = self._chat_part(config, room, storage, configuration, center, clock) if center else None
