@@ -342,7 +342,15 @@ async def test_records_are_found_by_what_they_have_and_have_not(alice: App, cloc
 
 @pytest.mark.spec("CB-32", "CB-41")
 @pytest.mark.parametrize(
-    "asked", ["", "_callback_state=QUEUED", "_customer_number=1&x=2", "_id=1&operand=NOR", "_order=7", "_id=1&_customer_number="]
+    "asked",
+    [
+        "",
+        "_callback_state=QUEUED",
+        "_customer_number=1&x=2",
+        "_id=1&operand=NOR",
+        "_order=7",
+        "_id=1&_customer_number=",
+    ],
 )
 async def test_what_records_cannot_be_asked_for_is_refused(alice: App, asked: str) -> None:
     path = f"/service/callback/chat-now?{asked}"
