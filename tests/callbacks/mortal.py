@@ -26,14 +26,14 @@ from gateway.callback.profiles import Profile
 from gateway.callback.states import Step
 from gateway.callback.threshold import QueueReport
 from gateway.store.sqlite import SqliteStore
-from gateway.store.store import Changes, Room
+from gateway.store.store import Changes, LeaseLost, Room
 from gateway.store.turn import Turn
 from tests.callbacks.office import BASE, BEGIN, NUMBER, Clock, Office
 from tests.callbacks.queues import Place, Queues
 
 STEPS = ("before commit", "after commit", "before sent", "after sent", "before effect", "after effect")
 AT_ONCE = 2
-LEASE = 0.05
+LEASE = 0.2
 """Seconds; who has died holds his no longer."""
 
 
@@ -160,7 +160,10 @@ async def live(path: Path, node: str, fuse: Fuse) -> None:
     id = dialog["_id"]
     while await office.state(id) != "AGENT_CONNECTED":
         await go_on(office, queues, id)
-        await office.keeps_deadlines()
+        try:
+            await office.keeps_deadlines()
+        except LeaseLost:
+            continue  # this machine is slow: whoever leads now goes on
         queues.save()
     await office.carries_out()
     await store.close()
