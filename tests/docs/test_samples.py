@@ -40,10 +40,14 @@ COVERED = {
     "TOKEN=$(.venv/bin/bayeux-gateway token make --dev Agent1) node watch.mjs": "tests/interop/test_samples.py",
     "TOKEN=$(.venv/bin/bayeux-gateway token make --dev Agent1) node feed.mjs": "tests/interop/test_tutorial_by_hand.py",
     "ID=$(node customer.mjs)": "tests/interop/test_tutorial_by_hand.py",
+    "node phone.mjs": "tests/interop/test_callback_by_hand.py",
 }
 """Commands of README.md and the tutorials, and what runs them."""
 
-TYPED = {"agent-desktop.md": "tests/interop/test_tutorial_by_hand.py"}
+TYPED = {
+    "agent-desktop.md": "tests/interop/test_tutorial_by_hand.py",
+    "a-callback-end-to-end.md": "tests/interop/test_callback_by_hand.py",
+}
 """Tutorials of which a test types every ``curl`` as it stands there, and reads the answer."""
 
 

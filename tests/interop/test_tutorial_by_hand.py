@@ -22,9 +22,9 @@ PAGE = "docs/tutorial/agent-desktop.md"
 ADDRESS = "http://127.0.0.1:8080"
 
 
-def typed() -> list[tuple[str, str]]:
-    """The commands of the page, each with what it shows of the answer."""
-    consoles = [sample.text for sample in samples(ROOT / PAGE) if sample.language == "console"]
+def typed(page: str = PAGE) -> list[tuple[str, str]]:
+    """The commands of a page, each with what it shows of the answer."""
+    consoles = [sample.text for sample in samples(ROOT / page) if sample.language == "console"]
     parts = [part for text in consoles for part in re.split(r"^\$ ", text, flags=re.MULTILINE) if part]
     return [(command, answer.strip()) for command, _, answer in (part.partition("\n") for part in parts)]
 
