@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -288,3 +289,17 @@ async def test_a_password_that_opens_nothing_is_said_to_be_so(tmp_path: Path) ->
     async with apple(tmp_path, password=b"right", more={"apple.keystorePassword": "wrong"}) as there:
         with pytest.raises(DeliveryFailed, match="keystorePassword"):
             await there.apns.deliver(notice(), DEVICE)
+
+
+@pytest.mark.spec("NF-4")
+async def test_logs_hold_no_token_however_much_they_tell(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither the device's nor ours, also at the level at which libraries tell what they send."""
+    caplog.set_level(logging.WARNING, "hpack")  # as ``gateway.observe.logging`` has it
+    caplog.set_level(logging.DEBUG)
+    async with apple(tmp_path) as there:
+        await there.apns.deliver(notice(), DEVICE)
+    told = "\n".join(f"{record.getMessage()} {record.__dict__}" for record in caplog.records)
+    assert "httpcore2" in told
+    (authorization,) = there.tokens()
+    assert TOKEN not in told
+    assert authorization.split()[1] not in told
