@@ -18,6 +18,7 @@ from gateway.callbacks.query import ID, Query, read_query
 from gateway.callbacks.records import FIXED, record, values
 from gateway.callbacks.refusal import CallbackUnknown, OptionWrong, StateWrong
 from gateway.callbacks.wish import DESIRED, LONGEST, NUMBER, STATE, check_time, lookup_keys, mandatory_keys, read_number
+from gateway.instances.account import leads_past
 from gateway.instances.dispatch import CALLBACK, kind_of
 from gateway.store.store import Room
 
@@ -149,14 +150,7 @@ class Registry:
         """Whether a path of that name, or of no service, leads to it: nobody gets round its account (AUTH-3)."""
         if service and not callback.is_of(service):
             return False
-        own = self._account(callback.instance.service)
-        return own is None or own == self._account(service)
-
-    def _account(self, service: str) -> tuple[str, str] | None:
-        """What a service wants to be shown instead of the server's account; None: nothing."""
-        options = self._configured().get(service, {})
-        name, password_hash = options.get("username", ""), options.get("password", "")
-        return (name, password_hash) if name and password_hash else None
+        return not leads_past(self._configured(), service, callback.instance.service)
 
     def _is_open(self, callback: Callback, user: str) -> bool:
         """AUTH-6."""
