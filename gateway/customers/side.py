@@ -121,6 +121,7 @@ class CustomerSide:
             storage,
             AccessService(self.bookings, pools=lambda: configuration.pools, dialling=DIALLING),
             partial(file_path, root),
+            lambda: configuration.services,
         )
         self.services.kinds.update(self.access.kinds)
         texts = read_texts(config.push.localization_file)
