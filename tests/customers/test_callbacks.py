@@ -367,6 +367,15 @@ async def test_records_of_another_user_are_not_shown(alice: App, bob: App, api: 
         assert (await bob.refused(f"/service/callback/chat-now/{id}", method, values))[0] == 404
 
 
+@pytest.mark.spec("AUTH-8", "CB-3")
+@pytest.mark.parametrize("settings", [{"user_token_key": "k" * 32}])
+async def test_who_proves_nothing_has_no_user_told(api: Api) -> None:
+    """Else the device's name would fill the mailbox of whomever it names."""
+    nobody = App(api, {})
+    assert await nobody.refused("/service/callback/chat-now", "POST", TOLD) == (400, EXCEPTIONS + "InvalidOption")
+    assert await nobody.begins("chat-now", _customer_number=NUMBER)
+
+
 @pytest.mark.spec("AUTH-3", "CB-30")
 @pytest.mark.parametrize("settings", [{"username": "gms", "password_hash": LIGHT.hash("secret")}, {}])
 async def test_records_of_a_service_with_an_account_are_shown_to_that_alone(
