@@ -25,7 +25,9 @@ from gateway.store.store import Room
 MOST: Final = 500
 """Records in an answer (CB-36)."""
 _MOST_READ: Final = 10_000
-"""Records that are read for one: who asks by no value of a lookup key has to ask more closely then."""
+"""Records that are read for one."""
+_MOST_LEAFED: Final = 2_000
+"""The same for who asks by no value of a lookup key: he has to ask more closely then."""
 _PAGE: Final = 200
 _MOST_PROPERTIES: Final = 100
 
@@ -87,14 +89,19 @@ class Registry:
         """What is asked for; of all services, or of the one that the name is of. Raises Refused."""
         lookup = self._lookup_keys(service)
         query = read_query(texts, lookup, self._telling.filters)
+        is_narrow = bool(query.narrowed(lookup))
+        if not is_narrow and not user and self._is_strict:
+            return Found((), is_truncated=False)  # whoever proves nothing does not leaf through everybody's
+        most = _MOST_READ if is_narrow else _MOST_LEAFED
         found: dict[str, Callback] = {}
         read = 0
         for index in self._indexes(query, lookup, service):
             offset = 0
-            while len(found) <= MOST and read < _MOST_READ:
+            while len(found) <= MOST and read < most:
                 entries = await self._room.page(index, offset=offset, limit=_PAGE)
                 for callback in await self._read([entry.key for entry in entries]):
-                    if self._is_meant(callback, query, user, service):
+                    is_shown = is_narrow or not self._is_strict or callback.instance.user == user
+                    if is_shown and self._is_meant(callback, query, user, service):
                         found[callback.id] = callback
                 offset, read = offset + len(entries), read + len(entries)
                 if len(entries) < _PAGE:
@@ -104,7 +111,7 @@ class Registry:
                 if self._is_meant(callback, query, user, service):
                     found[callback.id] = callback
         by_time = sorted(found.values(), key=lambda callback: (callback.desired, callback.id))
-        return Found([self._record(each) for each in by_time[:MOST]], len(found) > MOST or read >= _MOST_READ)
+        return Found([self._record(each) for each in by_time[:MOST]], len(found) > MOST or read >= most)
 
     async def cancel(self, service: str, id: str, user: str, *, is_forced: bool = False) -> Mapping[str, str]:
         """The customer withdraws (CB-12).

@@ -395,6 +395,19 @@ async def test_records_of_a_service_with_an_account_are_shown_to_that_alone(
         await own.does(f"/service/{id}/disconnect")
 
 
+@pytest.mark.spec("AUTH-6", "CB-31")
+@pytest.mark.parametrize("settings", [{"strict_user": True}])
+@pytest.mark.parametrize("asked", [{"_id": "!x"}, {"_id": "x", "_callback_state": "QUEUED", "operand": "OR"}])
+async def test_nobody_leafs_through_records_of_others(api: Api, alice: App, bob: App, asked: dict[str, str]) -> None:
+    """Who knows a number may look for it; what names none shows one's own alone, where users count."""
+    nobody = App(api, {})
+    own = await alice.begins("chat-now", _customer_number="4082652640")
+    open_to_all = await nobody.begins("chat-now", _customer_number=NUMBER)
+    assert await alice.found(**asked) == [own]
+    assert await bob.found(**asked) == await nobody.found(**asked) == []
+    assert await bob.found(_customer_number=NUMBER) == await nobody.found(_id=open_to_all) == [open_to_all]
+
+
 @pytest.mark.spec("CB-36")
 async def test_more_than_500_records_are_truncated(api: Api, alice: App, configured: dict[str, dict[str, str]]) -> None:
     configured["chat-now"] |= {
