@@ -92,6 +92,7 @@ class Callbacks:
         targets: queues by texts of ``_target`` that are no queues' names.
         kept: reserved parameters that records tell, or are found by.
         clock: seconds since 1970.
+        are_proven: whoever names a user has shown that he is the one (AUTH-8).
 
     All methods raise Unavailable.
     """
@@ -109,6 +110,7 @@ class Callbacks:
         targets: Mapping[str, str],
         kept: Collection[str],
         clock: Callable[[], float],
+        are_proven: bool = False,
     ) -> None:
         self.routers: dict[Media, Router] = dict.fromkeys(Media, Nowhere())
         """Who finds agents, by what callbacks are; they tell ``news``."""
@@ -124,6 +126,7 @@ class Callbacks:
         self._targets = targets
         self._kept = kept
         self._clock = clock
+        self._are_proven = are_proven
         self._loads = Loads(room)
         self._starting: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         """By service: starts are counted in one document, so at once they would only be in each other's way."""
@@ -137,7 +140,14 @@ class Callbacks:
         """
         if service.asked == KIND:
             raise CallbackUnknown("a callback is begun by the name of its service")
-        wish = read_wish(request.texts, service.options, request.user, self._clock(), self.is_excluded)
+        wish = read_wish(
+            request.texts,
+            service.options,
+            request.user,
+            self._clock(),
+            self.is_excluded,
+            is_proven=self._are_proven,
+        )
         headers = {name.lower(): value for name, value in request.headers.items()}
         repeatable = Repeatable.read(headers.get(HEADER.lower()), service.asked, request.user, request.values)
         beginning = _Beginning(self._instances.new_id(), service, request, wish, headers, repeatable)

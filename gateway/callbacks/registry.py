@@ -1,6 +1,6 @@
 """What can be done with the record of a callback by who knows its service: find, cancel, change.
 
-Source: AUTH-6, CB-12…14, CB-21, CB-24, CB-30…36.
+Source: AUTH-3, AUTH-6, CB-12…14, CB-21, CB-24, CB-30…36.
 """
 
 from __future__ import annotations
@@ -18,13 +18,16 @@ from gateway.callbacks.query import ID, Query, read_query
 from gateway.callbacks.records import FIXED, record, values
 from gateway.callbacks.refusal import CallbackUnknown, OptionWrong, StateWrong
 from gateway.callbacks.wish import DESIRED, LONGEST, NUMBER, STATE, check_time, lookup_keys, mandatory_keys, read_number
+from gateway.instances.account import leads_past
 from gateway.instances.dispatch import CALLBACK, kind_of
 from gateway.store.store import Room
 
 MOST: Final = 500
 """Records in an answer (CB-36)."""
 _MOST_READ: Final = 10_000
-"""Records that are read for one: who asks by no value of a lookup key has to ask more closely then."""
+"""Records that are read for one."""
+_MOST_LEAFED: Final = 2_000
+"""The same for who asks by no value of a lookup key: he has to ask more closely then."""
 _PAGE: Final = 200
 _MOST_PROPERTIES: Final = 100
 
@@ -86,24 +89,29 @@ class Registry:
         """What is asked for; of all services, or of the one that the name is of. Raises Refused."""
         lookup = self._lookup_keys(service)
         query = read_query(texts, lookup, self._telling.filters)
-        found: list[Callback] = []
+        is_narrow = bool(query.narrowed(lookup))
+        if not is_narrow and not user and self._is_strict:
+            return Found((), is_truncated=False)  # whoever proves nothing does not leaf through everybody's
+        most = _MOST_READ if is_narrow else _MOST_LEAFED
+        found: dict[str, Callback] = {}
         read = 0
         for index in self._indexes(query, lookup, service):
             offset = 0
-            while len(found) <= MOST and read < _MOST_READ:
+            while len(found) <= MOST and read < most:
                 entries = await self._room.page(index, offset=offset, limit=_PAGE)
                 for callback in await self._read([entry.key for entry in entries]):
-                    if self._is_meant(callback, query, user, service) and callback not in found:
-                        found.append(callback)
+                    is_shown = is_narrow or not self._is_strict or callback.instance.user == user
+                    if is_shown and self._is_meant(callback, query, user, service):
+                        found[callback.id] = callback
                 offset, read = offset + len(entries), read + len(entries)
                 if len(entries) < _PAGE:
                     break
         for id in [term.value for term in query.narrowed(lookup) if term.key == ID]:
             for callback in await self._read([callback_key(id)]):
-                if self._is_meant(callback, query, user, service) and callback not in found:
-                    found.append(callback)
-        found.sort(key=lambda callback: (callback.desired, callback.id))
-        return Found([self._record(each) for each in found[:MOST]], len(found) > MOST or read >= _MOST_READ)
+                if self._is_meant(callback, query, user, service):
+                    found[callback.id] = callback
+        by_time = sorted(found.values(), key=lambda callback: (callback.desired, callback.id))
+        return Found([self._record(each) for each in by_time[:MOST]], len(found) > MOST or read >= most)
 
     async def cancel(self, service: str, id: str, user: str, *, is_forced: bool = False) -> Mapping[str, str]:
         """The customer withdraws (CB-12).
@@ -141,9 +149,15 @@ class Registry:
 
     async def _known(self, service: str, id: str, user: str) -> Callback:
         callback = await self._callbacks.look(id)
-        if callback is None or not callback.is_of(service) or not self._is_open(callback, user):
+        if callback is None or not self._is_of(callback, service) or not self._is_open(callback, user):
             raise CallbackUnknown("there is no such callback")
         return callback
+
+    def _is_of(self, callback: Callback, service: str) -> bool:
+        """Whether a path of that name, or of no service, leads to it: nobody gets round its account (AUTH-3)."""
+        if service and not callback.is_of(service):
+            return False
+        return not leads_past(self._configured(), service, callback.instance.service)
 
     def _is_open(self, callback: Callback, user: str) -> bool:
         """AUTH-6."""
@@ -151,7 +165,7 @@ class Registry:
         return not owner or user == owner or (not user and not self._is_strict)
 
     def _is_meant(self, callback: Callback, query: Query, user: str, service: str) -> bool:
-        if (service and not callback.is_of(service)) or self._clock() >= callback.instance.expires:
+        if not self._is_of(callback, service) or self._clock() >= callback.instance.expires:
             return False
         return self._is_open(callback, user) and query.holds({**callback.properties, **values(callback)})
 

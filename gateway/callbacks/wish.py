@@ -2,7 +2,7 @@
 
 Pure: parameters and the service's options in, a ``Wish`` or a refusal out.
 
-Source: CB-1…7, G-21, PN-4, SM-3, SM-4, RI-6.
+Source: AUTH-8, CB-1…7, G-21, PN-4, SM-3, SM-4, RI-6.
 """
 
 from __future__ import annotations
@@ -63,13 +63,22 @@ IsExcluded = Callable[[str, str], bool]
 """Whether a pattern group, the first, has a pattern that is the whole of a text."""
 
 
-def read_wish(texts: Mapping[str, str], options: Options, user: str, now: float, is_excluded: IsExcluded) -> Wish:
+def read_wish(
+    texts: Mapping[str, str],
+    options: Options,
+    user: str,
+    now: float,
+    is_excluded: IsExcluded,
+    *,
+    is_proven: bool = False,
+) -> Wish:
     """What is asked for.
 
     Args:
         texts: the request's parameters.
         options: the service's, for this request.
         user: ``gms_user``.
+        is_proven: users have to be proven, so nobody is told what another one says in their place (AUTH-8).
 
     Raises:
         Refused: nothing is to be started.
@@ -78,6 +87,8 @@ def read_wish(texts: Mapping[str, str], options: Options, user: str, now: float,
     number = read_number(told, options, is_excluded) if told else ""
     lookup = read_lookup(texts, options)
     device = read_device(texts, user)
+    if is_proven and not user and device is not None and device.type == COMET:
+        raise OptionWrong("comet needs the header gms_user")
     check_time(texts.get(DESIRED, ""), now)
     if texts.get(STATE, "QUEUED") not in _STATES:
         raise OptionWrong(f"{STATE} is one of {', '.join(sorted(_STATES))}")

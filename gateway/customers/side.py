@@ -121,6 +121,7 @@ class CustomerSide:
             storage,
             AccessService(self.bookings, pools=lambda: configuration.pools, dialling=DIALLING),
             partial(file_path, root),
+            lambda: configuration.services,
         )
         self.services.kinds.update(self.access.kinds)
         texts = read_texts(config.push.localization_file)
@@ -139,6 +140,7 @@ class CustomerSide:
             targets=config.callback.targets,
             kept=[*config.callback.returned_keys, *config.callback.filter_keys],
             clock=clock,
+            are_proven=options.user_token_key is not None,
         )
         CallbackMethods(self.callbacks, queue_position_500=config.compat.queue_position_500).register(self.services)
         self.instances.ending.append(self.callbacks.ending)

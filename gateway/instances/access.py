@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from gateway.access.booking import Booking
+from gateway.access.refusal import InstanceUnknown
 from gateway.access.requests import Search
 from gateway.access.service import AccessService, match_answer
 from gateway.callback.options import Options, Service
 from gateway.customers.refusal import RequestWrong
 from gateway.customers.storage import Storage
+from gateway.instances.account import leads_past
 from gateway.instances.dispatch import CALLBACK
 from gateway.instances.instance import Instance
 from gateway.instances.instances import Instances
@@ -46,15 +48,22 @@ class AccessKinds:
 
     Args:
         path_of: what is told of a file: where a key of a storage is to be had.
+        configured: the services as they are configured at the moment.
     """
 
     def __init__(
-        self, instances: Instances, storage: Storage, access: AccessService, path_of: Callable[[str, str], str]
+        self,
+        instances: Instances,
+        storage: Storage,
+        access: AccessService,
+        path_of: Callable[[str, str], str],
+        configured: Callable[[], Mapping[str, Options]],
     ) -> None:
         self._instances = instances
         self._storage = storage
         self._access = access
         self._path_of = path_of
+        self._configured = configured
         self.matching: list[Callable[[Turn, Instance], Awaitable[None]]] = []
         """Add to the commit by which a callback's call is found; they may be asked again, as every decision."""
         self.matched: list[Callable[[str], Awaitable[None]]] = []
@@ -96,6 +105,8 @@ class AccessKinds:
 
         async def decision(turn: Turn) -> Mapping[str, Any]:
             instance = await self._instances.open_in(turn, id, request.user)
+            if leads_past(self._configured(), service.asked, instance.service):
+                raise InstanceUnknown("there is no such instance, or it is over")
             return await self._access.book(turn, instance.id, instance.data, wanted, until=instance.expires)
 
         return await self._instances.decide(decision)

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.callback.options import Options, Service
-from gateway.customers.refusal import PathUnknown
-from gateway.instances.dispatch import Handling, dispatch
+from gateway.customers.refusal import NotAuthenticated, PathUnknown
+from gateway.instances.account import leads_past, own_account
+from gateway.instances.dispatch import Handling, ServiceMisconfigured, dispatch
 from gateway.instances.instance import Instance
 from gateway.instances.instances import Instances
 from gateway.instances.request import Request
@@ -60,9 +61,24 @@ class Services:
         """By the last segment of the URL."""
 
     def handling(self, asked: str, request: Request) -> tuple[Handling, Kind]:
-        """Who handles a request for a service. Raises ServiceMissing, ServiceMisconfigured."""
-        handling = dispatch(asked, self._configured(), self.kinds.keys(), request.texts)
+        """Who handles a request for a service, whose account was shown.
+
+        Raises ServiceMissing, ServiceMisconfigured; NotAuthenticated where the app itself chose a service that wants
+        another account.
+        """
+        configured = self._configured()
+        handling = dispatch(asked, configured, self.kinds.keys(), request.texts)
+        if leads_past(configured, asked, handling.service.name) and self._is_chosen(asked, handling):
+            raise NotAuthenticated("the service that was chosen has an account of its own")
         return handling, self.kinds[handling.kind]
+
+    def _is_chosen(self, asked: str, handling: Handling) -> bool:
+        """Whether the app has a say in who handles its request."""
+        try:
+            silent = dispatch(asked, self._configured(), self.kinds.keys(), {})
+        except ServiceMisconfigured:
+            return True
+        return silent.service.name != handling.service.name
 
     async def start(self, handling: Handling, request: Request) -> Mapping[str, Any]:
         """The answer of what has begun. Raises Refused, Unavailable."""
@@ -81,14 +97,13 @@ class Services:
             return await self.instances.find_any(id)
         return await self.instances.find(id, user=user)
 
-    async def account_of(self, service_or_id: str) -> tuple[str, str]:
+    async def account_of(self, service_or_id: str) -> tuple[str, str] | None:
         """What a service, or that of an instance, wants instead of the server's account (AUTH-3): name and hash.
 
-        Both are empty where it wants nothing else. Raises Unavailable.
+        None where it wants nothing else. Raises Unavailable.
         """
         configured = self._configured()
-        options = configured.get(service_or_id)
-        if options is None:
-            instance = await self.instances.look(service_or_id)
-            options = configured.get(instance.service, {}) if instance is not None else {}
-        return options.get("username", ""), options.get("password", "")
+        if service_or_id in configured:
+            return own_account(configured, service_or_id)
+        instance = await self.instances.look(service_or_id)
+        return own_account(configured, instance.service) if instance is not None else None

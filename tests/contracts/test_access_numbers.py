@@ -57,7 +57,7 @@ class Node:
         )
         self.bookings = Bookings(room, node=name, dialling=DIALLING, below=self._draw.randrange)
         access = AccessService(self.bookings, pools=lambda: {"DNIS": GROUP}, dialling=DIALLING)
-        self.kinds = AccessKinds(self.instances, storage, access, lambda id, key: f"{id}/{key}")
+        self.kinds = AccessKinds(self.instances, storage, access, lambda id, key: f"{id}/{key}", dict)
 
     async def ask(self, phone: str) -> Mapping[str, Any]:
         return await self.kinds.request_interaction(SERVICE, Request(values={"_phone_number": phone, "n": phone}))

@@ -17,7 +17,7 @@ from gateway.instances.instance import Instance
 from gateway.instances.request import Request
 from gateway.instances.services import Kind
 from gateway.store.turn import Turn
-from tests.customers.conftest import ALICE, BOB, JSON, Api, Clock
+from tests.customers.conftest import ALICE, BOB, JSON, LIGHT, Api, Clock, basic
 
 SAMPLES = Path(__file__).parent.parent / "samples" / "gms"
 MISSING = (404, "services.ServiceNotFoundException")
@@ -180,6 +180,20 @@ async def test_who_is_given_no_number(api: Api, clock: Clock) -> None:
     assert (await asked(api, MATCH, {"_access_number": "1-800-1"}))["_id"] == wanted["_id"], "it kept its number"
     clock.now += 30
     assert await refused(api, ACCESS, wanted) == MISSING
+
+
+@pytest.mark.spec("AUTH-3", "RA-3")
+async def test_no_number_for_the_instance_of_a_service_whose_account_was_not_shown(
+    api: Api, configured: dict[str, dict[str, str]]
+) -> None:
+    own = {"username": "vip", "password": LIGHT.hash("own")}
+    configured["vip"] = {"_service": "request-interaction", "_ttl": "600", **own}
+    configured["access"] = {"_service": "request-access", **own}
+    shown = basic("vip", "own")
+    id = (await asked(api, "/service/vip", WANTED, shown))["_id"]
+    assert await refused(api, ACCESS, {"_id": id, "_resource_group": "shared"}) == MISSING
+    answer = await asked(api, "/service/access", {"_id": id, "_resource_group": "shared"}, shown)
+    assert answer["_access_number"] == "1-900-1"
 
 
 # match-interaction -------------------------------------------------------------------------------

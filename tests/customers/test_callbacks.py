@@ -16,7 +16,7 @@ from gateway.customers.side import CustomerSide
 from gateway.services.patterns import Group, compiled
 from tests.callbacks.office import NUMBER, service_options
 from tests.callbacks.queues import Queues
-from tests.customers.conftest import ALICE, BOB, JSON, Api, Clock
+from tests.customers.conftest import ALICE, BOB, JSON, LIGHT, Api, Clock, basic
 
 EXCEPTIONS = "services.callback.exceptions.CallbackException"
 DIGITS = "5551234"
@@ -365,6 +365,47 @@ async def test_records_of_another_user_are_not_shown(alice: App, bob: App, api: 
     assert await App(api, {}).found(_id=id) == [id]
     for method, values in (("DELETE", None), ("PUT", {"a": "b"})):
         assert (await bob.refused(f"/service/callback/chat-now/{id}", method, values))[0] == 404
+
+
+@pytest.mark.spec("AUTH-8", "CB-3")
+@pytest.mark.parametrize("settings", [{"user_token_key": "k" * 32}])
+async def test_who_proves_nothing_has_no_user_told(api: Api) -> None:
+    """Else the device's name would fill the mailbox of whomever it names."""
+    nobody = App(api, {})
+    assert await nobody.refused("/service/callback/chat-now", "POST", TOLD) == (400, EXCEPTIONS + "InvalidOption")
+    assert await nobody.begins("chat-now", _customer_number=NUMBER)
+
+
+@pytest.mark.spec("AUTH-3", "CB-30")
+@pytest.mark.parametrize("settings", [{"username": "gms", "password_hash": LIGHT.hash("secret")}, {}])
+async def test_records_of_a_service_with_an_account_are_shown_to_that_alone(
+    api: Api, configured: dict[str, dict[str, str]]
+) -> None:
+    """Neither the query over all services nor another service's name leads past the account."""
+    configured["vip"] = {**configured["chat-now"], "username": "vip", "password": LIGHT.hash("own")}
+    configured["front"] = {**configured["vip"], "_redirect": "chat-now"}
+    servers, own = App(api, {**ALICE, **basic("gms", "secret")}), App(api, {**ALICE, **basic("vip", "own")})
+    for service in ("vip", "front"):
+        id = await own.begins(service, _customer_number=NUMBER)
+        assert await servers.found(_id=id) == await servers.found(_customer_number=NUMBER) == []
+        assert await servers.found("chat-now", _id=id) == []
+        for method, values in (("DELETE", None), ("PUT", {"a": "b"})):
+            assert (await servers.refused(f"/service/callback/chat-now/{id}", method, values))[0] == 404
+        assert await own.found(service, _id=id) == [id]
+        await own.does(f"/service/{id}/disconnect")
+
+
+@pytest.mark.spec("AUTH-6", "CB-31")
+@pytest.mark.parametrize("settings", [{"strict_user": True}])
+@pytest.mark.parametrize("asked", [{"_id": "!x"}, {"_id": "x", "_callback_state": "QUEUED", "operand": "OR"}])
+async def test_nobody_leafs_through_records_of_others(api: Api, alice: App, bob: App, asked: dict[str, str]) -> None:
+    """Who knows a number may look for it; what names none shows one's own alone, where users count."""
+    nobody = App(api, {})
+    own = await alice.begins("chat-now", _customer_number="4082652640")
+    open_to_all = await nobody.begins("chat-now", _customer_number=NUMBER)
+    assert await alice.found(**asked) == [own]
+    assert await bob.found(**asked) == await nobody.found(**asked) == []
+    assert await bob.found(_customer_number=NUMBER) == await nobody.found(_id=open_to_all) == [open_to_all]
 
 
 @pytest.mark.spec("CB-36")

@@ -246,6 +246,23 @@ async def test_a_service_has_an_account_of_its_own(
         assert (await api.refused("/service/1-2/hail", "POST", body=b""))[0] == 401, "what is unknown is not told"
 
 
+@pytest.mark.spec("AUTH-3", "G-13")
+async def test_no_app_redirects_itself_past_an_account(
+    api: Api, taxi: Taxi, configured: dict[str, dict[str, str]]
+) -> None:
+    """Where the configuration leads to such a service, it is meant; where the app does, it has to show the account."""
+    configured["night-taxi"] = {"_service": "taxi", **OWN}
+    configured["any"] = {"_service": "taxi", "_overwritable_options": "_redirect"}
+    configured["front"] = {"_service": "taxi", "_redirect": "night-taxi"}
+    body = b"_redirect=night-taxi"
+    refused = await api.refused("/service/any", "POST", headers={**FORM, **ALICE}, body=body)
+    assert refused == (401, "AuthenticationException")
+    configured["any"] |= OWN
+    headers = {**FORM, **ALICE, **basic("night", "moon")}
+    assert (await api.ask("/service/any", "POST", headers=headers, body=body))[0] == 200
+    assert (await begun(api, "front"))["handled_by"] == "night-taxi"
+
+
 @pytest.mark.spec("AUTH-3")
 async def test_an_account_that_changes_counts_at_once(
     api: Api, taxi: Taxi, configured: dict[str, dict[str, str]]

@@ -33,8 +33,8 @@ class OfService(Customer):
 
     async def account(self) -> Account | None:
         """AUTH-3."""
-        name, password_hash = await self.around.services.account_of(self.path_args[0])
-        return Account(name, password_hash) if name and password_hash else None
+        wanted = await self.around.services.account_of(self.path_args[0])
+        return Account(*wanted) if wanted is not None else None
 
     def asked(self, values: Values) -> Request:
         """The request as services see it."""
