@@ -4,6 +4,12 @@ PYTHON ?= python3
 ARGS ?=
 # Most tests wait for a time-out of the server, so more of them run than there are cores.
 WORKERS ?= 4
+# A worker keeps to what stands together, for what its tests share is started once a worker.
+PARALLEL = -n $(WORKERS) --dist worksteal
+# ARGS may choose none of a part.
+OR_NONE = || [ $$? -eq 5 ]
+# Tests start hundreds of processes: none compiles anew what another one has compiled, whatever the environment says.
+export PYTHONDONTWRITEBYTECODE :=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -55,20 +61,21 @@ run: $(INSTALLED) vendor
 	$(BIN)/bayeux-gateway serve --dev
 
 test: system-packages $(INSTALLED_DEV) $(VENDOR)/cometd.js $(CLIENTS)
-	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 compiled: $(COMPILED)
 
 # With safe paths nothing is imported from here before it is looked for there.
 test-compiled: $(COMPILED)
-	PYTHONSAFEPATH=1 PYTHONPATH="$(CURDIR)/build/compiled:$(CURDIR)" $(BIN)/python -m pytest -n $(WORKERS) --import-mode=append \
+	PYTHONSAFEPATH=1 PYTHONPATH="$(CURDIR)/build/compiled:$(CURDIR)" $(BIN)/python -m pytest $(PARALLEL) --import-mode=append \
 	    --compiled tests/protocol tests/server tests/extensions tests/transports tests/conformance $(ARGS)
 
 soak: system-packages $(INSTALLED_DEV) $(VENDOR)/cometd.js $(CLIENTS)
-	$(BIN)/python -m pytest -m soak --timeout 900 $(ARGS)
+	$(BIN)/python -m pytest -m "soak and not timed" -n 2 --dist worksteal --timeout 900 $(ARGS) $(OR_NONE)
+	$(BIN)/python -m pytest -m "soak and timed" -n 2 --dist worksteal --timeout 900 $(ARGS) $(OR_NONE)
 
 conformance-peers: system-packages $(INSTALLED_DEV) $(CLIENTS)
-	$(BIN)/python -m pytest tests/conformance --ignore tests/conformance/peers -n $(WORKERS) -r fE \
+	$(BIN)/python -m pytest tests/conformance --ignore tests/conformance/peers $(PARALLEL) -r fE \
 	    --bayeux-peer faye --bayeux-peer cometd-nodejs-server $(ARGS)
 
 bench: $(INSTALLED)

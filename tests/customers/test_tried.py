@@ -20,6 +20,7 @@ def gateway(tmp_path: Path) -> Iterator[Process]:
     process.close()
 
 
+@pytest.mark.soak
 @pytest.mark.spec("NF-2", "G-22", "ERR-1")
 def test_every_answer_is_as_the_document_says(gateway: Process, tmp_path: Path) -> None:
     origin = gateway.wait_for("a page to try it").split()[-1].rstrip("/")

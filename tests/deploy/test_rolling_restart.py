@@ -14,7 +14,10 @@ from tests.support.fleet import Fleet, Node, fleet
 from tests.support.numbered import Numbered, numbered
 from tests.support.redis_server import has_redis
 
-pytestmark = pytest.mark.skipif(not has_redis(), reason="redis-server is not installed: apt-get install redis-server")
+pytestmark = [
+    pytest.mark.soak,
+    pytest.mark.skipif(not has_redis(), reason="redis-server is not installed: apt-get install redis-server"),
+]
 
 NOTICE = "2500ms"
 """A load balancer looks each second, and believes it the second time."""
@@ -80,7 +83,7 @@ async def test_nothing_is_lost_in_a_rolling_restart(tmp_path: Path) -> None:
         assert not [record for node in nodes.nodes for record in node.records() if record["level"] == "error"]
 
 
-@pytest.mark.soak
+@pytest.mark.timed
 @pytest.mark.spec("OPS-63")
 async def test_five_hundred_sessions_survive_a_rolling_restart(tmp_path: Path) -> None:
     """And come back in small groups: never more than a tenth of them in a second."""

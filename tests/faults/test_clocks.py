@@ -17,6 +17,8 @@ from tests.faults.story import KEPT, NOT_KEPT, served_soon, story
 from tests.support.figures import Tell
 from tests.support.redis_server import RedisServer, redis_server
 
+pytestmark = [pytest.mark.soak, pytest.mark.timed]
+
 LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
 STEPS = {"+1h": 1, "-2h": -2, "+0": 0}
 """From the true time, in hours."""
@@ -100,7 +102,6 @@ async def test_clocks_of_nodes_step(
         served_soon(took, SOON)
 
 
-@pytest.mark.soak
 @pytest.mark.spec("OPS-62", "OPS-74", "OPS-76")
 @pytest.mark.parametrize("step", ["+1h", "-2h"])
 async def test_the_clock_of_redis_steps(

@@ -18,7 +18,7 @@ from tests.faults.story import KEPT, NOT_KEPT, story
 from tests.support.figures import Tell
 from tests.support.redis_server import redis_cluster, redis_sentinels
 
-pytestmark = pytest.mark.soak
+pytestmark = [pytest.mark.soak, pytest.mark.timed]
 
 PROMOTED = 10.0
 """Seconds that the servers of these tests take to agree on a new master, and nodes to find it, at most."""

@@ -14,7 +14,7 @@ from tests.faults.story import KEPT, served_soon, story
 from tests.support.figures import Tell
 from tests.support.redis_server import RedisServer
 
-pytestmark = pytest.mark.soak
+pytestmark = [pytest.mark.soak, pytest.mark.timed]
 
 SERVED_AGAIN = 3.0
 """Seconds after a node's death in which all its sessions are served elsewhere (OPS-62)."""

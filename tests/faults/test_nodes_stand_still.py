@@ -16,8 +16,9 @@ from tests.faults.story import KEPT, story
 from tests.support.figures import Tell
 from tests.support.redis_server import RedisServer
 
+pytestmark = [pytest.mark.soak, pytest.mark.timed]
 
-@pytest.mark.soak
+
 @pytest.mark.spec("OPS-42", "OPS-62", "ACK-1")
 async def test_workers_stand_still_again_and_again(
     tmp_path: Path, redis: RedisServer, chance: random.Random, tell: Tell

@@ -15,7 +15,7 @@ from tests.faults.story import KEPT, NOT_KEPT, Story, story
 from tests.support.figures import Tell
 from tests.support.redis_server import RedisServer, redis_server
 
-pytestmark = pytest.mark.soak
+pytestmark = [pytest.mark.soak, pytest.mark.timed]
 
 AWAY = 5.0
 BACK = 2.0

@@ -18,6 +18,8 @@ from tests.faults.story import KEPT, served_soon, story
 from tests.support.figures import Tell
 from tests.support.redis_server import RedisServer
 
+pytestmark = [pytest.mark.soak, pytest.mark.timed]
+
 SERVED_AGAIN = 3.0
 """Seconds after a fault is over, or a worker is gone, until everybody is served."""
 

@@ -18,6 +18,8 @@ from tests.support.figures import Tell
 from tests.support.redis_server import RedisServer
 from tests.support.wire import HttpConnection, SocketClosed, WebSocket
 
+pytestmark = [pytest.mark.soak, pytest.mark.timed]
+
 SHAKE = {"channel": "/meta/handshake", "version": "1.0", "supportedConnectionTypes": ["websocket", "long-polling"]}
 EVENTS = 400
 SIZE = 30_000
@@ -114,7 +116,6 @@ async def test_who_is_too_slow_ends_and_nobody_else(
         await until_closed(socket)
 
 
-@pytest.mark.soak
 @pytest.mark.spec("OPS-42", "OPS-62", "ACK-1")
 async def test_all_clients_come_back_at_once(
     tmp_path: Path, redis: RedisServer, chance: random.Random, tell: Tell

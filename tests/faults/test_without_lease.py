@@ -16,7 +16,7 @@ from tests.support.figures import Tell
 from tests.support.redis_server import RedisServer
 from tests.support.wire import HttpConnection
 
-pytestmark = pytest.mark.soak
+pytestmark = [pytest.mark.soak, pytest.mark.timed]
 
 LEASE = 2.0
 TAKEN_OVER = 3.0

@@ -15,15 +15,16 @@ from tests.scenarios.people import INTERACTIONS, Agent
 
 
 @pytest.mark.spec("AG-37", "AG-38")
-async def test_no_invitation_after_not_ready_was_answered(open_town: OpenTown) -> None:
-    """Two hundred chats wait while the agent goes in and out of Ready."""
+@pytest.mark.parametrize("times", [5, pytest.param(20, marks=pytest.mark.soak)])
+async def test_no_invitation_after_not_ready_was_answered(open_town: OpenTown, times: int) -> None:
+    """Ten chats a time wait while the agent goes in and out of Ready."""
     town = await open_town(Plan(most_chats=10, settings=("mre.offers_max=10",)))
     agent = await town.desk("Agent1")
     customer = await town.customer()
-    for _ in range(200):
+    for _ in range(10 * times):
         await customer.begin()
     taken: set[str] = set()
-    for _ in range(20):
+    for _ in range(times):
         await agent.ready("chat")
         invited = await agent.invited()
         await agent.not_ready("chat")
@@ -66,8 +67,9 @@ async def test_two_browsers_of_one_agent_accept_at_once(open_town: OpenTown, nod
 
 
 @pytest.mark.spec("AG-66", "AG-126")
-async def test_accept_and_the_timer_come_to_one_end(open_town: OpenTown) -> None:
-    """Two hundred times Accept is sent when the invitation is about to end: one of the two wins, for all desktops."""
+@pytest.mark.parametrize("times", [30, pytest.param(200, marks=pytest.mark.soak)])
+async def test_accept_and_the_timer_come_to_one_end(open_town: OpenTown, times: int) -> None:
+    """So often Accept is sent when the invitation is about to end: one of the two wins, for all desktops."""
     settings = ("mre.offers_max=10", "rona.not_ready=false", "rona.exclude_for=600s", "rona.exclude_min=600s")
     town = await open_town(Plan(accept={"chat": 1.0}, most_chats=10, settings=settings), nodes=2)
     desktops = [await town.desk("Agent1", node=0), await town.desk("Agent1", "chat", node=1)]
@@ -85,7 +87,7 @@ async def test_accept_and_the_timer_come_to_one_end(open_town: OpenTown) -> None
         await asyncio.gather(*(_story(each, id, story) for each in desktops))
         return code
 
-    codes = [await asyncio.gather(*map(race, range(first, first + 10))) for first in range(0, 200, 10)]
+    codes = [await asyncio.gather(*map(race, range(first, first + 10))) for first in range(0, times, 10)]
     counted = Counter(code for each in codes for code in each)
     assert counted.keys() <= {0, 2, 6}, "6: it was revoked when the Accept came, and is known no more (AG-67)"
     assert counted[0] and counted[2]

@@ -20,6 +20,7 @@ LENIENT = ("auth.login_failures=1000000", "auth.login_failures_per_address=10000
 """It also tries wrong passwords."""
 
 
+@pytest.mark.soak
 @pytest.mark.spec("AG-11", "AG-140", "AG-142")
 def test_every_answer_is_as_the_document_says(start: Start, tmp_path: Path) -> None:
     gateway = start("serve", "--dev", *_settings("listen.internal=127.0.0.1:0", "listen.public=127.0.0.1:0", *LENIENT))

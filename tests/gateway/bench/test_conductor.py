@@ -27,6 +27,8 @@ from tests.gateway.bench.servers import Loaded, loaded
 from tests.transports.doors import server_context
 
 EACH_TRANSPORT = pytest.mark.parametrize("transport", TRANSPORTS)
+OF_OTHERS = ["fanout", *(pytest.param(kind, marks=pytest.mark.soak) for kind in ("connect", "p2p", "churn"))]
+"""Workloads for servers that are a process each; one stands for all where time is short."""
 
 
 def check(outcome: Outcome) -> None:
@@ -63,14 +65,14 @@ async def test_a_run_with_our_server_is_exact(kind: str, transport: str, ack: bo
         assert len(server.server.sessions) == 0, "they are disconnected at the end"
 
 
-@pytest.mark.parametrize("kind", ["connect", "fanout", "p2p", "churn"])
+@pytest.mark.parametrize("kind", OF_OTHERS)
 @EACH_TRANSPORT
 async def test_a_run_with_faye_is_exact(kind: str, transport: str) -> None:
     async with foreign_server("faye", "faye_server.mjs") as port:
         check(await Loaded(Target("127.0.0.1", port, "/bayeux")).bear(kind=kind, transport=transport))
 
 
-@pytest.mark.parametrize("kind", ["connect", "fanout", "p2p", "churn"])
+@pytest.mark.parametrize("kind", OF_OTHERS)
 @pytest.mark.parametrize("ack", [False, True], ids=["plain", "ack"])
 async def test_a_run_with_cometd_is_exact(kind: str, ack: bool) -> None:
     """Its server for Node has no WebSocket."""
@@ -79,7 +81,7 @@ async def test_a_run_with_cometd_is_exact(kind: str, ack: bool) -> None:
 
 
 @EACH_TRANSPORT
-@pytest.mark.parametrize("kind", ["fanout", "p2p", "churn"])
+@pytest.mark.parametrize("kind", ["fanout", *(pytest.param(kind, marks=pytest.mark.soak) for kind in ("p2p", "churn"))])
 async def test_several_generators_count_together(kind: str, transport: str) -> None:
     """What one publishes is expected by the sessions of the others."""
     async with loaded() as server:
