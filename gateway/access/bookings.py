@@ -13,7 +13,7 @@ Source: RS-3…5, RS-7, RI-5, RI-6, RA-7, MI-1, MI-3, RI-10.
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -31,6 +31,8 @@ _DRAWS: Final = 64
 """Of a code, until there seems to be none that is free; of a hundred where one is free half of all find it."""
 _LINGERING: Final = 60.0
 """Seconds that the store keeps what has run out: clocks of nodes may differ."""
+_MOST_LOOKED_AT: Final = 100
+"""Numbers of a group whose claims are read at once."""
 _MOST_CANDIDATES: Final = 100
 """Bookings of one caller on one number that a call is compared with."""
 
@@ -101,9 +103,9 @@ class Bookings:
             NoneFree: the decision must change nothing.
         """
         pool, now = wanted.pool, turn.now
-        key, locks = booking_key(instance), self._locks(pool)
-        before, *claims = await turn.read(key, *locks)
-        number = self._choose(pool, dict(zip(locks, claims, strict=True)), instance, now)
+        key = booking_key(instance)
+        (before,) = await turn.read(key)
+        number = await self._choose(turn, pool, instance)
         dialled = self._dialling.comparable(number)
         booking = Booking(
             instance=instance,
@@ -147,7 +149,7 @@ class Bookings:
 
     async def health_in(self, turn: Turn, pool: Pool) -> Health:
         """How many numbers of a group are given, as the turn would leave them; they are counted as they are dialled."""
-        locks = self._locks(pool)
+        locks = self._locks(pool.numbers)
         known = dict(zip(locks, await turn.read(*locks), strict=True))
         dialled = {self._dialling.comparable(number) for number in pool.numbers}
         booked = [number for number in dialled if self._is_locked(number, known, "", turn.now)]
@@ -159,25 +161,40 @@ class Bookings:
 
     # A number
 
-    def _choose(self, pool: Pool, known: Mapping[str, Body], instance: str, now: float) -> str:
-        """Raises NoneFree."""
-        free = [
-            number
-            for number in pool.numbers
-            if not self._is_locked(self._dialling.comparable(number), known, instance, now)
-        ]
-        if not free:
-            raise NoneFree(f"{pool.name}: no number is free", retry_after=_first_free(known, now))
-        if pool.strategy is Strategy.RANDOM:
-            return free[self._below(len(free))]
-        # Noted before it is booked: others of this node that book at the same time go on to the next one.
-        chosen = self._last[pool.name] = pool.following(self._last.get(pool.name, ""), free)
-        return chosen
+    async def _choose(self, turn: Turn, pool: Pool, instance: str) -> str:
+        """Looks at some numbers at a time, from where the round stands: a large group has thousands.
 
-    def _locks(self, pool: Pool) -> list[str]:
-        """Keys of all claims that keep a number of the group from this node."""
-        numbers = [self._dialling.comparable(number) for number in pool.numbers]
-        return list(dict.fromkeys(lock_key(scope, number) for number in numbers for scope in self._scopes))
+        Raises NoneFree.
+        """
+        is_random = pool.strategy is Strategy.RANDOM
+        size = len(pool.numbers)
+        start = self._below(size) if is_random and size > _MOST_LOOKED_AT else self._stands(pool)
+        in_turn = (*pool.numbers[start:], *pool.numbers[:start])
+        known: dict[str, Body] = {}
+        for first in range(0, size, _MOST_LOOKED_AT):
+            some = in_turn[first : first + _MOST_LOOKED_AT]
+            locks = self._locks(some)
+            known.update(zip(locks, await turn.read(*locks), strict=True))
+            free = [
+                each for each in some if not self._is_locked(self._dialling.comparable(each), known, instance, turn.now)
+            ]
+            if free and is_random:
+                return free[self._below(len(free))]
+            if free:
+                # Noted before it is booked: others of this node that book at the same time go on to the next one.
+                chosen = self._last[pool.name] = pool.following(self._last.get(pool.name, ""), free)
+                return chosen
+        raise NoneFree(f"{pool.name}: no number is free", retry_after=_first_free(known, turn.now))
+
+    def _stands(self, pool: Pool) -> int:
+        """Place of the number whose turn it is."""
+        last = self._last.get(pool.name)
+        return pool.numbers.index(last) + 1 if last in pool.numbers else 0
+
+    def _locks(self, numbers: Iterable[str]) -> list[str]:
+        """Keys of all claims that keep these numbers from this node."""
+        dialled = [self._dialling.comparable(number) for number in numbers]
+        return list(dict.fromkeys(lock_key(scope, number) for number in dialled for scope in self._scopes))
 
     @property
     def _scopes(self) -> tuple[str, str]:

@@ -18,6 +18,8 @@ PUSHABLE_FOR: Final = 60 * 60.0
 """Seconds that who can be pushed is waited for: his app is in the background, not gone (CC-11)."""
 LOOKS: Final = 4
 """At a live session in one time-out: each is a commit, and the customer may be dropped so much later."""
+SHORTEST: Final = 1.0
+"""Seconds between two of them, however short the time-out is: 0 would have the leader do nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ class Chat:
         """When something has to be looked at; None: nothing any more."""
         if self.is_over:
             return None
-        look = now + self.timeout / LOOKS
+        look = now + max(self.timeout / LOOKS, SHORTEST)
         return self.gone_at if not self.is_comet else min(look, self.expires if self.had_session else self.gone_at)
 
     def to_document(self) -> dict[str, Any]:

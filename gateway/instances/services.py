@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.callback.options import Options, Service
-from gateway.customers.refusal import NotAuthenticated, PathUnknown
+from gateway.customers.refusal import NotAuthenticated, PathUnknown, RequestWrong
 from gateway.instances.account import leads_past, own_account
 from gateway.instances.dispatch import Handling, ServiceMisconfigured, dispatch
 from gateway.instances.instance import Instance
@@ -63,22 +63,26 @@ class Services:
     def handling(self, asked: str, request: Request) -> tuple[Handling, Kind]:
         """Who handles a request for a service, whose account was shown.
 
-        Raises ServiceMissing, ServiceMisconfigured; NotAuthenticated where the app itself chose a service that wants
-        another account.
+        Raises ServiceMissing, ServiceMisconfigured; where the app itself chose another one, RequestWrong if there is
+        none such, and NotAuthenticated if that wants another account.
         """
-        configured = self._configured()
-        handling = dispatch(asked, configured, self.kinds.keys(), request.texts)
-        if leads_past(configured, asked, handling.service.name) and self._is_chosen(asked, handling):
+        configured, kinds = self._configured(), self.kinds.keys()
+        try:
+            handling = dispatch(asked, configured, kinds, request.texts)
+        except ServiceMisconfigured:
+            if self._silent(asked) is not None:
+                raise RequestWrong("_redirect names no service that can handle this") from None
+            raise
+        if leads_past(configured, asked, handling.service.name) and self._silent(asked) != handling.service.name:
             raise NotAuthenticated("the service that was chosen has an account of its own")
         return handling, self.kinds[handling.kind]
 
-    def _is_chosen(self, asked: str, handling: Handling) -> bool:
-        """Whether the app has a say in who handles its request."""
+    def _silent(self, asked: str) -> str | None:
+        """Who handles the request of an app that says nothing of it; None: nobody does."""
         try:
-            silent = dispatch(asked, self._configured(), self.kinds.keys(), {})
+            return dispatch(asked, self._configured(), self.kinds.keys(), {}).service.name
         except ServiceMisconfigured:
-            return True
-        return silent.service.name != handling.service.name
+            return None
 
     async def start(self, handling: Handling, request: Request) -> Mapping[str, Any]:
         """The answer of what has begun. Raises Refused, Unavailable."""

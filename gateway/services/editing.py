@@ -179,6 +179,8 @@ class Editing:
             self._has(before, key)
             if new != key and new in before.texts:
                 raise EntryTaken
+            if is_secret(key) and not is_secret(new):
+                raise EntryKept(f"{key} is a secret, and has to be called like one")
             texts = {new if each == key else each: text for each, text in before.texts.items()}
             return self._checked(kind, name, texts, before)
 

@@ -263,6 +263,16 @@ async def test_no_app_redirects_itself_past_an_account(
     assert (await begun(api, "front"))["handled_by"] == "night-taxi"
 
 
+@pytest.mark.spec("G-13", "ERR-1")
+async def test_an_app_that_redirects_itself_nowhere_has_asked_wrongly(
+    api: Api, taxi: Taxi, configured: dict[str, dict[str, str]]
+) -> None:
+    configured["any"] = {"_service": "taxi", "_overwritable_options": "_redirect"}
+    for nowhere in (b"_redirect=nobody", b"_redirect=any"):
+        refused = await api.refused("/service/any", "POST", headers=FORM, body=nowhere)
+        assert refused == (400, "GSGException")
+
+
 @pytest.mark.spec("AUTH-3")
 async def test_an_account_that_changes_counts_at_once(
     api: Api, taxi: Taxi, configured: dict[str, dict[str, str]]

@@ -138,6 +138,18 @@ async def test_an_option_is_not_renamed_to_one_that_is_there(admin: Admin) -> No
     assert (await admin.ask(f"{path}/own/rename", "POST", {"name": "own"}))[0] == 200
 
 
+@pytest.mark.spec("MG-5", "SEC-55")
+async def test_a_secret_is_not_shown_by_another_name(admin: Admin, caplog: pytest.LogCaptureFixture) -> None:
+    """Renamed to what is no secret's name it was answered, and logged, as it is."""
+    caplog.set_level(logging.INFO)
+    path = "/services/iPhoneService/options"
+    await admin.ask(f"{path}/own_secret", "PUT", {"value": "moon-and-stars"})
+    assert (await admin.ask(f"{path}/own_secret/rename", "POST", {"name": "own"}))[0] == 409
+    status, answer = await admin.ask(f"{path}/own_secret/rename", "POST", {"name": "other_secret"})
+    assert (status, answer["options"]["other_secret"]) == (200, "***")
+    assert "moon-and-stars" not in str([vars(record) for record in caplog.records])
+
+
 @pytest.mark.spec("SM-4", "MG-5")
 async def test_what_is_mandatory_is_neither_removed_nor_renamed(admin: Admin) -> None:
     path = "/services/chat-delay/options"
