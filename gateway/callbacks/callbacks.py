@@ -293,8 +293,6 @@ class Callbacks:
         answer = await beginning.repeatable.answer(turn)
         if answer is not None:
             return answer
-        customer = limits.customer_key(settings, request.texts, beginning.headers)
-        await self._loads.count(turn, service.name, settings, wish.number, customer)
         made = await self._instances.create(
             turn,
             service=service.asked,
@@ -319,6 +317,14 @@ class Callbacks:
             )
 
         outcome = begun()
+        if wish.device is not None:
+            device, until = wish.device, outcome.instance.expires
+            await self._telling.subscribe(
+                turn, id, request.user, device.type, device.id, provider=device.provider, until=until
+            )
+        # Not before: what is wrong with the request is told first, however full the queue is (CB-19).
+        customer = limits.customer_key(settings, request.texts, beginning.headers)
+        await self._loads.count(turn, service.name, settings, wish.number, customer)
         callback = Callback(
             instance=outcome.instance,
             name=service.name,
@@ -334,11 +340,6 @@ class Callbacks:
         )
         if isinstance(outcome.answer, NumberNeeded):
             outcome = begun(await self._book(turn, callback))
-        if wish.device is not None:
-            device, until = wish.device, outcome.instance.expires
-            await self._telling.subscribe(
-                turn, id, request.user, device.type, device.id, provider=device.provider, until=until
-            )
         await self._keep(turn, None, callback.at(outcome.instance), outcome)
         assert isinstance(outcome.answer, Dialog)
         answer = dialogs.dialog(outcome.answer, outcome.instance, turn.now, request.base)

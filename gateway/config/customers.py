@@ -81,7 +81,10 @@ class Server(Section):
     @classmethod
     def _are_networks(cls, networks: list[str]) -> list[str]:
         for network in networks:
-            ip_network(network)
+            try:
+                ip_network(network)
+            except ValueError as wrong:
+                raise ValueError(f"{wrong}; write one such as 10.0.0.0/8") from None
         return networks
 
     user_token_key: SecretStr | None = Field(

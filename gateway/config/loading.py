@@ -43,6 +43,8 @@ _DEFAULTS = {
     if leaf.default is not None and not leaf.has_tables  # of those each entry is a key of its own
 }
 
+_BY_NAME = tuple(leaf.key for leaf in LEAVES.values() if leaf.has_tables)
+
 
 @dataclass(frozen=True, slots=True)
 class Sources:
@@ -115,7 +117,7 @@ def _nested(given: Mapping[str, Given]) -> dict[str, Any]:
     """The flat keys as tables again; a scalar where a table belongs stays, for the model to refuse."""
     root: dict[str, Any] = {}
     for key, each in given.items():
-        *parents, name = key.split(".")
+        *parents, name = _path(key)
         table = root
         for parent in parents:
             inner = table.setdefault(parent, {})
@@ -125,6 +127,14 @@ def _nested(given: Mapping[str, Given]) -> dict[str, Any]:
         else:
             table[name] = each.value
     return root
+
+
+def _path(key: str) -> list[str]:
+    """The tables around a value, and its name: what stands below a table by name is one name, whatever dots it has."""
+    for leaf in _BY_NAME:
+        if key.startswith(f"{leaf}."):
+            return [*leaf.split("."), key.removeprefix(f"{leaf}.")]
+    return key.split(".")
 
 
 def _told(error: ValidationError, values: Values) -> list[Problem]:

@@ -31,9 +31,13 @@ def plain(value: Any) -> Any:
         return {name: plain(getattr(value, name)) for name in type(value).model_fields}
     if isinstance(value, list):
         return [plain(item) for item in value]
-    if isinstance(value, dict):  # tables by name
-        return {name: masked({key: text or "" for key, text in table.items()}) for name, table in value.items()}
+    if isinstance(value, dict):  # tables by name, or texts
+        return {name: _shown(inner) for name, inner in value.items()}
     return value
+
+
+def _shown(inner: Any) -> Any:
+    return masked({key: text or "" for key, text in inner.items()}) if isinstance(inner, dict) else inner
 
 
 def effective(config: Config) -> dict[str, Any]:

@@ -38,9 +38,13 @@ _ENTRY: Final = {
 }
 
 
+_ANSWERED: Final = frozenset({"name", "changedBy", "changedAt"})
+
+
 class NewGroup(Body):
     """A group with what is in it."""
 
+    answered = _ANSWERED
     name: str = Field(min_length=1, max_length=64, pattern="^[A-Za-z][A-Za-z0-9_-]{0,63}$")
     entries: dict[str, str | None] = Field(default={}, description="In the order in which they count.")
 
@@ -48,12 +52,14 @@ class NewGroup(Body):
 class ChangedGroup(Body):
     """All that is in a group."""
 
+    answered = _ANSWERED
     entries: dict[str, str | None]
 
 
 class ChangedEntry(Body):
     """One text."""
 
+    answered = frozenset({"name"})
     value: str | None
 
 

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from tornado.http1connection import HTTP1Connection
 
 from bayeux.protocol import json
@@ -45,9 +45,19 @@ _STRONG = re.compile(r'(?<!W/)"([^"]*)"')
 
 
 class Body(BaseModel):
-    """What is sent as JSON; members that are not known are ignored, so that what was read can be sent back."""
+    """What is sent as JSON; a member that is not known is refused, since somebody means something by it."""
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    answered: ClassVar[frozenset[str]] = frozenset()
+    """Members that only answers have: they are passed over, so that what was read can be sent back."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_sent_back(cls, sent: Any) -> Any:
+        if not isinstance(sent, dict):
+            return sent
+        return {name: value for name, value in sent.items() if name in cls.model_fields or name not in cls.answered}
 
 
 SomeBody = TypeVar("SomeBody", bound=Body)
@@ -292,4 +302,5 @@ async def in_thread(work: Callable[..., Any], *arguments: Any) -> Any:
 
 def _wrong(error: Any) -> Wrong:
     """What pydantic found."""
-    return Wrong(".".join(str(part)[:64] for part in error["loc"]), error["msg"].removeprefix("Value error, "))
+    text = "is not known here" if error["type"] == "extra_forbidden" else error["msg"].removeprefix("Value error, ")
+    return Wrong(".".join(str(part)[:64] for part in error["loc"]), text)

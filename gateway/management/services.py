@@ -43,9 +43,13 @@ _OPTION: Final = {
 }
 
 
+_ANSWERED: Final = frozenset({"section", "url", "fixed", "mandatory", "incomplete", "changedBy", "changedAt"})
+
+
 class NewService(Body):
     """A service, and what it is made of."""
 
+    answered = _ANSWERED
     name: str = Field(min_length=1, max_length=64, pattern="^[A-Za-z][A-Za-z0-9_-]{0,63}$")
     template: str = Field(default="", max_length=64, description="Presets options; empty with a profile: `callback`.")
     profile: str = Field(default="", max_length=200, description="One of the template's.")
@@ -55,12 +59,14 @@ class NewService(Body):
 class ChangedService(Body):
     """All options of a service."""
 
+    answered = _ANSWERED | {"name", "template", "profile"}
     options: dict[str, str] = Field(description="`***` leaves a secret as it is.")
 
 
 class ChangedOption(Body):
     """One text."""
 
+    answered = frozenset({"name"})
     value: str
 
 

@@ -224,6 +224,18 @@ async def test_a_limit_says_when_to_come_again(api: Api, alice: App, configured:
     await alice.begins(_customer_number="4082652640")
 
 
+@pytest.mark.spec("CB-19", "NT-3")
+async def test_a_device_that_is_switched_off_is_told_however_full_it_is(
+    alice: App, configured: dict[str, dict[str, str]]
+) -> None:
+    configured["chat-delay"]["_throttle_callbacks_per_service_1"] = "1"
+    await alice.begins()
+    assert await alice.refused("/service/callback/chat-delay", "POST", {**TOLD, "_device_os": "ios"}) == (
+        400,
+        "GSGException",
+    )
+
+
 @pytest.mark.spec("CB-10")
 async def test_a_repeated_request_gets_its_first_answer(alice: App) -> None:
     path = "/service/callback/voice-now"

@@ -8,7 +8,7 @@ import pytest
 from gateway.config import Sources, load
 from gateway.config.docs import markdown, text
 from gateway.config.leaves import LEAVES
-from gateway.config.show import as_environment, as_toml, effective
+from gateway.config.show import as_environment, as_toml, changed, effective
 
 ROOT = Path(__file__).parent.parent.parent
 SECRETS = {
@@ -51,6 +51,15 @@ def test_tables_by_name_are_shown_as_they_are_written(tmp_path: Path) -> None:
     assert f'resources = {{ DNIS = {{ "Key 1" = "1-800" }} }}  # {path}:4' in shown
     assert tomllib.loads(shown)["patterns"] == {"A": {"b": r"\d+"}}
     assert tomllib.loads(shown)["services"]["sales"] == {"_ttl": "60", "_status_notification_secret": "***"}
+
+
+@pytest.mark.spec("OPS-4", "SM-4")
+def test_texts_by_name_are_shown_as_they_are_written(tmp_path: Path) -> None:
+    path = tmp_path / "gateway.toml"
+    path.write_text('[callback.targets]\n"A=2@S.GA" = "english"')
+    loaded = load(Sources(files=[path]))
+    assert changed(loaded) == {"callback.targets": {"A=2@S.GA": "english"}}
+    assert 'targets = { "A=2@S.GA" = "english" }' in as_toml(loaded, with_origin=False)
 
 
 @pytest.mark.spec("OPS-20", "OPT-7")

@@ -155,3 +155,12 @@ def test_every_time_and_size_of_the_library_has_a_unit() -> None:
 def test_development_is_refused_on_other_addresses() -> None:
     with pytest.raises(ConfigurationWrong, match="this machine only"):
         load(Sources(settings=["listen.internal=0.0.0.0:1"], flags={"profile": "development"}))
+
+
+@pytest.mark.spec("NT-16", "SM-4")
+def test_a_name_in_quotes_keeps_its_dots(tmp_path: Path) -> None:
+    """Tags and targets have them; the dots of a quoted name once made tables, and both were refused."""
+    text = '[push.events."service.agentavailable"]\n"fcm.body" = "near"\n[callback.targets]\n"A=2@S.GA" = "english"'
+    config = load(Sources(files=[write(tmp_path / "1.toml", text)])).config
+    assert config.push.events == {"service.agentavailable": {"fcm.body": "near"}}
+    assert config.callback.targets == {"A=2@S.GA": "english"}

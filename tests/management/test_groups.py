@@ -44,6 +44,20 @@ async def test_a_group_that_could_not_be_used_is_refused(admin: Admin, key: str,
     assert len(await admin.wrongs("/resources", "POST", {"name": "Test", "entries": {key: text}})) == 1
 
 
+@pytest.mark.spec("MG-24")
+async def test_what_was_read_can_be_sent_back_and_other_members_are_refused(admin: Admin) -> None:
+    """A member with a wrong name was passed over once: the group was there, and empty."""
+    read = (await admin.ask("/resources/DNIS"))[1]
+    assert (await admin.ask("/resources/DNIS", "PUT", read))[0] == 200
+    key = (await admin.ask("/resources/DNIS/Key1"))[1]
+    assert (await admin.ask("/resources/DNIS/Key1", "PUT", key))[0] == 200
+    for kind in ("resources", "patterns", "services"):
+        assert await admin.wrongs(f"/{kind}", "POST", {"name": "Test", "numbers": {"a": "1"}}) == ["numbers"]
+        assert (await admin.ask(f"/{kind}/Test"))[0] == 404
+    service = (await admin.ask("/services"))[1]["services"][0]
+    assert (await admin.ask(f"/services/{service['name']}", "PUT", service))[0] == 200
+
+
 @pytest.mark.spec("MG-7", "MG-20", "PT-8")
 async def test_a_pattern_group_is_made_changed_and_removed(admin: Admin) -> None:
     entries = {"second": r"\d{3}\.\Q*\E", "first": "a|b"}
