@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from bayeux.protocol.errors import Unavailable
 from gateway.push.notice import Notice
 from gateway.push.provider import DeliveryFailed, Device, Provider
 from gateway.routing.outbox import Pump
@@ -159,11 +160,21 @@ class Deliveries:
     async def _attempt_all(self, ids: Sequence[str]) -> None:
         async with self._places:
             for position, id in enumerate(ids):
-                if not await self._attempt(id):
+                if not await self._attempt_safely(id):
                     # It would take as long to fail for each of the others, and nobody's would leave meanwhile.
                     for behind in ids[position + 1 :]:
                         await self._put_off(behind)
                     return
+
+    async def _attempt_safely(self, id: str) -> bool:
+        """As ``_attempt``; what is a defect ends with that delivery, which would stand in the way of all others."""
+        try:
+            return await self._attempt(id)
+        except Unavailable:
+            raise
+        except Exception:
+            log.exception("defect in a delivery, which is left to vanish", extra={"delivery": id})
+            return True
 
     async def _attempt(self, id: str) -> bool:
         """Whether the device's next one may be tried at once."""

@@ -13,7 +13,7 @@ from gateway.push.deliveries import FIRST_PAUSE, GROWTH, LANE
 from gateway.push.notice import Notice, notice_id
 from gateway.push.provider import DeliveryFailed, Device
 from gateway.store.sqlite import SqliteStore
-from gateway.store.store import Fence
+from gateway.store.store import Changes, Fence, Write
 from tests.push.customers import Alone, heard, node
 from tests.support.stores import sqlite_store
 
@@ -96,6 +96,23 @@ async def test_the_device_of_an_instance_is_told_what_is_about_it(desk: Desk) ->
     assert desk.phones.told == [("ready", "token")]
     assert await desk.is_idle()
     assert await desk.node.waiting("alice") == []
+
+
+@pytest.mark.spec("PN-6", "SM-70")
+@pytest.mark.expected_logs("defect in a delivery")
+async def test_what_cannot_be_read_is_in_nobodys_way(desk: Desk) -> None:
+    """A delivery that another version had stored kept all others of the lane from leaving."""
+    await desk.subscribe()
+    await desk.tell("lost")
+    (entry,) = await desk.node.room.outbox(LANE)
+    (document,) = await desk.node.room.read(f"delivery:{entry.body['delivery']}")
+    assert document is not None
+    strange = Write(document.key, {"of": "another version"}, document.version, ttl=60.0)
+    await desk.node.room.commit(Changes(writes=[strange]))
+    await desk.tell("found")
+    await desk.leave()
+    assert desk.phones.told == [("found", "token")]
+    assert not await desk.node.room.outbox(LANE)
 
 
 @pytest.mark.spec("SM-30")
