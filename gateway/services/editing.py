@@ -163,7 +163,7 @@ class Editing:
         key = _right_name(kind, key)
 
         def altered(before: Entry) -> Texts | None:
-            self._has(before, key)
+            self._may_go(kind, before, key)
             texts = {each: text for each, text in before.texts.items() if each != key}
             return self._checked(kind, name, texts, before) if texts or kind is not Kind.PATTERNS else None
 
@@ -176,7 +176,7 @@ class Editing:
         key, new = _right_name(kind, key), _right_name(kind, new)
 
         def altered(before: Entry) -> Texts:
-            self._has(before, key)
+            self._may_go(kind, before, key)
             if new != key and new in before.texts:
                 raise EntryTaken
             if is_secret(key) and not is_secret(new):
@@ -263,8 +263,10 @@ class Editing:
                     raise EntryKept(f"{option} is fixed by the profile or template that the service is made of")
         return after
 
-    @staticmethod
-    def _has(entry: Entry, key: str) -> None:
+    def _may_go(self, kind: Kind, entry: Entry, key: str) -> None:
+        """MG-5, also where the profile would put the same text in its place. Raises EntryUnknown, EntryKept."""
+        if kind is Kind.SERVICE and key in self.rules(entry).mandatory & effective_options(entry.texts).keys():
+            raise EntryKept(f"{key} is mandatory")
         if key not in entry.texts:
             raise EntryUnknown(key)
 

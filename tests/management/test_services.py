@@ -153,7 +153,7 @@ async def test_a_secret_is_not_shown_by_another_name(admin: Admin, caplog: pytes
 @pytest.mark.spec("SM-4", "MG-5")
 async def test_what_is_mandatory_is_neither_removed_nor_renamed(admin: Admin) -> None:
     path = "/services/chat-delay/options"
-    for option in ("_target", "_type", "_service_type", "_profile"):
+    for option in ("_target", "_type", "_service_type", "_profile", "_media_type"):
         assert (await admin.ask(f"{path}/{option}", "DELETE"))[0] == 409, option
         assert (await admin.ask(f"{path}/{option}/rename", "POST", {"name": "other"}))[0] == 409, option
     without = {name: text for name, text in (await admin.options("chat-delay")).items() if name != "_target"}
