@@ -318,10 +318,8 @@ class Callbacks:
 
         outcome = begun()
         if wish.device is not None:
-            device, until = wish.device, outcome.instance.expires
-            await self._telling.subscribe(
-                turn, id, request.user, device.type, device.id, provider=device.provider, until=until
-            )
+            until = outcome.instance.expires
+            await self._telling.subscribe(turn, instance=id, user=request.user, device=wish.device, until=until)
         # Not before: what is wrong with the request is told first, however full the queue is (CB-19).
         customer = limits.customer_key(settings, request.texts, beginning.headers)
         await self._loads.count(turn, service.name, settings, wish.number, customer)

@@ -8,23 +8,14 @@ from __future__ import annotations
 from typing import Protocol
 
 from gateway.push.notice import Notice
+from gateway.push.provider import Device
 from gateway.store.turn import Turn
 
 
 class Telling(Protocol):
     """See ``gateway.push.push.Push``. What takes a turn is part of the caller's commit."""
 
-    async def subscribe(
-        self,
-        turn: Turn,
-        instance: str,
-        user: str,
-        device_os: str,
-        device_id: str,
-        *,
-        provider: str = "",
-        until: float | None = None,
-    ) -> object:
+    async def subscribe(self, turn: Turn, *, instance: str, user: str, device: Device, until: float) -> object:
         """Notices about this instance go to that device (CB-2). Raises Refused: not to such a one."""
 
     async def tell(self, turn: Turn, notice: Notice) -> object:

@@ -5,6 +5,7 @@ Source: MG-7, MG-8, MG-20, MG-24, PT-6, PT-8, RS-1, RS-2.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar, Final
 
 from pydantic import Field
@@ -12,6 +13,7 @@ from pydantic import Field
 from gateway.management.declaration import Method
 from gateway.management.handler import Answer, Body, Managed
 from gateway.management.services import moment
+from gateway.services.configuration import Change
 from gateway.services.editing import EntryUnknown
 from gateway.services.entry import Entry
 from gateway.services.kinds import Kind
@@ -110,6 +112,11 @@ class _OfKind(Managed):
     def _who(self) -> str:
         return self.somebody.name
 
+    def _changed(self, name: str, change: Change) -> Answer:
+        """The group as it has become; told to the audit."""
+        self.author.changed(f"{self.kind}/{name}", change.before, change.after)
+        return _told(change.after)
+
 
 class _Groups(_OfKind):
     posts = _MAKES
@@ -122,8 +129,7 @@ class _Groups(_OfKind):
         """Behind the others."""
         new = self.sent(NewGroup)
         change = await self.around.editing.make(self.kind, new.name, new.entries, self._who)
-        self.author.changed(f"{self.kind}/{new.name}", change.before, change.after)
-        return _told(change.after, location=f"/admin/{self.kind}/{new.name}")
+        return replace(self._changed(new.name, change), location=f"/admin/{self.kind}/{new.name}")
 
 
 class _Group(_OfKind):
@@ -139,13 +145,12 @@ class _Group(_OfKind):
         """All or nothing."""
         entries = self.sent(ChangedGroup).entries
         change = await self.around.editing.replace(self.kind, path[0], entries, self._who, self.condition)
-        self.author.changed(f"{self.kind}/{path[0]}", change.before, change.after)
-        return _told(change.after)
+        return self._changed(path[0], change)
 
     async def remove(self, *path: str) -> Answer:
         """What is booked of it stays booked (RS-7)."""
         change = await self.around.editing.remove(self.kind, path[0], self._who, self.condition)
-        self.author.changed(f"{self.kind}/{path[0]}", change.before, change.after)
+        self._changed(path[0], change)
         return Answer()
 
 
@@ -165,13 +170,12 @@ class _Entry(_OfKind):
         """One text."""
         value = self.sent(ChangedEntry).value
         change = await self.around.editing.put_text(self.kind, path[0], path[1], value, self._who, self.condition)
-        self.author.changed(f"{self.kind}/{path[0]}", change.before, change.after)
-        return _told(change.after)
+        return self._changed(path[0], change)
 
     async def remove(self, *path: str) -> Answer:
         """The last pattern takes its group along."""
         change = await self.around.editing.remove_text(self.kind, path[0], path[1], self._who, self.condition)
-        self.author.changed(f"{self.kind}/{path[0]}", change.before, change.after)
+        self._changed(path[0], change)
         return Answer()
 
 
@@ -228,5 +232,5 @@ def _shown(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _told(entry: Entry | None, *, location: str = "") -> Answer:
-    return Answer(body=_shown(entry), tag=entry.tag, location=location) if entry is not None else Answer()
+def _told(entry: Entry | None) -> Answer:
+    return Answer(body=_shown(entry), tag=entry.tag) if entry is not None else Answer()

@@ -7,28 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
-from tornado.http1connection import HTTP1Connection
 
 from bayeux.protocol import json
-from bayeux.protocol.errors import MalformedBody, Unavailable
-from gateway.customers.http.errors import error, unforeseen
-from gateway.customers.refusal import (
-    Away,
-    Forbidden,
-    MediaTypeWrong,
-    MethodNotAllowed,
-    NotAuthenticated,
-    Refused,
-    RequestWrong,
-    TooLarge,
-)
+from bayeux.protocol.errors import MalformedBody
+from gateway.customers.http.refusing import Refusing
+from gateway.customers.refusal import Forbidden, MediaTypeWrong, MethodNotAllowed, Refused, RequestWrong
 from gateway.http.pages import Pages
-from gateway.http.resource import DRAINED, Declared
 from gateway.management.audit import Author
 from gateway.management.declaration import ANYBODY, JSON, Method
 from gateway.management.reception import Reception, Somebody, admit_page
@@ -88,8 +77,10 @@ class Surroundings:
     max_json_depth: int
 
 
-class Managed(Declared):
+class Managed(Refusing):
     """A path of the management; what it does not declare answers 405."""
+
+    realm = "management"
 
     gets: ClassVar[Method | None] = None
     posts: ClassVar[Method | None] = None
@@ -156,14 +147,6 @@ class Managed(Declared):
         except ValidationError as invalid:
             raise Invalid([_wrong(each) for each in invalid.errors(include_url=False, include_input=False)]) from None
 
-    @property
-    def whole_body(self) -> bytes:
-        """As it was sent. Raises TooLarge."""
-        body = self.sent_body
-        if body is None:
-            raise TooLarge(f"the body has more than {self.maximum_body} bytes")
-        return body
-
     # What is declared
 
     @property
@@ -171,22 +154,14 @@ class Managed(Declared):
         """Bytes."""
         return MAXIMUM_BODY
 
-    def known_methods(self) -> Iterable[str]:
-        """By what is declared; HEAD is where GET is."""
-        declared = {"GET": self.gets, "HEAD": self.gets, "POST": self.posts, "PUT": self.puts, "DELETE": self.deletes}
-        return (method for method, each in declared.items() if each is not None)
+    def refusal(self, refused: Refused) -> dict[str, Any]:
+        """With all that is wrong, where it is known."""
+        body = super().refusal(refused)
+        if isinstance(refused, Invalid):
+            body["errors"] = [{"path": each.path, "message": each.message} for each in refused.wrongs]
+        return body
 
     # What Tornado calls
-
-    def prepare(self) -> None:
-        """A body that is far too large is not even awaited."""
-        super().prepare()
-        length = self.request.headers.get("Content-Length", "")
-        if length.isdecimal() and int(length[:19]) > self.maximum_body + DRAINED:
-            connection = self.request.connection
-            assert isinstance(connection, HTTP1Connection)
-            connection.set_max_body_size(int(length[:19]))  # or Tornado would answer before us
-            self._refuse(TooLarge(f"the body has more than {self.maximum_body} bytes"))
 
     async def get(self, *path: str) -> None:
         """Tornado."""
@@ -216,28 +191,16 @@ class Managed(Declared):
         self.set_status(204)
         self.finish()
 
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """What was no refusal of ours."""
-        if status_code == MethodNotAllowed.status:
-            self.tell_methods()
-        self.answer(unforeseen(status_code, self.request_id), status_code)
-
     # Its steps
 
     async def _answer_to(self, declared: Method | None, ask: Callable[[], Awaitable[Answer]]) -> None:
         """Let ask who may, and say what comes of it."""
-        try:
+        with self.refusing():
             admit_page(self.request.method or "", self.request.headers, self.client)
             await self._admit(declared)
             if declared is None:
                 raise MethodNotAllowed
-            answer = await self._asked(ask)
-        except Unavailable:
-            self._refuse(Away("try again in a moment", retry_after=1))
-        except Refused as refused:
-            self._refuse(refused)
-        else:
-            self._answer(declared, answer)
+            self._answer(declared, await self._asked(ask))
 
     async def _admit(self, declared: Method | None) -> None:
         if declared is not None and declared.roles == ANYBODY:
@@ -279,20 +242,6 @@ class Managed(Declared):
             self.finish(answer.body)
         else:
             self.answer(answer.body, declared.status)
-
-    def _refuse(self, refused: Refused) -> None:
-        if isinstance(refused, MethodNotAllowed):
-            self.tell_methods()
-        if isinstance(refused, NotAuthenticated):
-            self.set_header("WWW-Authenticate", 'Basic realm="management", charset="UTF-8"')
-        if refused.retry_after is not None:
-            self.set_header("Retry-After", str(refused.retry_after))
-        if isinstance(refused, TooLarge):
-            self.set_header("Connection", "close")
-        body = error(refused)
-        if isinstance(refused, Invalid):
-            body["errors"] = [{"path": each.path, "message": each.message} for each in refused.wrongs]
-        self.answer(body, refused.status)
 
 
 async def in_thread(work: Callable[..., Any], *arguments: Any) -> Any:

@@ -5,7 +5,7 @@ Source: OpenAPI 3.1; MG-1, MG-22, MG-24.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from gateway.customers.http.errors import SCHEMA
@@ -59,14 +59,8 @@ def document(root: str, resources: Sequence[type[Managed]]) -> dict[str, Any]:
 
 
 def _path(resource: type[Managed]) -> dict[str, Any]:
-    declared: Mapping[str, Method | None] = {
-        "get": resource.gets,
-        "post": resource.posts,
-        "put": resource.puts,
-        "delete": resource.deletes,
-    }
-    methods = {verb: _method(verb, resource, each) for verb, each in declared.items() if each is not None}
-    return {**path_item(resource), **methods}
+    verbs = {method.lower(): declared for method, declared in resource.declared().items()}
+    return {**path_item(resource), **{verb: _method(verb, resource, each) for verb, each in verbs.items()}}
 
 
 def _method(verb: str, resource: type[Managed], declared: Method) -> dict[str, Any]:

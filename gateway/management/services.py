@@ -5,6 +5,7 @@ Source: MG-4, MG-5, MG-20, MG-21, MG-24, SM-3, SM-4, OPT-5.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from pydantic import Field
 
 from gateway.management.declaration import Method
 from gateway.management.handler import Answer, Body, Managed, Surroundings
+from gateway.services.configuration import Change
 from gateway.services.editing import EntryUnknown, path_of
 from gateway.services.entry import Entry
 from gateway.services.kinds import Kind, effective_options
@@ -36,6 +38,7 @@ SERVICE: Final = {
         "changedAt": {"type": ["string", "null"]},
     },
 }
+_REFERENCE: Final = {"$ref": "#/components/schemas/Service"}
 _OPTION: Final = {
     "type": "object",
     "required": ["name", "value"],
@@ -76,7 +79,19 @@ class Rename(Body):
     name: str = Field(min_length=1, max_length=128)
 
 
-class Services(Managed):
+class _OfServices(Managed):
+    """A path below the configured services."""
+
+    def _told(self, entry: Entry) -> Answer:
+        return Answer(body=shown(entry, self.around), tag=entry.tag)
+
+    def _changed(self, name: str, change: Change) -> Answer:
+        """The service as it has become, or nothing; told to the audit."""
+        self.author.changed(f"services/{name}", change.before, change.after)
+        return self._told(change.after) if change.after is not None else Answer()
+
+
+class Services(_OfServices):
     """All configured services."""
 
     path = "/admin/services"
@@ -85,14 +100,14 @@ class Services(Managed):
         answer={
             "type": "object",
             "required": ["services"],
-            "properties": {"services": {"type": "array", "items": {"$ref": "#/components/schemas/Service"}}},
+            "properties": {"services": {"type": "array", "items": _REFERENCE}},
         },
     )
     posts = Method(
         says="Configure one.",
         status=201,
         body=NewService.model_json_schema(),
-        answer={"$ref": "#/components/schemas/Service"},
+        answer=_REFERENCE,
         is_tagged=True,
         refuses=(409, 422),
     )
@@ -109,21 +124,18 @@ class Services(Managed):
         change = await self.around.editing.make_service(
             new.name, new.options, self.somebody.name, template=new.template, profile=new.profile
         )
-        self.author.changed(f"services/{new.name}", change.before, change.after)
-        return _told(change.after, self.around, is_new=True)
+        return replace(self._changed(new.name, change), location=f"/admin/services/{new.name}")
 
 
-class Service(Managed):
+class Service(_OfServices):
     """One configured service."""
 
     path = "/admin/services/{name}"
-    gets = Method(
-        says="It and its options.", answer={"$ref": "#/components/schemas/Service"}, is_tagged=True, refuses=(404,)
-    )
+    gets = Method(says="It and its options.", answer=_REFERENCE, is_tagged=True, refuses=(404,))
     puts = Method(
         says="Give it these options, and no others.",
         body=ChangedService.model_json_schema(),
-        answer={"$ref": "#/components/schemas/Service"},
+        answer=_REFERENCE,
         has_condition=True,
         is_tagged=True,
         refuses=(404, 409, 422),
@@ -134,23 +146,22 @@ class Service(Managed):
 
     async def read(self, *path: str) -> Answer:
         """MG-4."""
-        return _told(self.around.editing.entry(Kind.SERVICE, path[0]), self.around)
+        return self._told(self.around.editing.entry(Kind.SERVICE, path[0]))
 
     async def change(self, *path: str) -> Answer:
         """All or nothing."""
         options = self.sent(ChangedService).options
         change = await self.around.editing.replace(Kind.SERVICE, path[0], options, self.somebody.name, self.condition)
-        self.author.changed(f"services/{path[0]}", change.before, change.after)
-        return _told(change.after, self.around)
+        return self._changed(path[0], change)
 
     async def remove(self, *path: str) -> Answer:
         """MG-4."""
         change = await self.around.editing.remove(Kind.SERVICE, path[0], self.somebody.name, self.condition)
-        self.author.changed(f"services/{path[0]}", change.before, change.after)
+        self._changed(path[0], change)
         return Answer()
 
 
-class Option(Managed):
+class Option(_OfServices):
     """One option of a service."""
 
     path = "/admin/services/{name}/options/{option}"
@@ -158,7 +169,7 @@ class Option(Managed):
     puts = Method(
         says="Set it.",
         body=ChangedOption.model_json_schema(),
-        answer={"$ref": "#/components/schemas/Service"},
+        answer=_REFERENCE,
         has_condition=True,
         is_tagged=True,
         refuses=(404, 409, 422),
@@ -180,26 +191,25 @@ class Option(Managed):
         change = await self.around.editing.put_text(
             Kind.SERVICE, path[0], path[1], self.sent(ChangedOption).value, self.somebody.name, self.condition
         )
-        self.author.changed(f"services/{path[0]}", change.before, change.after)
-        return _told(change.after, self.around)
+        return self._changed(path[0], change)
 
     async def remove(self, *path: str) -> Answer:
         """MG-5."""
         change = await self.around.editing.remove_text(
             Kind.SERVICE, path[0], path[1], self.somebody.name, self.condition
         )
-        self.author.changed(f"services/{path[0]}", change.before, change.after)
+        self._changed(path[0], change)
         return Answer()
 
 
-class OptionName(Managed):
+class OptionName(_OfServices):
     """The name of an option."""
 
     path = "/admin/services/{name}/options/{option}/rename"
     posts = Method(
         says="Call it otherwise; what is mandatory keeps its name.",
         body=Rename.model_json_schema(),
-        answer={"$ref": "#/components/schemas/Service"},
+        answer=_REFERENCE,
         has_condition=True,
         is_tagged=True,
         refuses=(404, 409, 422),
@@ -210,8 +220,7 @@ class OptionName(Managed):
         change = await self.around.editing.rename_text(
             Kind.SERVICE, path[0], path[1], self.sent(Rename).name, self.somebody.name, self.condition
         )
-        self.author.changed(f"services/{path[0]}", change.before, change.after)
-        return _told(change.after, self.around)
+        return self._changed(path[0], change)
 
 
 def moment(at: float) -> str | None:
@@ -236,8 +245,3 @@ def shown(entry: Entry, around: Surroundings) -> dict[str, Any]:
         "changedBy": entry.by,
         "changedAt": moment(entry.at),
     }
-
-
-def _told(entry: Entry | None, around: Surroundings, *, is_new: bool = False) -> Answer:
-    assert entry is not None
-    return Answer(body=shown(entry, around), tag=entry.tag, location=f"/admin/services/{entry.name}" if is_new else "")

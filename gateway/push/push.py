@@ -7,7 +7,7 @@ Source: PN-2, PN-7, PN-8, CB-2, CB-3, IN-4…6, NT-3, NT-6, NT-7, NT-14, CC-3.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from typing import Final, Protocol
 
@@ -18,7 +18,7 @@ from gateway.config.customers import COMET, TYPES
 from gateway.customers.refusal import RequestWrong
 from gateway.push import subscriptions
 from gateway.push.deliveries import Deliveries
-from gateway.push.mailboxes import LONGEST, Mailboxes
+from gateway.push.mailboxes import Mailboxes
 from gateway.push.notice import Notice
 from gateway.push.provider import Device, Provider
 from gateway.push.reader import Reader
@@ -150,53 +150,35 @@ class Push:
     async def subscribe(
         self,
         turn: Turn,
+        *,
         instance: str,
         user: str,
-        device_os: str,
-        device_id: str,
-        *,
-        provider: str = "",
-        language: str = "",
-        debug: bool = False,
-        properties: Mapping[str, str] | None = None,
+        device: Device,
+        until: float,
         attempts: int = ATTEMPTS,
-        until: float | None = None,
-    ) -> bool:
-        """From here on a device is told of what is about this instance; False where nothing was asked for.
+    ) -> None:
+        """From here on a device is told of what is about this instance.
 
         Args:
             user: ``gms_user``; empty: nobody said.
-            device_os, device_id: of ``_device_os`` and ``_device_notification_id``, empty where they were not sent.
-            attempts: ``_max_notify_delivery_attempts``.
+            device: of ``_device_os`` and ``_device_notification_id``; a comet device is called as its user is.
             until: when the instance ends.
+            attempts: ``_max_notify_delivery_attempts``.
 
         Raises RequestWrong (CB-2, CB-3).
         """
-        if not device_os and not device_id:
-            return False
-        if not device_os or not device_id:
-            raise RequestWrong("_device_os and _device_notification_id go together")
-        self.check_type(device_os)
-        if device_os == COMET and user and device_id != user:
+        self.check_type(device.type)
+        if device.type == COMET and user and device.id != user:
             raise RequestWrong("_device_notification_id is not the user")
-        device = Device(
-            type=device_os,
-            id=device_id,
-            provider=provider,
-            properties=properties or {},
-            language=language,
-            debug=debug,
-        )
         subscription = Subscription(
             id=instance,
             user=user,
             filter=_EVERYTHING,
             device=device,
-            expires=until if until is not None else turn.now + LONGEST,
+            expires=until,
             attempts=attempts,
         )
         await subscriptions.keep_of_instance(turn, subscription)
-        return True
 
     def check_type(self, type_: str) -> None:
         """Raises RequestWrong for one that there is not, or that is not switched on (NT-3)."""

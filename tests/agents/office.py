@@ -211,6 +211,12 @@ class Agent:
             (each["id"], each["state"]) for each in await self.service.interactions(self.caller, Dialect.INTERACTIONS)
         ]
 
+    async def takes(self, id: str) -> None:
+        """He is invited, and accepts."""
+        await self.told("Invited", id)
+        await self.perform(id, "Accept")
+        await self.told("Accepted", id)
+
     async def told(self, state: str, id: str | None = None) -> Json:
         """The next notification of an interaction in this state, behind those read before."""
 

@@ -21,6 +21,7 @@ from gateway.customers.storage import Storage
 from gateway.instances.instances import Instances
 from gateway.instances.request import Request
 from gateway.push.notice import Notice
+from gateway.push.provider import Device
 from gateway.services.patterns import compiled
 from gateway.store.store import Deadline, Fence, Store
 from gateway.store.turn import Turn
@@ -54,18 +55,8 @@ class Mailboxes:
     subscribed: list[tuple[str, str, str, str]] = field(default_factory=list)
     nudged: list[str] = field(default_factory=list)
 
-    async def subscribe(
-        self,
-        turn: Turn,
-        instance: str,
-        user: str,
-        device_os: str,
-        device_id: str,
-        *,
-        provider: str = "",
-        until: float | None = None,
-    ) -> None:
-        self.subscribed.append((instance, user, device_os, device_id))
+    async def subscribe(self, turn: Turn, *, instance: str, user: str, device: Device, until: float) -> None:
+        self.subscribed.append((instance, user, device.type, device.id))
 
     async def tell(self, turn: Turn, notice: Notice) -> None:
         key = f"told:{notice.user}"

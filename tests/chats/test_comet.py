@@ -316,9 +316,7 @@ async def talking(house: House, user: str = "alice", **more: str) -> tuple[Custo
     options: dict[str, Any] = {name: text for name, text in more.items() if name not in form}
     customer = await house.customer(user, **options)
     await customer.comes_by_comet(userDisplayName="John", **form)
-    await agent.told("Invited", customer.interaction)
-    await agent.perform(customer.interaction, "Accept")
-    await agent.told("Accepted", customer.interaction)
+    await agent.takes(customer.interaction)
     await customer.says("Hello?")
     await agent.told("Accepted", customer.interaction)
     await agent.perform(customer.interaction, "SendMessage", text="Good morning")

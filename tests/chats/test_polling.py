@@ -139,9 +139,7 @@ async def test_agent_sees_the_customer_type_and_positions_stay(open_house: OpenH
     agent = await house.ready()
     customer = await house.customer()
     await customer.comes()
-    await agent.told("Invited", customer.interaction)
-    await agent.perform(customer.interaction, "Accept")
-    await agent.told("Accepted", customer.interaction)
+    await agent.takes(customer.interaction)
 
     assert (await customer.types())["transcriptPosition"] == "2"
     seen = await agent.told("Accepted", customer.interaction)
@@ -156,9 +154,7 @@ async def test_agent_sees_the_customer_leave(open_house: OpenHouse) -> None:
     agent = await house.ready()
     customer = await house.customer()
     await customer.comes(userDisplayName="John")
-    await agent.told("Invited", customer.interaction)
-    await agent.perform(customer.interaction, "Accept")
-    await agent.told("Accepted", customer.interaction)
+    await agent.takes(customer.interaction)
 
     gone = await customer.goes()
     assert (gone["chatIxnState"], said(gone)[-1]) == ("DISCONNECTED", (LEFT, "has left the session"))
@@ -280,9 +276,7 @@ async def test_customer_who_does_not_poll_is_dropped(open_house: OpenHouse) -> N
     agent = await house.ready()
     customer = await house.customer()
     await customer.comes()
-    await agent.told("Invited", customer.interaction)
-    await agent.perform(customer.interaction, "Accept")
-    await agent.told("Accepted", customer.interaction)
+    await agent.takes(customer.interaction)
 
     await house.comes_due(100)
     await customer.refreshes()
@@ -360,8 +354,6 @@ async def test_callback_hears_what_becomes_of_its_chat(open_house: OpenHouse) ->
     agent = await house.ready()
     customer = await house.customer()
     await customer.comes()
-    await agent.told("Invited", customer.interaction)
-    await agent.perform(customer.interaction, "Accept")
-    await agent.told("Accepted", customer.interaction)
+    await agent.takes(customer.interaction)
     await customer.goes()
     await customer.has_news("AgentReserved", "AgentConnected", "InteractionEnded")

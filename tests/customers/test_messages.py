@@ -14,6 +14,7 @@ from channels.private import CUSTOMER, PRIVATE_PREFIXES
 from gateway.auth.customers import bayeux_user
 from gateway.customers.side import CustomerSide
 from gateway.push.messages import LARGEST
+from gateway.push.provider import Device
 from gateway.push.push import MOST_KEPT
 from gateway.store.turn import Turn, decided
 from tests.customers.conftest import ALICE, BOB, FORM, JSON, Api, Clock
@@ -44,8 +45,12 @@ class Line:
         return answer
 
     async def enable_push(self) -> None:
-        part = self.side.pushing
-        await decided(part.room, lambda turn: part.push.subscribe(turn, self.id, "alice", "comet", "alice"), self._turn)
+        part, device, until = self.side.pushing, Device(type="comet", id="alice"), self.clock() + 86400
+        await decided(
+            part.room,
+            lambda turn: part.push.subscribe(turn, instance=self.id, user="alice", device=device, until=until),
+            self._turn,
+        )
 
     def _turn(self) -> Turn:
         return Turn(self.side.pushing.room, self.clock())

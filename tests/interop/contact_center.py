@@ -7,14 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import count
-from types import TracebackType
 from typing import Any
 
 import argon2
-from tornado.httpserver import HTTPServer
 
 from bayeux.server.server import BayeuxServer
-from bayeux.transports.listener import Listener
 from bayeux.transports.mount import Mount
 from channels.dialects.announcement import announcements
 from channels.dialects.interactions import snapshot
@@ -29,15 +26,10 @@ from channels.private import CHANNELS
 from gateway.agents.operations import Caller, ChannelResult, Dialect, Done, Json
 from gateway.agents.refusal import NOT_NOW, Refused
 from gateway.agents.states import NOT_READY, RONA, UserState, UserStates, not_ready
-from gateway.api.resource import Surroundings
-from gateway.api.signing_in import Reception
 from gateway.auth.agents import Agents
 from gateway.auth.policy import GatewayPolicy
 from gateway.config.model import Auth, Config
-from gateway.http.pages import Pages
-from gateway.http.routes import public_application
-from gateway.observe.health import Health
-from gateway.observe.loop_lag import LoopLag
+from tests.interop.played import Played
 
 AGENTS = ("Agent1", "Agent2")
 NOW = 1_795_255_200.0
@@ -219,41 +211,20 @@ class Center:
         return [{"channel": channel, "userState": state.as_json()} for channel, state in states.items()]
 
 
-class ContactCenter:
+class ContactCenter(Played):
     """The center on a port of its own; agents' passwords are their names."""
 
     def __init__(self) -> None:
         light = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
         users = [{"name": name, "password_hash": light.hash(name)} for name in AGENTS]
-        self._agents = Agents(Auth.model_validate({"users": users}))
-        policy = GatewayPolicy(self._agents.tokens, self._agents.users, ())
-        self.server = BayeuxServer(Config().bayeux.options(), policy=policy)
-        policy.guard_wildcards(self.server)
-        self.center = Center(self.server)
-        mount = Mount(self.server, "/api/v2/notifications", identify=self._agents.identify)
-        around = Surroundings(
-            service=self.center,
-            reception=Reception(self._agents, demands_csrf_token=True),
-            pages=Pages(mount),
-            max_json_depth=mount.options("long-polling").max_json_depth,
-        )
-        self._http = HTTPServer(public_application([mount], around, Health(LoopLag())))
-        self._listener = Listener([mount], self._http)
+        agents = Agents(Auth.model_validate({"users": users}))
+        policy = GatewayPolicy(agents.tokens, agents.users, ())
+        server = BayeuxServer(Config().bayeux.options(), policy=policy)
+        policy.guard_wildcards(server)
+        self.center = Center(server)
+        super().__init__(server, Mount(server, "/api/v2/notifications", identify=agents.identify), agents, self.center)
 
     @property
     def url(self) -> str:
         """The desktop."""
         return f"http://localhost:{self.port}/desktop"
-
-    async def __aenter__(self) -> ContactCenter:
-        await self.server.start()
-        self.port: int = self._listener.listen(0)
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._listener.close()
-        await self._http.close_all_connections()
-        await self.server.stop()
-        self._agents.close()

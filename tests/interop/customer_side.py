@@ -8,28 +8,20 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from itertools import count
-from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qsl
 
-from tornado.httpserver import HTTPServer
 from tornado.web import RequestHandler
 
 from bayeux.server.server import BayeuxServer
-from bayeux.transports.listener import Listener
 from bayeux.transports.mount import Mount
 from channels.private import CUSTOMER
 from gateway.agents.absent import NoContactCenter
-from gateway.api.resource import Surroundings
-from gateway.api.signing_in import Reception
 from gateway.auth.agents import Agents
 from gateway.auth.customers import Customers, bayeux_user
 from gateway.auth.policy import GatewayPolicy
 from gateway.config.model import Auth, Config
-from gateway.http.pages import Pages
-from gateway.http.routes import public_application
-from gateway.observe.health import Health
-from gateway.observe.loop_lag import LoopLag
+from tests.interop.played import Played
 
 ROOT = "/genesys/1"
 ID = "1-00000000-0000-4000-8000-000000000001"
@@ -49,26 +41,18 @@ class Asked:
     parameters: dict[str, str]
 
 
-class CustomerSide:
+class CustomerSide(Played):
     """On a port of its own; ``answers`` are by what is asked, others are an empty object."""
 
     def __init__(self) -> None:
         config = Config.model_validate({"server": {"enabled": True}})
-        self._agents = Agents(Auth())
-        door = Customers("/genesys/cometd", config.server, self._agents.identify)
-        policy = GatewayPolicy(self._agents.tokens, self._agents.users, (), customers=door)
-        self.server = BayeuxServer(config.bayeux.options(), policy=policy)
-        policy.guard_wildcards(self.server)
-        mount = Mount(self.server, "/genesys/cometd", identify=door.identify)
-        around = Surroundings(
-            service=NoContactCenter(),
-            reception=Reception(self._agents, demands_csrf_token=True),
-            pages=Pages(mount),
-            max_json_depth=8,
-        )
-        routes = [(f"{ROOT}/(.*)", _Played, {"side": self})]
-        self._http = HTTPServer(public_application([mount], around, Health(LoopLag()), routes))  # type: ignore[arg-type]
-        self._listener = Listener([mount], self._http)
+        agents = Agents(Auth())
+        door = Customers("/genesys/cometd", config.server, agents.identify)
+        policy = GatewayPolicy(agents.tokens, agents.users, (), customers=door)
+        server = BayeuxServer(config.bayeux.options(), policy=policy)
+        policy.guard_wildcards(server)
+        mount = Mount(server, "/genesys/cometd", identify=door.identify)
+        super().__init__(server, mount, agents, NoContactCenter(), [(f"{ROOT}/(.*)", _Answers, {"side": self})])
         self._ids = count(1)
         self.asked: list[Asked] = []
         self.answers: dict[str, tuple[int, Any]] = {
@@ -113,21 +97,8 @@ class CustomerSide:
         part = {"chatIxnState": state, "transcriptPosition": str(position), "transcriptToShow": list(entries)}
         return self.tell("service.chat.refresh", part, id)
 
-    async def __aenter__(self) -> CustomerSide:
-        await self.server.start()
-        self.port: int = self._listener.listen(0)
-        return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._listener.close()
-        await self._http.close_all_connections()
-        await self.server.stop()
-        self._agents.close()
-
-
-class _Played(RequestHandler):
+class _Answers(RequestHandler):
     def initialize(self, side: CustomerSide) -> None:
         self.side = side
 

@@ -53,7 +53,8 @@ async def test_those_that_come_with_the_gateway(admin: Admin) -> None:
 
 @pytest.mark.spec("MG-6")
 async def test_a_template_is_uploaded_used_and_removed(admin: Admin) -> None:
-    answer = await upload(admin, packed())
+    sent = packed()
+    answer = await upload(admin, sent)
     assert answer.code == 201, answer.body
     assert answer.headers["Location"] == "/genesys/1/admin/templates/sales"
     kept = json.loads(answer.body)
@@ -61,7 +62,7 @@ async def test_a_template_is_uploaded_used_and_removed(admin: Admin) -> None:
     assert await names(admin) == [*SHIPPED, "sales"]
     assert (await admin.ask("/templates/sales"))[1] == kept
     archive = await admin.fetch("/admin/templates/sales/archive", headers=basic("ada"))
-    assert (archive.body, archive.headers["Content-Type"]) == (packed(), "application/zip")
+    assert (archive.body, archive.headers["Content-Type"]) == (sent, "application/zip")
     new = {"name": "evenings", "template": "sales", "profile": "Evenings", "options": {"_target": "a@StatServer.GA"}}
     status, made = await admin.ask("/services", "POST", new)
     assert status == 201, made

@@ -50,8 +50,10 @@ class Desk:
     number: int = 0
 
     async def subscribe(self, user: str = "alice", *, os: str = "ios", id: str = "token", **more: Any) -> None:
-        push = self.node.push
-        await self.node.decide(lambda turn: push.subscribe(turn, ID, user, os, id, **more))
+        push, device, until = self.node.push, Device(type=os, id=id), self.node.times.now + 3600
+        await self.node.decide(
+            lambda turn: push.subscribe(turn, instance=ID, user=user, device=device, until=until, **more)
+        )
 
     async def tell(self, message: Any = "ready", **more: Any) -> int:
         self.number += 1
@@ -124,21 +126,18 @@ async def test_an_instance_without_a_device_is_told_nothing(desk: Desk) -> None:
 
 
 @pytest.mark.spec("CB-2", "CB-3", "NT-3")
-@pytest.mark.parametrize(
-    ("os", "id"),
-    [("ios", ""), ("", "token"), ("palm", "token"), ("comet", "bob")],
-    ids=["no id", "no os", "os", "user"],
-)
+@pytest.mark.parametrize(("os", "id"), [("", "token"), ("palm", "token"), ("comet", "bob")], ids=["none", "os", "user"])
 async def test_what_makes_no_device_is_refused(desk: Desk, os: str, id: str) -> None:
     with pytest.raises(RequestWrong):
         await desk.subscribe(os=os, id=id)
 
 
 @pytest.mark.spec("CB-2", "NT-3")
-async def test_no_device_is_no_subscription(desk: Desk) -> None:
+async def test_instance_is_enabled_when_it_has_a_device(desk: Desk) -> None:
     push = desk.node.push
-    assert not await desk.node.decide(lambda turn: push.subscribe(turn, ID, "alice", "", ""))
     assert not await desk.node.decide(lambda turn: push.is_enabled(turn, ID))
+    await desk.subscribe()
+    assert await desk.node.decide(lambda turn: push.is_enabled(turn, ID))
 
 
 @pytest.mark.spec("CB-3")

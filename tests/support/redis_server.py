@@ -5,8 +5,6 @@ They keep nothing on disk, listen on free ports of 127.0.0.1, and end with the b
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 import shutil
 import signal
 import subprocess
@@ -331,29 +329,13 @@ def has_redis() -> bool:
 
 def certificate(folder: Path) -> None:
     """Write cert.pem and key.pem, of our own making, for 127.0.0.1."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509 import BasicConstraints
 
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, HOST)])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(HOST))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    (folder / "cert.pem").write_bytes(made.public_bytes(pem))
-    (folder / "key.pem").write_bytes(secret)
+    from tests.support.certificates import self_signed
+
+    made, private = self_signed(HOST, extensions=[BasicConstraints(ca=True, path_length=None)])
+    (folder / "cert.pem").write_bytes(made)
+    (folder / "key.pem").write_bytes(private)
 
 
 def _userinfo(password: str, user: str = "") -> str:

@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, TypeVar
 from urllib.parse import quote
 
-from tornado.http1connection import HTTP1Connection
-
 from bayeux.protocol import json
-from bayeux.protocol.errors import Unavailable
 from gateway.auth.customers import HEADER as USER_HEADER
 from gateway.auth.customers import LONGEST as LONGEST_USER
 from gateway.auth.customers import UserTokens, bearer, header_user
@@ -24,23 +21,13 @@ from gateway.chats.chats import Chats
 from gateway.customers.http.authentication import Account, CenterDoor, Doorkeeper
 from gateway.customers.http.compression import WORTH_IT, packed, takes_gzip, unpacked
 from gateway.customers.http.declaration import Json, Method
-from gateway.customers.http.errors import error, unforeseen
 from gateway.customers.http.origin import OwnOrigin
 from gateway.customers.http.parameters import read_object, read_parameters
-from gateway.customers.refusal import (
-    Away,
-    Forbidden,
-    MethodNotAllowed,
-    NotAuthenticated,
-    PathUnknown,
-    Refused,
-    RequestWrong,
-    TooLarge,
-)
+from gateway.customers.http.refusing import Refusing
+from gateway.customers.refusal import Forbidden, MethodNotAllowed, NotAuthenticated, PathUnknown, RequestWrong
 from gateway.customers.storage import Storage
 from gateway.customers.values import File, Values
 from gateway.http.pages import OriginRefused, Pages
-from gateway.http.resource import DRAINED, Declared
 from gateway.instances.services import Services
 from gateway.push.notifications import Notifications
 from gateway.services.patterns import Group
@@ -48,6 +35,7 @@ from gateway.services.patterns import Group
 VERSION: Final = "/1"
 _MEDIA_TYPE = re.compile(r"[\w.+-]{1,64}/[\w.+-]{1,64}(\s*;[\x20-\x7e]{0,128})?\Z", re.ASCII)
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]")
+_JSON_MEDIA: Final = "application/json;charset=UTF-8"
 _AT_ONCE: Final = 64 * 1024
 """Bytes of a body that are read on the loop; more are, in a thread."""
 
@@ -82,8 +70,10 @@ class Surroundings:
 T = TypeVar("T")
 
 
-class Customer(Declared):
+class Customer(Refusing):
     """A path of the customers' API; what it does not declare answers 405."""
+
+    realm = "customers"
 
     gets: ClassVar[Method | None] = None
     posts: ClassVar[Method | None] = None
@@ -147,20 +137,9 @@ class Customer(Declared):
         """As configured."""
         return self.around.maximum_body
 
-    def known_methods(self) -> Iterable[str]:
-        """By what is declared; HEAD is where GET is."""
-        declared = {
-            "GET": self.gets,
-            "HEAD": self.gets,
-            "POST": self.posts,
-            "PUT": self.puts,
-            "DELETE": self.deletes,
-        }
-        return (method for method, each in declared.items() if each is not None)
-
     async def answer_to(self, declared: Method | None, ask: Callable[[], Awaitable[Answer]]) -> None:
         """Let ask who may, and say what comes of it."""
-        try:
+        with self.refusing():
             self._admit_page()
             shown = self.request.headers.get("Authorization", "")
             await self.around.doorkeeper.admit(shown, self.client, await self.account())
@@ -170,13 +149,12 @@ class Customer(Declared):
                 raise RequestWrong(f"{USER_HEADER} has at most {LONGEST_USER} characters")
             if self.user and not self.around.tokens.prove(self.user, bearer(shown)):
                 raise NotAuthenticated(f"{USER_HEADER} has to be proven by a token")
-            answer = await ask()
-        except Unavailable:
-            self._refuse(Away("try again in a moment", retry_after=1))
-        except Refused as refused:
-            self._refuse(refused)
-        else:
-            await self._answer(answer)
+            await self._answer(await ask())
+
+    def answer(self, value: Any, status: int = 200) -> None:
+        """Finish with this JSON value, in the spelling of this API."""
+        self.set_status(status)
+        self._send(json.encode(value), _JSON_MEDIA)
 
     # What Tornado calls
 
@@ -186,16 +164,6 @@ class Customer(Declared):
         self.set_header("Cache-Control", "no-cache, no-store")
         self.set_header("Pragma", "no-cache")
         self.set_header("Expires", "Thu, 01 Jan 1970 00:00:00 GMT")
-
-    def prepare(self) -> None:
-        """A body that is far too large is not even awaited (G-9)."""
-        super().prepare()
-        length = self.request.headers.get("Content-Length", "")
-        if length.isdecimal() and int(length[:19]) > self.maximum_body + DRAINED:
-            connection = self.request.connection
-            assert isinstance(connection, HTTP1Connection)
-            connection.set_max_body_size(int(length[:19]))  # or Tornado would answer before us
-            self._refuse(TooLarge(f"the body has more than {self.maximum_body} bytes"))
 
     async def get(self, *path: str) -> None:
         """Tornado."""
@@ -222,21 +190,11 @@ class Customer(Declared):
 
     async def options(self, *path: str) -> None:
         """G-22, G-23: a preflight asks nothing of the resource."""
-        try:
+        with self.refusing():
             self._admit_page()
-        except Refused as refused:
-            self._refuse(refused)
-        else:
             self.tell_methods()
             self.set_status(204)
             self.finish()
-
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """What was no refusal of ours."""
-        if status_code == MethodNotAllowed.status:
-            self.tell_methods()
-        self.set_status(status_code)
-        self._send(json.encode(unforeseen(status_code, self.request_id)), "application/json;charset=UTF-8")
 
     # Its steps
 
@@ -261,9 +219,7 @@ class Customer(Declared):
         return await by_values(await self._read_body(self._read_values), *path)
 
     async def _read_body(self, read: Callable[[bytes], T]) -> T:
-        sent = self.sent_body
-        if sent is None:
-            raise TooLarge(f"the body has more than {self.maximum_body} bytes")
+        sent = self.whole_body
         if len(sent) <= _AT_ONCE and "Content-Encoding" not in self.request.headers:
             return read(sent)
         return await asyncio.to_thread(read, sent)
@@ -289,19 +245,7 @@ class Customer(Declared):
         elif isinstance(answer, str):
             await self._send_packed(answer.encode(), "text/plain;charset=UTF-8")
         else:
-            await self._send_packed(json.encode(answer), "application/json;charset=UTF-8")
-
-    def _refuse(self, refused: Refused) -> None:
-        self.set_status(refused.status)
-        if isinstance(refused, MethodNotAllowed):
-            self.tell_methods()
-        if isinstance(refused, NotAuthenticated):
-            self.set_header("WWW-Authenticate", 'Basic realm="customers", charset="UTF-8"')
-        if refused.retry_after is not None:
-            self.set_header("Retry-After", str(refused.retry_after))
-        if isinstance(refused, TooLarge):
-            self.set_header("Connection", "close")  # G-9
-        self._send(json.encode(error(refused)), "application/json;charset=UTF-8")
+            await self._send_packed(json.encode(answer), _JSON_MEDIA)
 
     async def _send_packed(self, body: bytes, content_type: str) -> None:
         """G-27; whether it is packed depends on who asks."""
@@ -330,4 +274,4 @@ class UnknownPath(Customer):
 
     async def answer_to(self, declared: Method | None, ask: Callable[[], Awaitable[Answer]]) -> None:
         """Any method."""
-        self._refuse(PathUnknown("there is nothing at this path"))
+        self.refuse(PathUnknown("there is nothing at this path"))

@@ -5,7 +5,7 @@ Source: OpenAPI 3.1; G-3, G-14, ERR-1, AUTH-2, NT-2.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from gateway.auth.customers import HEADER as USER_HEADER
@@ -53,14 +53,8 @@ def document(root: str, resources: Sequence[type[Customer]]) -> dict[str, Any]:
 
 
 def _path(resource: type[Customer]) -> dict[str, Any]:
-    declared: Mapping[str, Method | None] = {
-        "get": resource.gets,
-        "post": resource.posts,
-        "put": resource.puts,
-        "delete": resource.deletes,
-    }
-    methods = {verb: _method(verb, resource, each) for verb, each in declared.items() if each is not None}
-    return {**path_item(resource), **methods}
+    verbs = {method.lower(): declared for method, declared in resource.declared().items()}
+    return {**path_item(resource), **{verb: _method(verb, resource, each) for verb, each in verbs.items()}}
 
 
 def _method(verb: str, resource: type[Customer], declared: Method) -> dict[str, Any]:
