@@ -166,7 +166,7 @@ def read_time(text: str) -> float:
             return moment.timestamp()
     except (ValueError, OverflowError):
         pass  # the same answer as for what has no offset
-    raise OptionWrong("a time is written as 2026-03-02T09:00:00.000Z")
+    raise OptionWrong(f"{DESIRED} is a time such as 2026-03-02T09:00:00.000Z")
 
 
 def read_settings(options: Options) -> Settings:

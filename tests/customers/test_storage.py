@@ -69,7 +69,7 @@ async def test_keys_added_at_the_same_time_are_all_there(api: Api) -> None:
 async def test_a_deleted_storage_is_gone(api: Api) -> None:
     id = await api.store({"a": "1"})
     deleted = await api.fetch(f"/genesys/1/storage/{id}", "DELETE")
-    assert (deleted.code, deleted.body) == (200, b"")
+    assert (deleted.code, deleted.body, deleted.headers.get("Content-Type")) == (200, b"", None)
     assert await api.refused(f"/storage/{id}") == UNKNOWN
     assert await api.refused(f"/storage/{id}", "DELETE") == UNKNOWN
 

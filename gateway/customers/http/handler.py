@@ -239,6 +239,7 @@ class Customer(Refusing):
 
     async def _answer(self, answer: Answer) -> None:
         if answer is None:
+            self.clear_header("Content-Type")
             self.finish()
         elif isinstance(answer, File):
             self._send_file(answer)
