@@ -46,7 +46,8 @@ def packed(files: Mapping[str, bytes] = FILES, **more: Any) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, **more) as archive:
         for name, content in files.items():
-            archive.writestr(name, content)
+            # Without the present time: the same files are the same archive.
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
 
 
