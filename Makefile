@@ -71,8 +71,9 @@ test-compiled: $(COMPILED)
 	    --compiled tests/protocol tests/server tests/extensions tests/transports tests/conformance $(ARGS)
 
 soak: system-packages $(INSTALLED_DEV) $(VENDOR)/cometd.js $(CLIENTS)
-	$(BIN)/python -m pytest -m "soak and not timed" -n 2 --dist worksteal --timeout 900 $(ARGS) $(OR_NONE)
+	$(BIN)/python -m pytest -m "soak and not timed and not alone" -n 2 --dist worksteal --timeout 900 $(ARGS) $(OR_NONE)
 	$(BIN)/python -m pytest -m "soak and timed" -n 2 --dist worksteal --timeout 900 $(ARGS) $(OR_NONE)
+	$(BIN)/python -m pytest -m "soak and alone" --timeout 900 $(ARGS) $(OR_NONE)
 
 conformance-peers: system-packages $(INSTALLED_DEV) $(CLIENTS)
 	$(BIN)/python -m pytest tests/conformance --ignore tests/conformance/peers $(PARALLEL) -r fE \

@@ -83,7 +83,7 @@ async def test_nothing_is_lost_in_a_rolling_restart(tmp_path: Path) -> None:
         assert not [record for node in nodes.nodes for record in node.records() if record["level"] == "error"]
 
 
-@pytest.mark.timed
+@pytest.mark.alone
 @pytest.mark.spec("OPS-63")
 async def test_five_hundred_sessions_survive_a_rolling_restart(tmp_path: Path) -> None:
     """And come back in small groups: never more than a tenth of them in a second."""

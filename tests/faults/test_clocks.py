@@ -17,14 +17,16 @@ from tests.faults.story import KEPT, NOT_KEPT, served_soon, story
 from tests.support.figures import Tell
 from tests.support.redis_server import RedisServer, redis_server
 
-pytestmark = [pytest.mark.soak, pytest.mark.timed]
-
 LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
 STEPS = {"+1h": 1, "-2h": -2, "+0": 0}
 """From the true time, in hours."""
 SOON = 3.0
 
-pytestmark = pytest.mark.skipif(not LIBRARIES, reason="libfaketime is not installed: apt-get install faketime")
+pytestmark = [
+    pytest.mark.soak,
+    pytest.mark.timed,
+    pytest.mark.skipif(not LIBRARIES, reason="libfaketime is not installed: apt-get install faketime"),
+]
 
 
 class Clock:

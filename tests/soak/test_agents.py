@@ -26,6 +26,7 @@ from tests.support.redis_server import RedisServer, has_redis, redis_server
 
 pytestmark = [
     pytest.mark.soak,
+    pytest.mark.alone,
     pytest.mark.skipif(not has_redis(), reason="redis-server is not installed: apt-get install redis-server"),
 ]
 

@@ -25,6 +25,7 @@ from tests.support.redis_server import has_redis, redis_server
 
 pytestmark = [
     pytest.mark.soak,
+    pytest.mark.alone,
     pytest.mark.skipif(not has_redis(), reason="redis-server is not installed: apt-get install redis-server"),
 ]
 

@@ -23,7 +23,7 @@ from tests.support.figures import Tell
 from tests.support.network import Network, NoNetwork, network
 from tests.support.wire import HttpConnection, WebSocket
 
-pytestmark = pytest.mark.soak
+pytestmark = [pytest.mark.soak, pytest.mark.timed]
 
 EACH = 20
 LATE = 3.0

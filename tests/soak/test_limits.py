@@ -31,6 +31,7 @@ WATCHED = 6.0
 """Seconds for which the gateway is watched in its distress."""
 
 
+@pytest.mark.timed
 @pytest.mark.spec("SEC-90")
 async def test_a_gateway_out_of_descriptors_stays_calm(tmp_path: Path, tell: Tell) -> None:
     """It serves whom it has, tells the others so, and answers on its internal listener."""
@@ -92,6 +93,7 @@ MOST_SECONDS = 5.0
 """SEC-91's goal is a quarter of a second on an idle machine: the figure is told, a standstill fails."""
 
 
+@pytest.mark.timed
 @pytest.mark.spec("SEC-91")
 async def test_slow_peers_do_not_slow_normal_clients(tmp_path: Path, tell: Tell) -> None:
     """500 that send heads or bodies by the byte, or read nothing."""

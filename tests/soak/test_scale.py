@@ -14,7 +14,7 @@ from tests.support.crowd import CrowdProcess, PollMember, SocketMember, crowd_pr
 from tests.support.gateway_process import GatewayProcess, gateway_process
 from tests.support.wire import HttpConnection
 
-pytestmark = pytest.mark.soak
+pytestmark = [pytest.mark.soak, pytest.mark.alone]
 
 EACH = 5000
 WARM_UP = 200
