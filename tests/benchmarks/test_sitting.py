@@ -40,6 +40,7 @@ def has_left_something(sitting: subprocess.Popen[str]) -> bool:
     return True
 
 
+@pytest.mark.soak
 def test_quick_sitting_measures_and_writes_down(tmp_path: Path) -> None:
     """Our server and the fan-out alone: nothing is lost, and nothing is left running."""
     with sit("--only", "fan-out-window-10", "--results", str(tmp_path)) as sitting:
@@ -54,6 +55,7 @@ def test_quick_sitting_measures_and_writes_down(tmp_path: Path) -> None:
     assert "[1/1] fan-out ×1000, ten in flight: ours, round 1" in told
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_sitting_leaves_no_process_behind(tmp_path: Path, number: signal.Signals) -> None:
     """Servers and generators end with it."""

@@ -378,6 +378,7 @@ def sessions_of(served: GatewayProcess) -> float:
     return sum(value for name, value in served.metrics().items() if name.startswith("bayeux_sessions{"))
 
 
+@pytest.mark.soak
 @pytest.mark.spec("OPS-11", "OPS-15")
 def test_ctrl_c_in_the_middle_leaves_no_session(served: GatewayProcess) -> None:
     with subprocess.Popen(

@@ -120,6 +120,7 @@ def test_a_worker_that_died_is_replaced_and_the_others_serve_on(start: Start, re
     assert served.process.end() == 0
 
 
+@pytest.mark.soak
 @pytest.mark.spec("OPS-45", "OPS-51")
 def test_a_worker_that_hangs_is_told_and_asked_in_vain(start: Start, redis: RedisServer) -> None:
     """Operators get an answer all the same, and soon."""
@@ -144,6 +145,7 @@ def test_workers_without_their_supervisor_leave(start: Start, redis: RedisServer
     served.until(lambda: not any(map(lives, workers)))
 
 
+@pytest.mark.soak
 @pytest.mark.spec("OPS-60", "OPS-15")
 def test_a_second_interrupt_hurries_the_workers(start: Start, redis: RedisServer) -> None:
     served = gateway(start, redis, "--set", "drain.notice=20s")
@@ -167,6 +169,7 @@ def test_what_another_gateway_listens_on_is_not_shared_with_it(start: Start, red
     assert f":{port} cannot be used" in other.child.stderr.read()
 
 
+@pytest.mark.soak
 @pytest.mark.spec("OPS-45", "OPS-50")
 def test_metrics_of_all_workers_are_told_as_one(start: Start, redis: RedisServer) -> None:
     served = gateway(start, redis)
@@ -182,6 +185,7 @@ def test_metrics_of_all_workers_are_told_as_one(start: Start, redis: RedisServer
     assert lines['gateway_workers{state="ready"}'] == "2.0"
 
 
+@pytest.mark.soak
 @pytest.mark.spec("MRE-151", "MRE-152")
 def test_the_routing_of_all_workers_is_told_as_one(start: Start, redis: RedisServer) -> None:
     served = gateway(start, redis)
@@ -215,6 +219,7 @@ def test_the_plan_is_that_of_all_workers(start: Start, redis: RedisServer) -> No
     assert served.ask("/admin/agents/Anna", "PUT", {"attributes": ["english=11"]})[0] == 422
 
 
+@pytest.mark.soak
 @pytest.mark.spec("OPS-8", "OPS-46", "SEC-44")
 def test_publish_reaches_the_user_at_whatever_worker(start: Start, redis: RedisServer) -> None:
     gateway(start, redis)
@@ -231,6 +236,7 @@ def test_publish_reaches_the_user_at_whatever_worker(start: Start, redis: RedisS
     assert [json.loads(line)["data"] for line in other.printed.splitlines()] == ["for Agent2"]
 
 
+@pytest.mark.soak
 @pytest.mark.spec("OPS-10", "OPS-61")
 def test_drain_sends_the_clients_away_and_stays(start: Start, redis: RedisServer) -> None:
     served = gateway(start, redis)
@@ -245,6 +251,7 @@ def test_drain_sends_the_clients_away_and_stays(start: Start, redis: RedisServer
     assert served.process.end() == 0
 
 
+@pytest.mark.soak
 @pytest.mark.spec("OPS-10", "OPS-45")
 def test_one_worker_can_be_drained_and_is_replaced(start: Start, redis: RedisServer) -> None:
     """Its session goes on at the other one: its client sees nothing but a connection that ends."""
@@ -262,6 +269,7 @@ def test_one_worker_can_be_drained_and_is_replaced(start: Start, redis: RedisSer
     assert start("drain", "--node", "elsewhere").end() == 1
 
 
+@pytest.mark.soak
 @pytest.mark.spec("OPS-60", "OPS-61")
 def test_usr2_drains_and_usr1_writes_a_dump(start: Start, redis: RedisServer) -> None:
     served = gateway(start, redis)
@@ -274,6 +282,7 @@ def test_usr2_drains_and_usr1_writes_a_dump(start: Start, redis: RedisServer) ->
     assert served.process.child.poll() is None
 
 
+@pytest.mark.soak
 @pytest.mark.spec("OPS-10", "DSC-6")
 def test_kick_ends_the_sessions_of_a_user(start: Start, redis: RedisServer) -> None:
     gateway(start, redis)
@@ -286,6 +295,7 @@ def test_kick_ends_the_sessions_of_a_user(start: Start, redis: RedisServer) -> N
     assert start("kick").end() == 2
 
 
+@pytest.mark.soak
 @pytest.mark.spec("OPS-9", "OPS-16", "OPS-62")
 def test_status_says_what_becomes_of_sessions(start: Start, redis: RedisServer) -> None:
     served = gateway(start, redis)
@@ -298,6 +308,7 @@ def test_status_says_what_becomes_of_sessions(start: Start, redis: RedisServer) 
         assert worker["node"] in told.printed
 
 
+@pytest.mark.soak
 @pytest.mark.spec("OPS-48", "OPS-51", "OPS-72")
 def test_without_redis_it_is_not_ready_and_publishing_is_refused(start: Start, own_redis: RedisServer) -> None:
     own_redis.stop()
@@ -315,6 +326,7 @@ def test_without_redis_it_is_not_ready_and_publishing_is_refused(start: Start, o
     assert start("publish", "--dev", "--user", "Agent1", "/v2/me", "1").end() == 0
 
 
+@pytest.mark.soak
 @pytest.mark.spec("OPS-48", "OPS-15")
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_redis_may_be_required_at_the_start(start: Start, own_redis: RedisServer, workers: str) -> None:

@@ -243,7 +243,8 @@ async def test_a_reload_goes_on_where_it_was(phone: Tab, side: CustomerSide) -> 
     await phone.see(".said", "Hello")
     assert await phone.texts(".line") == ["John Harry joined", "Q joined", "Q\nHello"]
     assert {each.user for each in side.asked} == {user}
-    assert len(side.requests("ixn/chat")) == 1
+    # A page that goes before it has its answer asks again, and is given the same chat (CH1-12).
+    assert len(side.requests("ixn/chat")) <= 2
 
 
 @pytest.mark.spec("CM-17")

@@ -60,8 +60,15 @@ class Ears:
 
 
 @pytest.mark.spec("CX-1", "CX-7", "CM-1", "CM-5", "CM-6", "CC-1", "CC-5", "CC-6", "CC-9", "CC-10", "SM-20", "SM-24")
-@pytest.mark.parametrize("extensions", [(), ("AckExtension",)], ids=["plain", "ack"])
-@pytest.mark.parametrize("transport", ["long-polling", "websocket"])
+@pytest.mark.parametrize(
+    ("transport", "extensions"),
+    [
+        pytest.param("long-polling", (), id="long-polling-plain"),
+        pytest.param("websocket", ("AckExtension",), id="websocket-ack"),
+        pytest.param("long-polling", ("AckExtension",), id="long-polling-ack", marks=pytest.mark.soak),
+        pytest.param("websocket", (), id="websocket-plain", marks=pytest.mark.soak),
+    ],
+)
 async def test_the_sequence_of_a_delayed_chat(
     open_town: OpenTown, open_client: OpenClient, transport: str, extensions: tuple[str, ...]
 ) -> None:
@@ -154,8 +161,15 @@ STEPS = ("created", "available", "connected", "chatting", "accepted", "answered"
 
 
 @pytest.mark.spec("CX-4", "CC-13", "CM-17", "IN-6", "PN-7")
-@pytest.mark.parametrize("acknowledged", [False, True], ids=["plain", "ack"])
-@pytest.mark.parametrize("transport", ["long-polling", "websocket"])
+@pytest.mark.parametrize(
+    ("transport", "acknowledged"),
+    [
+        pytest.param("long-polling", False, id="long-polling-plain"),
+        pytest.param("websocket", True, id="websocket-ack", marks=pytest.mark.soak),
+        pytest.param("long-polling", True, id="long-polling-ack", marks=pytest.mark.soak),
+        pytest.param("websocket", False, id="websocket-plain", marks=pytest.mark.soak),
+    ],
+)
 async def test_a_line_that_is_cut_at_each_step(open_town: OpenTown, transport: str, acknowledged: bool) -> None:
     """The app begins anew each time; nothing is lost, and nothing comes twice under two ids."""
     town = await open_town(Plan(settings=("acknowledge=true",)))

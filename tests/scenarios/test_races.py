@@ -66,6 +66,7 @@ async def test_two_browsers_of_one_agent_accept_at_once(open_town: OpenTown, nod
             await browser.state("Completed", id)
 
 
+@pytest.mark.soak
 @pytest.mark.spec("AG-66", "AG-126")
 @pytest.mark.parametrize("times", [30, pytest.param(200, marks=pytest.mark.soak)])
 async def test_accept_and_the_timer_come_to_one_end(open_town: OpenTown, times: int) -> None:

@@ -65,6 +65,7 @@ async def test_a_run_with_our_server_is_exact(kind: str, transport: str, ack: bo
         assert len(server.server.sessions) == 0, "they are disconnected at the end"
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("kind", OF_OTHERS)
 @EACH_TRANSPORT
 async def test_a_run_with_faye_is_exact(kind: str, transport: str) -> None:
@@ -72,6 +73,7 @@ async def test_a_run_with_faye_is_exact(kind: str, transport: str) -> None:
         check(await Loaded(Target("127.0.0.1", port, "/bayeux")).bear(kind=kind, transport=transport))
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("kind", OF_OTHERS)
 @pytest.mark.parametrize("ack", [False, True], ids=["plain", "ack"])
 async def test_a_run_with_cometd_is_exact(kind: str, ack: bool) -> None:
@@ -80,6 +82,7 @@ async def test_a_run_with_cometd_is_exact(kind: str, ack: bool) -> None:
         check(await Loaded(Target("127.0.0.1", port)).bear(kind=kind, transport="long-polling", ack=ack))
 
 
+@pytest.mark.soak
 @EACH_TRANSPORT
 @pytest.mark.parametrize("kind", ["fanout", *(pytest.param(kind, marks=pytest.mark.soak) for kind in ("p2p", "churn"))])
 async def test_several_generators_count_together(kind: str, transport: str) -> None:
@@ -128,6 +131,7 @@ async def test_latency_counts_from_the_intended_time() -> None:
     assert outcome.latency.p90 > 250, "fifty publishes fell into the stop, and waited for 250 ms on average"
 
 
+@pytest.mark.soak
 @EACH_TRANSPORT
 async def test_channels_and_patterns_that_only_exist_do_not_disturb(transport: str) -> None:
     async with loaded() as server:
@@ -139,6 +143,7 @@ async def test_channels_and_patterns_that_only_exist_do_not_disturb(transport: s
     assert outcome.sessions == 8 + 1 + 3
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("kind", ["connect", "fanout", "churn"])
 async def test_the_servers_cost_is_told(kind: str) -> None:
     """Here the server is the test itself, with the generators as descendants: only that figures are there."""
@@ -152,6 +157,7 @@ async def test_the_servers_cost_is_told(kind: str) -> None:
     assert min(cost.rss_before, cost.rss_with_sessions, cost.rss_after) > 10_000_000
 
 
+@pytest.mark.soak
 @EACH_TRANSPORT
 async def test_a_run_over_tls_is_exact(transport: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Certificates are checked, with those that OpenSSL's environment names."""
@@ -202,6 +208,7 @@ async def test_too_many_sessions_are_told_with_the_option_to_raise() -> None:
             await server.bear(kind="fanout")
 
 
+@pytest.mark.soak
 async def test_a_storm_counts_those_that_were_refused() -> None:
     """It is about how many the server takes."""
     async with loaded(max_sessions=5) as server:
@@ -306,6 +313,7 @@ except KeyboardInterrupt:
 """
 
 
+@pytest.mark.soak
 async def test_an_interrupt_disconnects_the_sessions() -> None:
     """Ctrl-C reaches all processes of the terminal; the generators leave it to the conductor."""
     async with loaded() as server:

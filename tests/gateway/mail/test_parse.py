@@ -210,6 +210,7 @@ def test_any_mail_is_read_or_refused(lines: list[str]) -> None:
         pass
 
 
+@pytest.mark.soak
 @given(st.binary(max_size=300))
 def test_any_bytes_are_read_or_refused(content: bytes) -> None:
     try:
