@@ -42,7 +42,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Of compiled modules, leave out what looks into them or puts something in place of what is theirs."""
+    """What takes minutes begins first: at the end one worker would be alone with it.
+
+    Of compiled modules, leave out what looks into them or puts something in place of what is theirs.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
     if config.getoption("compiled"):
         for item in items:
             for mark in item.iter_markers("interpreted"):

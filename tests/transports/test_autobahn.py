@@ -93,6 +93,7 @@ async def test_one_case_of_each_kind_of_deflate_passes() -> None:
 @pytest.mark.timeout(900)
 @opens_files
 @pytest.mark.spec("SEC-94", "WS-4")
+@pytest.mark.long
 async def test_no_case_of_deflate_fails() -> None:
     async with asyncio.timeout(880):
         results = await run_against_server(DEFLATE_GROUPS, accepts_deflate=True)
