@@ -222,7 +222,7 @@ async def test_frozen_server_holds_nobody_up(own_server: RedisServer, connect: C
 
 async def test_slow_link_is_no_lost_link(proxy: FaultProxy, connect: Connect) -> None:
     """Late by less than a time-out, and in small pieces."""
-    node = connect(through(proxy), Timing())
+    node = connect(through(proxy), Timing(reply=10.0, patience=30.0))
     proxy.delay(0.05, jitter=0.05)
     proxy.dribble(7)
     await node.link.start()
