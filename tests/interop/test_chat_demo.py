@@ -45,6 +45,16 @@ def assert_unharmed(tab: Tab) -> None:
         assert tab.heard(event) == []
 
 
+JOINED_BY_ITS_OWN_WORD = "() => JSON.parse(sessionStorage.getItem('chat-demo')).isJoined"
+
+
+async def until_joined(phone: Tab) -> None:
+    """The page has its answer to ixn/chat, which may come behind the chat's first event."""
+    async with asyncio.timeout(PATIENCE):
+        while not await phone.evaluate(JOINED_BY_ITS_OWN_WORD):  # noqa: ASYNC110 - nor what it keeps
+            await asyncio.sleep(0.02)
+
+
 async def until_asked(side: CustomerSide, what: str, times: int = 1) -> dict[str, str]:
     """Wait for a request; its parameters."""
     async with asyncio.timeout(PATIENCE):
@@ -236,6 +246,7 @@ async def test_a_reload_goes_on_where_it_was(phone: Tab, side: CustomerSide) -> 
     await phone.see(".line", "John Harry joined")
     entries: list[Any] = [JOINED, AGENT_JOINED]
     side.answers["ixn/chat/refresh"] = (200, {**CHAT, "transcriptPosition": "2", "transcriptToShow": entries})
+    await until_joined(phone)
     await phone.reload()
     await phone.see(".line", "Q joined")
     assert (await until_asked(side, "ixn/chat/refresh"))["transcriptPosition"] == "0"
@@ -243,8 +254,7 @@ async def test_a_reload_goes_on_where_it_was(phone: Tab, side: CustomerSide) -> 
     await phone.see(".said", "Hello")
     assert await phone.texts(".line") == ["John Harry joined", "Q joined", "Q\nHello"]
     assert {each.user for each in side.asked} == {user}
-    # A page that goes before it has its answer asks again, and is given the same chat (CH1-12).
-    assert len(side.requests("ixn/chat")) <= 2
+    assert len(side.requests("ixn/chat")) == 1
 
 
 @pytest.mark.spec("CM-17")
