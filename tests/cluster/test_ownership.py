@@ -10,9 +10,12 @@ import pytest
 from bayeux.backplane.hub import MemoryHub
 from bayeux.backplane.interface import Retention
 from bayeux.extensions.replay import Replay
+from bayeux.protocol.message import Message, Request
 from bayeux.protocol.options import Options
 from bayeux.server.cluster import fence, keeping
+from bayeux.server.extension import Extension
 from bayeux.server.server import BayeuxServer
+from bayeux.server.sessions import ServerSession
 from bayeux.testing import ManualClock
 from tests.cluster.nodes import OPTIONS, Client, Node, lasting_hub, nodes_on, until
 
@@ -626,6 +629,46 @@ async def test_a_node_without_a_lease_serves_nobody() -> None:
         if not lost.data:
             await lost.poll(ack=reply["ext"]["ack"])
         assert lost.data == [1]
+
+
+class Slow(Extension):
+    """Takes its time for connects while it is told to."""
+
+    def __init__(self) -> None:
+        self.may_go_on = asyncio.Event()
+        self.may_go_on.set()
+
+    async def incoming_meta(self, session: ServerSession | None, message: Message) -> None:
+        if message.request is Request.CONNECT:
+            await self.may_go_on.wait()
+
+
+@pytest.mark.spec("OPS-62", "ACK-14")
+@pytest.mark.parametrize("transport", ["websocket", "long-polling"])
+async def test_a_connect_during_which_a_node_lost_its_lease_is_to_be_asked_again(transport: str) -> None:
+    """One that succeeds has a number, and what it numbers may be another node's by now."""
+    hub, slow = MemoryHub(lease=0.2, look=0.05), Slow()
+    async with nodes_on(hub, 2, prepare=lambda node: node.extensions.append(slow)) as (here, there):
+        client = await Client(here, transport).begin("/a")
+        slow.may_go_on.clear()
+        asked = client.message("/meta/connect", connectionType=transport, ext={"ack": 1})
+        client.send(asked)
+        here.publish("/a", 1)
+        await until(lambda: client.session.queue.messages)
+        for each in (here, there):
+            each.backplane.cut()
+        await until(lambda: here.joined.is_fenced)
+        slow.may_go_on.set()
+        await until(lambda: client.heard[-1].get("id") == asked["id"])
+        refused = client.heard[-1]
+        assert refused["error"].startswith("503:")
+        assert "ext" not in refused
+        assert not client.data
+        for each in (here, there):
+            each.backplane.heal()
+        again = await client.poll(ack=1)
+        assert again["ext"]["ack"] > 1
+        assert client.data == [1]
 
 
 @pytest.mark.spec("OPS-72")

@@ -93,6 +93,9 @@ class Reader:
                 await asyncio.sleep(0.01)
                 continue
             self._take()
+            if answer.get("error", "").startswith("503:"):
+                await asyncio.sleep(0.01)
+                continue
             if not answer["successful"]:
                 self.refusals.append(answer["error"])
                 return
