@@ -16,7 +16,8 @@ from tests.docs.samples import program
 from tests.interop.aiocometd_client import MARKS
 from tests.interop.browser import Browser, Tab
 from tests.interop.gateway_process import Gateway, gateway
-from tests.interop.test_chat_demo import at_the_desktop, get_ready, send
+from tests.interop.test_chat_demo import at_the_desktop, send
+from tests.interop.test_desktop import get_ready
 from tests.interop.test_documented_programs import printed_line, running
 from tests.interop.test_tutorial_by_hand import ADDRESS, in_a_shell, typed
 

@@ -18,6 +18,7 @@ from tests.interop.customer_side import CHAT, FAR, NEAR, START_CHAT, CustomerSid
 from tests.interop.foreign import PATIENCE
 from tests.interop.gateway_process import Gateway, gateway
 from tests.interop.hostile import TEXTS
+from tests.interop.test_desktop import get_ready
 
 JOINED = ["Notice.Joined", "John Harry", "has joined the session", "0", "CLIENT"]
 AGENT_JOINED = ["Notice.Joined", "Q", "has joined the session", "6", "AGENT"]
@@ -380,11 +381,6 @@ async def at_the_desktop(profile: Browser, service: Gateway, user: str) -> Tab:
     await tab.click("button", "Sign in")
     await tab.see("#state-text", "Connected over WebSocket")
     return tab
-
-
-async def get_ready(agent: Tab) -> None:
-    await agent.click("button", "Ready, chat")
-    await agent.see("#channel-chat .channel-state", "Ready")
 
 
 async def take_chat(agent: Tab) -> None:

@@ -71,6 +71,11 @@ async def sign_in(tab: Tab, user: str) -> None:
     await tab.see("#state-text", "Connected over WebSocket")
 
 
+async def get_ready(tab: Tab) -> None:
+    await tab.click("button", "Ready, chat")
+    await tab.see("#channel-chat [data-state=Ready][aria-pressed=true]", "Ready")  # by text alone "Not Ready" is, too
+
+
 async def accept(tab: Tab) -> None:
     await tab.see(".invitation", "Order 7")
     await tab.click("button", "Accept")
@@ -80,8 +85,7 @@ async def accept(tab: Tab) -> None:
 @pytest.mark.spec("AG-20", "AG-22", "AG-30", "AG-33")
 async def test_an_agent_is_ready_on_one_channel_and_not_on_the_other(desktop: Tab, center: Center) -> None:
     await desktop.see("#channel-chat .channel-state", "Not Ready")
-    await desktop.click("button", "Ready, chat")
-    await desktop.see("#channel-chat .channel-state", "Ready")
+    await get_ready(desktop)
     assert await desktop.texts("#channel-email .channel-state") == ["Not Ready"]
     assert center.wanted["Agent1"]["chat"].is_ready
     assert not center.wanted["Agent1"]["email"].is_ready
@@ -353,15 +357,13 @@ async def test_a_customer_is_served_by_two_agents_of_a_whole_gateway(
             first, second = await chrome.open(service.url("/desktop")), await profile.open(service.url("/desktop"))
             for tab, user in ((first, "Agent1"), (second, "Agent2")):
                 await sign_in(tab, user)
-            await first.click("button", "Ready, chat")
-            await first.see("#channel-chat .channel-state", "Ready")
+            await get_ready(first)
             form = {"nickname": "Carla", "queue": "SimpleChatInQueue", "userData": {"Subject": "Order 7"}}
             chat = await customer.call("dev/chat/begin", form)
             await customer.call("dev/chat/say", {"chat": chat, "text": "Hello?"})
             await accept(first)
             await first.see(".line.client .said", "Hello?")
-            await second.click("button", "Ready, chat")
-            await second.see("#channel-chat .channel-state", "Ready")
+            await get_ready(second)
             await first.fill("Transfer to agent", "Agent2")
             await first.click("button", "Transfer")
             await first.see("#ended", "Order 7: handed over")

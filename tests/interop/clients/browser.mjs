@@ -65,7 +65,9 @@ const commands = {
   click: ({page, role, name}) => page.getByRole(role, {name, exact: true}).click(),
   press: ({page, key}) => page.keyboard.press(key),
   // Waits until the first such element shows this text.
-  see: ({page, selector, text}) => page.locator(selector).filter({hasText: text}).first().waitFor(),
+  see: ({page, selector, text}) => page.locator(selector).filter({hasText: text}).first().waitFor().catch(async (error) => {
+    throw new Error(`${error.message}\nThe page shows:\n${(await page.locator("body").innerText()).slice(0, 4000)}`);
+  }),
   texts: ({page, selector}) => page.locator(selector).allInnerTexts(),
   screenshot: ({page, path}) => page.screenshot({path}).then(() => null),
   cookies: () => context.cookies(),
