@@ -223,7 +223,7 @@ async def test_who_does_not_answer_is_called_over_another_connection(tmp_path: P
         outgoing = Outgoing(
             Guard(),
             speech="h2",
-            bounds=Bounds(timeout=0.3),
+            bounds=Bounds(timeout=2.0),
             resolve=Names(api_push_apple_com=[PUBLIC]),
             network=there.network,
             tls=TRUST.client,

@@ -8,7 +8,7 @@
 import {chromium} from "playwright-core";
 import {obey, tell} from "./commands.mjs";
 
-const PATIENCE = 15000; // milliseconds; a test fails by this, not by its own time-out
+const PATIENCE = 45000; // milliseconds; a test fails by this, not by its own time-out
 
 const context = await (await chromium.connect(process.argv[2])).newContext();
 context.setDefaultTimeout(PATIENCE);
