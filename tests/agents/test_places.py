@@ -47,7 +47,7 @@ async def position_is(office: Office, begun: str, wanted: tuple[int, int]) -> No
     found = None
     with suppress(TimeoutError):
         async with asyncio.timeout(PATIENCE):
-            while (found := await position(office, begun)) != wanted:
+            while (found := await position(office, begun)) != wanted:  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(0.005)
     assert found == wanted
 

@@ -67,8 +67,8 @@ async def test_while_the_notice_lasts_clients_are_served_on(serve: Serve) -> Non
 
 @pytest.mark.spec("OPS-61")
 async def test_without_sessions_nothing_is_waited_for(serve: Serve) -> None:
-    served = await serve(("drain.notice=60s",))
-    async with asyncio.timeout(30):
+    served = await serve(("drain.notice=20s",))
+    async with asyncio.timeout(15):
         assert await served.run._end(asyncio.Queue()) is ExitCode.DONE
 
 
