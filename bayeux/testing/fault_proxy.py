@@ -19,6 +19,8 @@ from bayeux.testing.faults import BOTH, Faults, Faulty, Planned, Rates, Way, ref
 
 HOST = "127.0.0.1"
 MAX_CONNECTIONS = 1000
+ACCEPTING = 0.01
+"""Seconds for the few turns that asyncio takes to accept a connection."""
 REFUSAL = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
@@ -81,7 +83,7 @@ class FaultProxy(Faulty):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.close()
+        await self._stop_listening()
         await self._reset_all()
         await self._server.wait_closed()
 
@@ -181,6 +183,15 @@ class FaultProxy(Faulty):
         writer.write(REFUSAL)
         await writer.drain()
         writer.close()
+
+    async def _stop_listening(self) -> None:
+        """Let in who is at the door: asyncio forgets, and never closes, whom it accepts while its server is closed."""
+        self.is_cut = True
+        loop = asyncio.get_running_loop()
+        for listening in self._server.sockets:
+            loop.remove_reader(listening.fileno())
+        await asyncio.sleep(ACCEPTING)
+        self._server.close()
 
     async def _reset_all(self) -> None:
         tasks = list(self._tasks)

@@ -23,6 +23,7 @@ events = 5000
 bytes = "8MiB"
 """
 SETTINGS: Mapping[str, object] = {"bayeux.max_interval": "30s"}
+USUAL_ENDS = ("disconnect", "moved")
 
 
 class Store(Protocol):
@@ -101,6 +102,16 @@ class Scene:
         records = [record for node in self.nodes for record in node.records()]
         return [each for each in records if each["level"] == "error" and each["event"] != "a worker has died"]
 
+    def ends(self) -> str:
+        """How sessions ended that did not end by themselves, as the logs tell."""
+        ends = [
+            f"{record['ts']} {record['node']}: {record['reason']}"
+            for node in self.nodes
+            for record in node.records()
+            if record["event"] == "session_ends" and record["reason"] not in USUAL_ENDS
+        ]
+        return "\n".join(["Sessions that were ended:", *ends])
+
 
 @asynccontextmanager
 async def scene(
@@ -132,7 +143,11 @@ async def scene(
         await asyncio.to_thread(together.wait_until_complete)
         front = stack.enter_context(BALANCERS["haproxy"](directory, together.places))
         here = Scene(machines, proxies, front, together)
-        yield here
+        try:
+            yield here
+        except AssertionError as failure:
+            failure.add_note(here.ends())
+            raise
         assert not here.errors()
         for machine in machines:
             assert "Traceback" not in machine.told

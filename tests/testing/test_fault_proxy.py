@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
+import socket
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -282,6 +285,22 @@ async def test_who_sends_faster_than_the_other_side_reads_is_kept_waiting(proxy:
 async def test_what_is_negative_is_refused(proxy: FaultProxy, wrong: Callable[[FaultProxy], Any]) -> None:
     with pytest.raises(ValueError, match="negative"):
         wrong(proxy)
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_who_is_at_the_door_when_it_ends_is_reset(echo: Echo, turns: int) -> None:
+    """No connection is forgotten, however far asyncio has got with it."""
+    with socket.socket() as late:
+        late.setblocking(False)
+        async with FaultProxy(echo.port) as proxy:
+            with suppress(BlockingIOError):
+                late.connect(("127.0.0.1", proxy.port))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+        async with asyncio.timeout(WAIT):
+            with suppress(ConnectionResetError):
+                assert await asyncio.get_running_loop().sock_recv(late, 1) == b""
+    gc.collect()  # what was forgotten is warned of
 
 
 # At random ------------------------------------------------------------------------------------
