@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from bayeux.protocol import json
 from bayeux.protocol.channel import META_CONNECT, META_HANDSHAKE
 from bayeux.protocol.encoded import NOTHING, Batch
-from bayeux.protocol.errors import InternalError
+from bayeux.protocol.errors import InternalError, Unavailable
 from bayeux.protocol.message import failed, reply_to
 from bayeux.protocol.reply import Reply
 from bayeux.server import attachment, flow
@@ -136,6 +136,10 @@ def _answer_held_extended(
         raise
     if held_by.closed:
         return  # its client left while an extension was awaited: nothing was taken
+    if server.cluster is not None and server.cluster.is_fenced:
+        refuse_connects(replies)
+        send(session, held_by, NOTHING, encoded(replies))
+        return
     if is_overtaken(session, batch):
         held_by.dismiss(session.options.duplicate_meta_connect_http_code)
         return
@@ -165,6 +169,15 @@ def send(session: ServerSession | None, transport: Transport, events: Batch, rep
     if session is not None and session.is_traced:
         trace_sent(session, events, replies)
     transport.send(events, replies)
+
+
+def refuse_connects(replies: Iterable[Reply]) -> None:
+    """Behind the fence, which went up while somebody was awaited: nothing is taken, for the session may be another
+    node's by now, and a connect that succeeds would close a batch (ACK-14).
+    """
+    for reply in replies:
+        if reply.get("channel") == META_CONNECT and reply.get("successful") is True:
+            failed(reply, Unavailable())
 
 
 def next_batch(session: ServerSession) -> int:

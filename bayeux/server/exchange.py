@@ -29,7 +29,6 @@ from bayeux.protocol.errors import (
     RateLimited,
     SessionUnknown,
     SubscribeFailed,
-    Unavailable,
     UnsubscribeFailed,
 )
 from bayeux.protocol.hooks import STOP
@@ -462,7 +461,7 @@ class Exchange:
         """What of the session's events leaves with this answer (DEL-1…3, HS-11)."""
         server, transport = self._server, self._transport
         if server.cluster is not None and server.cluster.is_fenced:
-            self._refuse_connect(replies)
+            answering.refuse_connects(replies)
             return NOTHING
         if session.is_over:
             if not server.sessions.was_kicked(session):
@@ -474,14 +473,6 @@ class Exchange:
         return (
             answering.take(server, session, transport, replies) if self._carries_events(session, replies) else NOTHING
         )
-
-    def _refuse_connect(self, replies: list[ReplyFields]) -> None:
-        """The session may be another node's by now: a connect that succeeds would close a batch (ACK-14)."""
-        for reply in replies:
-            if reply.get("channel") == META_CONNECT and reply.get("successful") is True:
-                error = Unavailable()
-                pause = self._server.admission.pause()
-                failed(reply, error, advices.for_failure(error, _CONNECT, self._context.options, pause))
 
     def _carries_events(self, session: ServerSession, replies: list[ReplyFields]) -> bool:
         transport = self._transport

@@ -12,6 +12,7 @@ from bayeux.backplane.interface import Retention
 from bayeux.extensions.replay import Replay
 from bayeux.protocol.message import Message, Request
 from bayeux.protocol.options import Options
+from bayeux.protocol.reply import Reply
 from bayeux.server.cluster import fence, keeping
 from bayeux.server.extension import Extension
 from bayeux.server.server import BayeuxServer
@@ -632,33 +633,42 @@ async def test_a_node_without_a_lease_serves_nobody() -> None:
 
 
 class Slow(Extension):
-    """Takes its time for connects while it is told to."""
+    """Takes its time for connects, or for their replies, while it is told to."""
 
     def __init__(self) -> None:
-        self.may_go_on = asyncio.Event()
-        self.may_go_on.set()
+        self.connect = asyncio.Event()
+        self.connect.set()
+        self.reply = asyncio.Event()
+        self.reply.set()
 
     async def incoming_meta(self, session: ServerSession | None, message: Message) -> None:
         if message.request is Request.CONNECT:
-            await self.may_go_on.wait()
+            await self.connect.wait()
+
+    async def outgoing_meta(self, session: ServerSession | None, reply: Reply) -> None:
+        if reply["channel"] == "/meta/connect":
+            await self.reply.wait()
 
 
 @pytest.mark.spec("OPS-62", "ACK-14")
 @pytest.mark.parametrize("transport", ["websocket", "long-polling"])
-async def test_a_connect_during_which_a_node_lost_its_lease_is_to_be_asked_again(transport: str) -> None:
-    """One that succeeds has a number, and what it numbers may be another node's by now."""
+@pytest.mark.parametrize("awaited", ["connect", "reply"])
+async def test_a_connect_during_which_a_node_lost_its_lease_is_to_be_asked_again(transport: str, awaited: str) -> None:
+    """One that succeeds has a number, and what it numbers may be another node's by now; also one that was held."""
     hub, slow = MemoryHub(lease=0.2, look=0.05), Slow()
     async with nodes_on(hub, 2, prepare=lambda node: node.extensions.append(slow)) as (here, there):
         client = await Client(here, transport).begin("/a")
-        slow.may_go_on.clear()
+        gate = getattr(slow, awaited)
+        gate.clear()
         asked = client.message("/meta/connect", connectionType=transport, ext={"ack": 1})
         client.send(asked)
+        await until(lambda: awaited == "connect" or client.session.held is not None)
         here.publish("/a", 1)
         await until(lambda: client.session.queue.messages)
         for each in (here, there):
             each.backplane.cut()
         await until(lambda: here.joined.is_fenced)
-        slow.may_go_on.set()
+        gate.set()
         await until(lambda: client.heard[-1].get("id") == asked["id"])
         refused = client.heard[-1]
         assert refused["error"].startswith("503:")
