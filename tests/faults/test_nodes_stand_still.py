@@ -26,7 +26,7 @@ async def test_workers_stand_still_again_and_again(
     """Any of four, at any time, for any time: for forty seconds."""
     lasting = 40.0
     async with scene(tmp_path, redis, workers=2) as here, story([here.cometd], chance, channel=KEPT) as numbers:
-        numbers.begin(pause=0.05)  # as in test_redis_away
+        numbers.begin(pause=0.05)  # queues have room for all that is written while somebody is away (SEC-L16)
         workers = [worker for node in here.nodes for worker in node.workers]
         end, stops = time.monotonic() + lasting, 0
         while time.monotonic() < end:

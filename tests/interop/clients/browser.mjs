@@ -65,9 +65,14 @@ const commands = {
   click: ({page, role, name}) => page.getByRole(role, {name, exact: true}).click(),
   press: ({page, key}) => page.keyboard.press(key),
   // Waits until the first such element shows this text.
-  see: ({page, selector, text}) => page.locator(selector).filter({hasText: text}).first().waitFor().catch(async (error) => {
-    throw new Error(`${error.message}\nThe page shows:\n${(await page.locator("body").innerText()).slice(0, 4000)}`);
-  }),
+  async see({page, selector, text}) {
+    try {
+      await page.locator(selector).filter({hasText: text}).first().waitFor();
+    } catch (error) {
+      const shown = await page.locator("body").innerText({timeout: 1000}).catch(String);
+      throw new Error(`${error.message}\nThe page shows:\n${shown.slice(0, 4000)}`);
+    }
+  },
   texts: ({page, selector}) => page.locator(selector).allInnerTexts(),
   screenshot: ({page, path}) => page.screenshot({path}).then(() => null),
   cookies: () => context.cookies(),
