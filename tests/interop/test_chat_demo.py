@@ -56,6 +56,12 @@ async def until_joined(phone: Tab) -> None:
             await asyncio.sleep(0.02)
 
 
+async def load_anew(phone: Tab) -> None:
+    """Returns when the page listens again: this side keeps nothing for those who do not, as the gateway does."""
+    await phone.reload()
+    await phone.see("#state-text", "Connected over")
+
+
 async def until_asked(side: CustomerSide, what: str, times: int = 1) -> dict[str, str]:
     """Wait for a request; its parameters."""
     async with asyncio.timeout(PATIENCE):
@@ -234,13 +240,13 @@ async def test_a_reload_goes_on_where_it_was(phone: Tab, side: CustomerSide) -> 
     await phone.click("button", "Tell me when an agent is near")
     await phone.see("#place", "number 2")
     user = side.user
-    await phone.reload()
+    await load_anew(phone)
     await phone.see("#place", "number 2")
     await phone.see("#promise", "We will notify you")
     side.answers["check-queue-position"] = (200, NEAR)
     side.call_agent_near()
     await phone.see("#near h2", "An agent is near")
-    await phone.reload()
+    await load_anew(phone)
     await phone.click("button", "Yes, chat now")
     await until_asked(side, "ixn/chat")
     side.chat(1, JOINED, state="CONNECTED")
@@ -248,7 +254,7 @@ async def test_a_reload_goes_on_where_it_was(phone: Tab, side: CustomerSide) -> 
     entries: list[Any] = [JOINED, AGENT_JOINED]
     side.answers["ixn/chat/refresh"] = (200, {**CHAT, "transcriptPosition": "2", "transcriptToShow": entries})
     await until_joined(phone)
-    await phone.reload()
+    await load_anew(phone)
     await phone.see(".line", "Q joined")
     assert (await until_asked(side, "ixn/chat/refresh"))["transcriptPosition"] == "0"
     side.chat(3, ["Message.Text", "Q", "Hello", "11", "AGENT"])

@@ -28,11 +28,12 @@ from gateway.store.sqlite import SqliteStore
 from gateway.store.store import Store
 from tests.cluster.nodes import Client, until
 from tests.push.customers import OPTIONS, Node, heard, heard_ids, make
+from tests.support.nodes_on_redis import TIMING
 from tests.support.redis_server import has_redis, redis_server
 
 pytestmark = pytest.mark.expected_logs("without its lease", "serves again")
 _PREFIXES = count()
-LEASE = Lease(lasts=1.0, renewed=0.1)
+LEASE = Lease(lasts=2.0, renewed=0.15)
 SOON = 60  # milliseconds that a connect is held at most
 NAMES = ("long-polling", "websocket")
 
@@ -69,8 +70,8 @@ async def open_node(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIter
             prefix = f"push-{next(_PREFIXES)}"
 
             def joined() -> tuple[MemoryBackplane | RedisBackplane, Store, Callable[[], float]]:
-                backplane = RedisBackplane(url, prefix=prefix, partitions=8, lease=LEASE, look=0.5)
-                return backplane, RedisStore(url, node="n", prefix=prefix), time.monotonic
+                backplane = RedisBackplane(url, prefix=prefix, partitions=8, lease=LEASE, look=0.5, timing=TIMING)
+                return backplane, RedisStore(url, node="n", prefix=prefix, timing=TIMING), time.monotonic
         else:
             hub = MemoryHub(lease=1.0)
 

@@ -19,6 +19,7 @@ from gateway.routing.outbox import bus_pump
 from gateway.routing.role import Role
 from gateway.store.redis import RedisStore
 from tests.routing.story import plan
+from tests.support.nodes_on_redis import TIMING
 
 GROUPS = {
     "communication": {GENERAL: "comm-server", COMMUNICATION_SERVER: "comm-server"},
@@ -31,8 +32,8 @@ def machine_of(role: str, node: str) -> Machine:
 
 
 async def live(url: str, prefix: str, node: str, *names: str) -> None:
-    store = RedisStore(url, node=node, prefix=prefix)
-    bus = RedisBus(Topology.parse(url), node=node, prefix=f"{prefix}:")
+    store = RedisStore(url, node=node, prefix=prefix, timing=TIMING)
+    bus = RedisBus(Topology.parse(url), node=node, prefix=f"{prefix}:", timing=TIMING)
     await store.open()
     await bus.open()
     async with asyncio.TaskGroup() as tasks:
