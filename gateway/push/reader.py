@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -259,18 +260,25 @@ class Reader:
                 self.tally.given += 1
 
     async def _tell_taken(self, user: str) -> None:
-        ids = self._proven.pop(user)
-        try:
+        with _popped(self._proven, user) as ids:
             await self._mailboxes.take(user, ids)
-        except BaseException:
-            self._proven.setdefault(user, set()).update(ids)
-            raise
         self.tally.taken += len(ids)
 
     async def _tell_returned(self, user: str) -> None:
-        ids = self._returned.pop(user)
-        elsewhere = {id for progress in self._progress.get(user, {}).values() for id in progress.in_flight}
-        await self._mailboxes.note_given(user, ids - elsewhere, is_on_its_way=False)
+        with _popped(self._returned, user) as ids:
+            elsewhere = {id for progress in self._progress.get(user, {}).values() for id in progress.in_flight}
+            await self._mailboxes.note_given(user, ids - elsewhere, is_on_its_way=False)
+
+
+@contextmanager
+def _popped(table: dict[str, set[str]], user: str) -> Iterator[set[str]]:
+    """A user's ids; back in the table, beside what came meanwhile, where telling of them failed."""
+    ids = table.pop(user)
+    try:
+        yield ids
+    except BaseException:
+        table.setdefault(user, set()).update(ids)
+        raise
 
 
 async def _all(work: Iterable[Any]) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pytest
 
+from bayeux.protocol.errors import Unavailable
 from bayeux.testing import pass_time
 from channels.private import CUSTOMER
+from gateway.push.mailbox import Mailbox
 from gateway.push.notice import Notice
 from gateway.push.progress import WINDOW
 from gateway.store.sqlite import SqliteStore
@@ -282,6 +286,27 @@ async def test_what_was_on_its_way_to_a_session_that_ended_is_to_be_had_again(sq
         alice.ask("/meta/disconnect")
         await here.settle()
         assert [each.message for each in await polled(here)] == [1]
+
+
+@pytest.mark.spec("IN-6")
+async def test_a_store_that_is_away_when_a_session_ends_costs_no_notice(
+    sqlite_store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with node(sqlite_store) as here:
+        alice = await here.listener("alice")
+        alice.connect()
+        await here.tell("alice", 1, instance="1-x", is_kept=True)
+        with monkeypatch.context() as away:
+            away.setattr(here.mailboxes, "note_given", nobody_is_there)
+            alice.ask("/meta/disconnect")
+            with pytest.raises(Unavailable):
+                await here.settle()
+        await here.settle()
+        assert [each.message for each in await polled(here)] == [1]
+
+
+async def nobody_is_there(user: str, ids: Collection[str], *, is_on_its_way: bool) -> Mailbox:
+    raise Unavailable
 
 
 async def polled(here: Alone) -> list[Notice]:
