@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any
 from unittest.mock import patch
 
@@ -25,6 +24,7 @@ from bayeux.server.extension import Extension
 from bayeux.server.security import Denied, SecurityPolicy, Verdict
 from bayeux.server.server import BayeuxServer
 from bayeux.testing import ManualClock, Peer, standing_still, turn
+from tests.support.no_timers import no_timers
 
 CHANNELS = (
     *(
@@ -180,15 +180,6 @@ def told(session: Any, channel: Any, message: Any) -> Any:
         case "/told/hooks":
             session.extensions.append(Extension())
     return None
-
-
-@contextmanager
-def no_timers() -> Iterator[None]:
-    """None of the loop's comes due: nobody must hear how busy the machine is."""
-    loop = asyncio.get_running_loop()
-    call_later = loop.call_later
-    with patch.object(loop, "call_later", lambda seconds, *call, **more: call_later(seconds and 3600, *call, **more)):
-        yield
 
 
 async def played(

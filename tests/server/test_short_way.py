@@ -21,6 +21,7 @@ from bayeux.server.flow import FlowControl
 from bayeux.server.security import Denied, SecurityPolicy, Verdict
 from bayeux.server.server import BayeuxServer
 from bayeux.testing import ManualClock, Peer, standing_still, turn
+from tests.support.no_timers import no_timers
 
 CHANNELS = (
     *("/plain", "/plain/deeper", "/plain/", "/first/seen", "/private/x", "/service/x", "/service/listened"),
@@ -136,13 +137,48 @@ def furnish(server: BayeuxServer) -> None:
     server.control_flow("/conflated", FlowControl(latest_only=True))
 
 
+async def played(server: BayeuxServer, clock: ManualClock, schedule: list[tuple[Any, ...]]) -> list[Any]:
+    """What was sent for each request."""
+    peers = [Peer(server, "websocket"), Peer(server, "websocket"), Peer(server, "long-polling")]
+    wires: list[Any] = [peer.handshake().connect() for peer in peers]
+    sessions = [peer.session for peer in peers]
+    for step, *arguments in schedule:
+        match step, *arguments:
+            case "send", int(n), messages:
+                own = {"clientId": peers[n].client_id}
+                wires.append(peers[n].send(*({**own, **each} for each in messages)))
+                await peers[n]
+                if sessions[n].is_over:  # kicked, slow or flooding: what it sent then was the last
+                    wires.append(peers[n].handshake().connect())
+                    sessions[n] = peers[n].session
+            case "subscribe", int(n), str(name):
+                wires.append(peers[n].send(peers[n].message("/meta/subscribe", subscription=name)))
+            case "connect", int(n):
+                wires.append(peers[n].connect())
+            case "read", int(n), bool(is_read):
+                if (socket := peers[n].socket) is not None:
+                    socket.writable = is_read
+                    if is_read:
+                        server.writable_again(socket)
+            case "batch", int(n), bool(begins):
+                sessions[n].is_batching = int(begins)
+            case "kick", int(n):
+                sessions[n].disconnect()
+            case "wait", float(seconds):
+                server.deadlines.run(clock.advance(seconds))
+            case _:
+                await turn()
+    await turn()
+    return wires
+
+
 async def converse(
     schedule: list[tuple[Any, ...]], settings: dict[str, Any], extension: Extension | None
 ) -> tuple[list[bytes], dict[str, Any]]:
     """What each of three clients was sent, frame by frame, and what the server counted."""
     clock = ManualClock()
     server = BayeuxServer(
-        Options(private_prefixes=("/private",), **settings),
+        Options(private_prefixes=("/private",), sweep_period=3600.0, **settings),
         policy=Policy(),
         clock=clock,
         random_bytes=random.Random(1).randbytes,
@@ -151,36 +187,8 @@ async def converse(
     if extension is not None:
         server.extensions.append(extension)
     async with standing_still(server):
-        peers = [Peer(server, "websocket"), Peer(server, "websocket"), Peer(server, "long-polling")]
-        wires: list[Any] = [peer.handshake().connect() for peer in peers]
-        sessions = [peer.session for peer in peers]
-        for step, *arguments in schedule:
-            match step, *arguments:
-                case "send", int(n), messages:
-                    own = {"clientId": peers[n].client_id}
-                    wires.append(peers[n].send(*({**own, **each} for each in messages)))
-                    await peers[n]
-                    if sessions[n].is_over:  # kicked, slow or flooding: what it sent then was the last
-                        wires.append(peers[n].handshake().connect())
-                        sessions[n] = peers[n].session
-                case "subscribe", int(n), str(name):
-                    wires.append(peers[n].send(peers[n].message("/meta/subscribe", subscription=name)))
-                case "connect", int(n):
-                    wires.append(peers[n].connect())
-                case "read", int(n), bool(is_read):
-                    if (socket := peers[n].socket) is not None:
-                        socket.writable = is_read
-                        if is_read:
-                            server.writable_again(socket)
-                case "batch", int(n), bool(begins):
-                    sessions[n].is_batching = int(begins)
-                case "kick", int(n):
-                    sessions[n].disconnect()
-                case "wait", float(seconds):
-                    server.deadlines.run(clock.advance(seconds))
-                case _:
-                    await turn()
-        await turn()
+        with no_timers():
+            wires = await played(server, clock, schedule)
         counted = {
             name: dict(getattr(server.counters, name))
             for name in ("messages_received", "messages_delivered", "messages_dropped", "rejected", "session_ends")
