@@ -243,9 +243,12 @@ class TestCounts:
     @pytest.mark.profile("few-channels")
     async def test_channels_are_bounded_and_swept(self, alice: Client, channel: str) -> None:
         """Those of publishes and of subscriptions; one that nobody uses makes room after three sweeps."""
-        published = [await alice.publish(f"{channel}/{n}", 1) for n in range(13)]
-        assert published[-1]["error"] == "403:limit:channel_create_denied"
-        assert (await alice.subscribe(f"{channel}/x"))["error"] == "403:limit:create_denied"
+        *_, published, subscribed = await alice.exchange(  # together: no sweep comes in between
+            *(alice.message(f"{channel}/{n}", data=1) for n in range(13)),
+            alice.message("/meta/subscribe", subscription=f"{channel}/x"),
+        )
+        assert published["error"] == "403:limit:channel_create_denied"
+        assert subscribed["error"] == "403:limit:create_denied"
         for ask in (lambda: alice.subscribe(f"{channel}/x"), lambda: alice.publish(f"{channel}/y", 1)):
             for _ in range(50):  # three sweeps of this profile, or more where the machine is busy
                 if (await ask())["successful"]:
