@@ -212,6 +212,7 @@ class TestExpiry:
         self, alice: Client, bob: Client, channel: str
     ) -> None:
         """What is published meanwhile waits for the client's return."""
+        await alice.publish("/service/set", {"max_interval": 10_000})
         await alice.subscribe(channel)
         await alice.hold()
         await drop(alice)
