@@ -29,8 +29,8 @@ BUSY = (
     "this node was without its lease",
     "the lease of this node had lapsed by the clock of Redis",
 )
-"""What nodes log when a machine stood still for a second, which may happen in any test, and when tests make them die.
-It tells nothing of the code, and what has to hold nevertheless is asserted."""
+"""What nodes log when a machine stood still for a second, which may happen in any test, and when tests make them die: it
+tells nothing of the code, and what has to hold nevertheless is asserted."""
 LEAVING = 5.0
 """Seconds that the tasks of a test have to end in."""
 
