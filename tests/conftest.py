@@ -24,13 +24,6 @@ settings.load_profile("any machine")
 
 # asyncio logs exceptions that nobody retrieved, Tornado those that a handler raised.
 WATCHED = ("bayeux", "channels", "gateway", "asyncio", "tornado.application")
-BUSY = (
-    "does not (answer|confirm a subscription) (in time|within)",
-    "this node was without its lease",
-    "the lease of this node had lapsed by the clock of Redis",
-)
-"""What nodes log when a machine stood still for a second, which may happen in any test, and when tests make them die: it
-tells nothing of the code, and what has to hold nevertheless is asserted."""
 LEAVING = 5.0
 """Seconds that the tasks of a test have to end in."""
 
@@ -79,8 +72,8 @@ class Unexpected(logging.Handler):
 @pytest.fixture(autouse=True)
 def no_unexpected_logs(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fails a test on a warning or error that its ``expected_logs`` marks do not name."""
-    marks = request.node.iter_markers("expected_logs")
-    handler = Unexpected((*BUSY, *(pattern for mark in marks for pattern in mark.args)))
+    expected = tuple(pattern for mark in request.node.iter_markers("expected_logs") for pattern in mark.args)
+    handler = Unexpected(expected)
     for name in WATCHED:
         logging.getLogger(name).addHandler(handler)
     yield

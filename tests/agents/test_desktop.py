@@ -93,6 +93,7 @@ async def test_what_comes_with_the_subscription_is_in_the_sessions_own_form(serv
 
 @pytest.mark.spec("OPS-42", "AG-25", "AG-109", "AG-122")
 @pytest.mark.parametrize("dies", [False, True])
+@pytest.mark.expected_logs("without its lease")
 async def test_a_desktop_stays_what_it_is_on_another_node(dies: bool) -> None:
     """It goes on hearing in its own form, each thing once, and what is not for its browser not at all."""
 

@@ -22,6 +22,8 @@ from tests.cluster.nodes import OPTIONS, Client, Node, lasting_hub, nodes_on, un
 
 QUICK = Options(session_message_rate=0.0, timeout=0.3)
 
+pytestmark = pytest.mark.expected_logs("without its lease", "serves again")  # of those that die here
+
 
 # Relay ------------------------------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ from tests.cluster.nodes import Client, Node, node_on, until
 OPTIONS = Options(session_message_rate=0.0, timeout=0.1, max_interval=5.0, ack_max_resends=0)
 CHANNELS = ("/a", "/b", "/c")
 
-pytestmark = pytest.mark.expected_logs("a publish of the application failed")
+pytestmark = pytest.mark.expected_logs("without its lease", "serves again", "a publish of the application failed")
 
 
 @dataclass

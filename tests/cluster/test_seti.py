@@ -13,6 +13,8 @@ from bayeux.server.cluster.seti import Seti
 from bayeux.server.extension import Extension
 from tests.cluster.nodes import Client, Node, lasting_hub, node_on, nodes_on, until
 
+pytestmark = pytest.mark.expected_logs("without its lease", "serves again")  # of those that die here
+
 
 def setis(nodes: Sequence[Node]) -> list[Seti]:
     return [node.joined.seti for node in nodes]

@@ -19,6 +19,8 @@ from bayeux.server.cluster.wire import Header, Unreadable, pack, unpack
 from bayeux.testing import ManualClock
 from tests.cluster.nodes import Client, lasting_hub, nodes_on, until
 
+pytestmark = pytest.mark.expected_logs("without its lease")  # of those that die here
+
 texts = st.text(max_size=20)
 places = st.dictionaries(st.integers(0, 63), st.integers(0, 2**53), max_size=5)
 replays = st.dictionaries(texts, st.integers(0, 2**53), max_size=3)

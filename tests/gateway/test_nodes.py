@@ -24,7 +24,11 @@ from gateway.node import NodeOperations
 from tests.gateway.conftest import TOKEN, Serve, Served
 from tests.support.redis_server import RedisServer, has_redis, redis_server
 
-pytestmark = pytest.mark.skipif(not has_redis(), reason="redis-server is not installed: apt-get install redis-server")
+pytestmark = [
+    pytest.mark.skipif(not has_redis(), reason="redis-server is not installed: apt-get install redis-server"),
+    # A lease is short, and a busy machine may be late to renew it: a moment later the node serves again.
+    pytest.mark.expected_logs("this node was without its lease"),
+]
 
 
 @pytest.fixture(scope="module")

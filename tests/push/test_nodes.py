@@ -31,6 +31,7 @@ from tests.push.customers import OPTIONS, Node, heard, heard_ids, make
 from tests.support.nodes_on_redis import TIMING
 from tests.support.redis_server import has_redis, redis_server
 
+pytestmark = pytest.mark.expected_logs("without its lease", "serves again")
 _PREFIXES = count()
 LEASE = Lease(lasts=2.0, renewed=0.15)
 SOON = 60  # milliseconds that a connect is held at most
