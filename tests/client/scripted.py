@@ -89,8 +89,8 @@ class ScriptedServer:
         """As if the machine had gone: no more connections, the open ones reset."""
         if self._server is not None:
             self._server.close()
+            self.cut()  # first: since Python 3.12 a server is closed once its connections are
             await self._server.wait_closed()
-        self.cut()
 
     def cut(self) -> None:
         """Reset all connections."""

@@ -101,7 +101,7 @@ async def test_a_script_can_wait_for_a_state_and_be_told_of_it(server: ScriptedS
                 client.wait_for_state(State.BROKEN, timeout=0.01)
             asyncio.run_coroutine_threadsafe(server.stop(), loop)
             assert client.wait_for_state(State.BROKEN) is State.BROKEN
-            asyncio.run_coroutine_threadsafe(server.start(server.port), loop)
+            asyncio.run_coroutine_threadsafe(server.start(server.port), loop).result(timeout=30)
             client.wait_for_state(State.CONNECTED, timeout=30)
             client.publish("/a", 1)
             assert len(replies) == 1

@@ -14,6 +14,7 @@ from tornado.testing import bind_unused_port
 from tornado.web import Application, RequestHandler
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
+from bayeux.backplane.redis import link
 from bayeux.client.client import BayeuxClient
 from bayeux.client.errors import RequestRefused
 from bayeux.client.replay import ALL_RETAINED
@@ -22,6 +23,7 @@ from gateway.auth.http_sessions import COOKIE
 from gateway.http.internal import ask_gateway
 from gateway.node import NodeOperations
 from tests.gateway.conftest import TOKEN, Serve, Served
+from tests.support.nodes_on_redis import TIMING
 from tests.support.redis_server import RedisServer, has_redis, redis_server
 
 pytestmark = [
@@ -35,6 +37,12 @@ pytestmark = [
 def redis() -> Iterator[RedisServer]:
     with redis_server() as server:
         yield server
+
+
+@pytest.fixture(autouse=True)
+def patient_links(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The defaults are for machines that are not busy."""
+    monkeypatch.setattr(link, "Timing", lambda: TIMING)
 
 
 @pytest.fixture

@@ -9,8 +9,7 @@ import pytest
 from bayeux.backplane.redis.link import RedisLink
 from bayeux.backplane.redis.timing import Timing
 from bayeux.backplane.redis.topology import Topology
-from tests.backplane.redis.linked import SCRIPTS, Linked, Told
-from tests.support.nodes_on_redis import TIMING
+from tests.backplane.redis.linked import QUICK, SCRIPTS, Linked, Told
 from tests.support.redis_server import (
     RedisCluster,
     RedisServer,
@@ -69,17 +68,11 @@ def url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def timing() -> Timing:
-    """Of links whose test asks for none of its own."""
-    return TIMING
-
-
-@pytest.fixture
-async def connect(timing: Timing) -> AsyncIterator[Connect]:
+async def connect() -> AsyncIterator[Connect]:
     """Makes links, not started yet."""
     made: list[Linked] = []
 
-    def make(url: str, timing: Timing = timing) -> Linked:
+    def make(url: str, timing: Timing = QUICK) -> Linked:
         told = Told()
         link = RedisLink(Topology.parse(url), told, node=f"node{len(made)}", scripts=SCRIPTS, timing=timing)
         made.append(Linked(link, told))

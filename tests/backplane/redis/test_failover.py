@@ -32,7 +32,7 @@ class Story:
         settings = {
             "partitions": 16,
             "look": 0.5,
-            "lease": Lease(lasts=2.0, renewed=0.2),
+            "lease": Lease(lasts=10.0, renewed=0.2),  # longer than a failover: it must not lapse meanwhile
             "timing": Timing(most_pause=0.3, look=0.5),
         }
         self.nodes = [RedisBackplane(url, **settings) for _ in range(2)]  # type: ignore[arg-type]

@@ -17,6 +17,7 @@ from bayeux.backplane.redis.unavailable import StoreUnavailable
 from bayeux.protocol.errors import Unavailable
 from tests.backplane.redis.conftest import Connect
 from tests.backplane.redis.linked import APPEND, FAILING, fresh, until
+from tests.support.nodes_on_redis import TIMING
 from tests.support.redis_server import (
     MASTER,
     PASSWORD,
@@ -100,7 +101,7 @@ async def test_channel_that_is_given_up_and_wanted_again_is_heard(url: str, conn
 
 async def test_stream_is_followed_in_order(url: str, connect: Connect) -> None:
     """What was there before, and what comes; by two followers alike."""
-    node = connect(url)
+    node = connect(url, TIMING)
     await node.link.start()
     stream, read, late = fresh("lane"), list[tuple[bytes, bytes]](), list[bytes]()
 

@@ -17,7 +17,7 @@ from bayeux.backplane.redis.unavailable import StoreUnavailable
 from bayeux.testing.fault_proxy import FaultProxy
 from bayeux.testing.faults import Rates, Way
 from tests.backplane.redis.conftest import Connect
-from tests.backplane.redis.linked import QUICK, Linked, fresh, until
+from tests.backplane.redis.linked import Linked, fresh, until
 from tests.support.ports import free_port
 from tests.support.redis_server import (
     HOST,
@@ -33,12 +33,6 @@ from tests.support.redis_server import (
 )
 
 pytestmark = pytest.mark.expected_logs("WARNING bayeux.backplane.redis.link: redis")
-
-
-@pytest.fixture
-def timing() -> Timing:
-    """Faults are found soon."""
-    return QUICK
 
 
 @pytest.fixture
